@@ -1,0 +1,22 @@
+"""The paper's objects: Definition 3.1, the mixture-of-experts layer, Algorithm 1, and `Subject`, which holds them together."""
+
+from core.data import AmplitudeLaw, Discrete, Examples, Problem, Signals, Uniform
+from core.model import Parameters, PatchAdditive
+from core.subject import PAPER, Subject
+from core.training import Hyperparameters, Trajectory, train
+
+__all__ = [
+    "PAPER",
+    "AmplitudeLaw",
+    "Discrete",
+    "Examples",
+    "Hyperparameters",
+    "Parameters",
+    "PatchAdditive",
+    "Problem",
+    "Signals",
+    "Subject",
+    "Trajectory",
+    "Uniform",
+    "train",
+]

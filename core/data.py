@@ -1,0 +1,192 @@
+"""Definition 3.1: the data distribution D, a mixture of K clusters of P patches."""
+
+import math
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+@runtime_checkable
+class AmplitudeLaw(Protocol):
+    """A law on a bounded interval of positive numbers, given by its support, distribution and quantile functions."""
+
+    @property
+    def support(self) -> tuple[float, float]:
+        """Smallest and largest value that the law can take."""
+        ...
+
+    def cdf(self, amplitude: np.ndarray) -> np.ndarray:
+        """P(A <= amplitude), element-wise."""
+        ...
+
+    def quantile(self, u: Tensor) -> Tensor:
+        """The value below which the law has mass u, element-wise for u in [0, 1): u uniform gives a draw."""
+        ...
+
+
+@dataclass(frozen=True)
+class Uniform:
+    """Unif[low, high]; low = high is the point mass."""
+
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low <= self.high):
+            raise ValueError(f"Uniform(low={self.low}, high={self.high}): needs finite low <= high")
+
+    @property
+    def support(self) -> tuple[float, float]:
+        return self.low, self.high
+
+    def cdf(self, amplitude: np.ndarray) -> np.ndarray:
+        if self.low == self.high:
+            return (np.asarray(amplitude) >= self.low).astype(float)
+        return np.clip((np.asarray(amplitude) - self.low) / (self.high - self.low), 0.0, 1.0)
+
+    def quantile(self, u: Tensor) -> Tensor:
+        return self.low + (self.high - self.low) * u
+
+
+@dataclass(frozen=True)
+class Discrete:
+    """Finitely many amplitudes, each with its own weight."""
+
+    values: tuple[float, ...]
+    weights: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if not self.values or len(self.values) != len(self.weights):
+            raise ValueError(f"Discrete: {len(self.values)} values and {len(self.weights)} weights, needs equally many, >= 1")
+        if not all(math.isfinite(v) for v in self.values) or list(self.values) != sorted(set(self.values)):
+            raise ValueError(f"Discrete: values {self.values} must be finite and strictly increasing")
+        if not all(w > 0 and math.isfinite(w) for w in self.weights) or not math.isclose(sum(self.weights), 1.0, abs_tol=1e-12):
+            raise ValueError(f"Discrete: weights {self.weights} must be positive and sum to 1")
+
+    @property
+    def support(self) -> tuple[float, float]:
+        return self.values[0], self.values[-1]
+
+    def cdf(self, amplitude: np.ndarray) -> np.ndarray:
+        below = np.searchsorted(np.asarray(self.values), np.asarray(amplitude), side="right")
+        return np.concatenate([[0.0], np.cumsum(self.weights)])[below]
+
+    def quantile(self, u: Tensor) -> Tensor:
+        steps = u.new_tensor(np.cumsum(self.weights)[:-1])
+        return u.new_tensor(self.values)[torch.searchsorted(steps, u.contiguous(), right=True)]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """The parameters of the distribution D (Definition 3.1).
+
+    K: clusters; d: dimension of a patch; P: patches of an example; alpha, beta, gamma: laws D_alpha, D_beta, D_gamma of the
+    amplitudes of feature signal, cluster centre and feature noise, supported in [C1, C2]; sigma_p: scale of the random noise,
+    whose patches are N(0, (sigma_p^2 / d) I_d).
+
+    Raises ValueError unless K >= 2, d >= 2K, P >= 4, 0 < C1 <= C2, sigma_p > 0 and all laws are supported in [C1, C2].
+    """
+
+    K: int = 4
+    d: int = 64
+    P: int = 4
+    alpha: AmplitudeLaw = Uniform(0.5, 2.0)
+    beta: AmplitudeLaw = Uniform(1.0, 2.0)
+    gamma: AmplitudeLaw = Uniform(0.5, 2.0)
+    sigma_p: float = 1.0
+    C1: float = 0.5
+    C2: float = 2.0
+
+    def __post_init__(self) -> None:
+        require_count("K", self.K, 2)
+        require_count("P", self.P, 4)
+        require_count("d", self.d, 2 * self.K, why="2K, the number of orthonormal signals")
+        require_positive("sigma_p", self.sigma_p)
+        if not (0 < self.C1 <= self.C2 < math.inf):
+            raise ValueError(f"[C1, C2] = [{self.C1}, {self.C2}]: needs 0 < C1 <= C2 < infinity")
+        for name in ("alpha", "beta", "gamma"):
+            low, high = getattr(self, name).support
+            if not (self.C1 <= low <= high <= self.C2):
+                raise ValueError(f"D_{name} has support [{low}, {high}], which must lie in [C1, C2] = [{self.C1}, {self.C2}]")
+
+
+def require_count(name: str, value: int, least: int, why: str = "") -> None:
+    """Raises ValueError unless value is a whole number >= least."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ValueError(f"{name} = {value!r}: needs a whole number >= {least}" + (f" ({why})" if why else ""))
+
+
+def require_positive(name: str, value: float, *, or_zero: bool = False) -> None:
+    """Raises ValueError unless value is a finite number > 0 (>= 0 with or_zero)."""
+    if not (math.isfinite(value) and (value > 0 or (or_zero and value == 0))):
+        raise ValueError(f"{name} = {value!r}: needs a finite number {'>=' if or_zero else '>'} 0")
+
+
+@dataclass(frozen=True)
+class Signals:
+    """The 2K orthonormal signal vectors: features v_k and centres c_k, each (..., K, d)."""
+
+    features: Tensor
+    centres: Tensor
+
+
+@dataclass(frozen=True)
+class Examples:
+    """n draws from D, with what they were made of; leading axes (...) are replicates.
+
+    x: patches (..., n, P, d); y, eps: labels and feature-noise signs +-1 (..., n); k, k_prime: cluster and feature-noise index
+    (..., n); alpha, beta, gamma: amplitudes (..., n); positions: places among the P patches of feature signal, cluster centre
+    and feature noise (..., n, 3).
+    """
+
+    x: Tensor
+    y: Tensor
+    eps: Tensor
+    k: Tensor
+    k_prime: Tensor
+    alpha: Tensor
+    beta: Tensor
+    gamma: Tensor
+    positions: Tensor
+
+
+def draw_signals(problem: Problem, generator: torch.Generator) -> Signals:
+    """A uniformly random orthonormal 2K-frame of R^d (float64), split into features and centres (Definition 3.1)."""
+    gaussian = torch.randn(problem.d, 2 * problem.K, generator=generator, device=generator.device, dtype=torch.float64)
+    q, r = torch.linalg.qr(gaussian)
+    # With the diagonal of r made positive, q is Haar distributed and does not depend on the QR convention.
+    frame = (q * torch.where(r.diagonal() < 0, -1.0, 1.0)).mT.contiguous()
+    return Signals(features=frame[: problem.K], centres=frame[problem.K :])
+
+
+def draw_examples(problem: Problem, signals: Signals, n: int, generator: torch.Generator) -> Examples:
+    """n independent examples from D (Definition 3.1), in the dtype and on the device of the signals (K, d)."""
+    K, P, d = problem.K, problem.P, problem.d
+    device, dtype = signals.features.device, signals.features.dtype
+
+    def uniform(*shape: int) -> Tensor:
+        return torch.rand(*shape, generator=generator, device=device, dtype=dtype)
+
+    def whole(low: int, high: int) -> Tensor:
+        return torch.randint(low, high, (n,), generator=generator, device=device)
+
+    k = whole(0, K)
+    k_prime = (k + whole(1, K)) % K
+    y, eps = (2 * whole(0, 2) - 1).to(dtype), (2 * whole(0, 2) - 1).to(dtype)
+    alpha, beta, gamma = problem.alpha.quantile(uniform(n)), problem.beta.quantile(uniform(n)), problem.gamma.quantile(uniform(n))
+    roles = torch.stack(
+        [
+            (y * alpha)[:, None] * signals.features[k],
+            beta[:, None] * signals.centres[k],
+            (eps * gamma)[:, None] * signals.features[k_prime],
+        ],
+        dim=1,
+    )
+    noise = (problem.sigma_p / math.sqrt(d)) * torch.randn(n, P - 3, d, generator=generator, device=device, dtype=dtype)
+    # Sorting uniforms gives a uniformly random order: patch p of the example is piece order[p] of (roles, noise).
+    order = uniform(n, P).argsort(dim=-1)
+    x = torch.cat([roles, noise], dim=1).take_along_dim(order[:, :, None], dim=1)
+    return Examples(x, y, eps, k, k_prime, alpha, beta, gamma, positions=order.argsort(dim=-1)[:, :3])

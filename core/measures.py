@@ -1,0 +1,67 @@
+"""What the claims measure: errors by cluster, dispatch entropy, alignment, the groups M_k and the initial gaps."""
+
+import torch
+from torch import Tensor
+
+from core.data import Signals
+
+
+def error_by_cluster(margin: Tensor, k: Tensor, K: int) -> Tensor:
+    """Share of errors (margin <= 0) among the examples of each Omega_k: margin, k (..., n) to (..., K); NaN where empty."""
+    member = torch.nn.functional.one_hot(k, K).to(margin.dtype)
+    return ((margin <= 0).to(margin.dtype)[..., None] * member).sum(dim=-2) / member.sum(dim=-2)
+
+
+def dispatch_counts(routed: Tensor, k: Tensor, M: int, K: int) -> Tensor:
+    """How many examples of cluster k went to expert m: routed, k (..., n) to (..., M, K)."""
+    cells: Tensor = torch.nn.functional.one_hot(routed * K + k, M * K)
+    counts: Tensor = cells.sum(dim=-2)
+    return counts.view(*counts.shape[:-1], M, K)
+
+
+def dispatch_entropy(counts: Tensor) -> Tensor:
+    """Sum over experts of (share of the examples) * (entropy in nats of its cluster mix): counts (..., M, K) to (...)."""
+    counts = counts.double()
+    mix = counts / counts.sum(dim=-1, keepdim=True).clamp(min=1)
+    entropy = torch.special.entr(mix).sum(dim=-1)
+    share = counts.sum(dim=-1) / counts.sum(dim=(-2, -1))[..., None]
+    return (share * entropy).sum(dim=-1)
+
+
+def router_alignment(signals: Signals, theta: Tensor) -> tuple[Tensor, Tensor]:
+    """<theta_m, v_k> and <theta_m, c_k>, each (..., M, K)."""
+    return theta @ signals.features.mT, theta @ signals.centres.mT
+
+
+def feature_alignment(signals: Signals, W: Tensor) -> Tensor:
+    """a_mjk = <w_mj, v_k>: W (..., M, J, d) to (..., M, J, K)."""
+    return W @ signals.features[..., None, :, :].mT
+
+
+def groups(a: Tensor) -> Tensor:
+    """The cluster k of the group M_k that each expert belongs to, where max_j a_mjk is largest: a (..., M, J, K) to (..., M)."""
+    return a.amax(dim=-2).argmax(dim=-1)
+
+
+def every_group_occupied(a: Tensor) -> Tensor:
+    """E_init, every M_k is non-empty: a (..., M, J, K) to booleans (...)."""
+    return torch.nn.functional.one_hot(groups(a), a.shape[-1]).sum(dim=-2).gt(0).all(dim=-1)
+
+
+def _ratio_of_top_two(scores: Tensor) -> Tensor:
+    largest, second = scores.topk(2, dim=-1).values.unbind(dim=-1)
+    gap = torch.where(second > 0, largest / second, torch.inf)
+    return torch.where(largest > 0, gap, torch.nan)
+
+
+def cluster_gap(a: Tensor) -> Tensor:
+    """Largest over second-largest cluster score max_j a_mjk of each expert: a (..., M, J, K) to (..., M).
+
+    Infinite if the second score is <= 0; NaN if all scores are <= 0, which excludes the expert.
+    """
+    return _ratio_of_top_two(a.amax(dim=-2))
+
+
+def filter_gap(a: Tensor) -> Tensor:
+    """Largest over second-largest of all a_mjk of each expert, otherwise as `cluster_gap`: a (..., M, J, K) to (..., M)."""
+    return _ratio_of_top_two(a.flatten(-2))

@@ -1,0 +1,81 @@
+"""Section 3: the mixture-of-experts layer, its parts as functions, and the patch-additive single classifiers.
+
+Axes: replicates lead (...); logits have experts before examples, (..., M, n), because operations along the experts are an
+order of magnitude cheaper when the examples lie contiguously.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """theta: router (..., M, d); W: experts, J filters each, (..., M, J, d)."""
+
+    theta: Tensor
+    W: Tensor
+
+
+def router_logits(theta: Tensor, x: Tensor) -> Tensor:
+    """h_m(x; Theta) = sum_p <theta_m, x^(p)>: theta (..., M, d), x (..., n, P, d) to (..., M, n)."""
+    return theta @ x.sum(dim=-2).mT
+
+
+def softmax_gate(h: Tensor) -> Tensor:
+    """pi = softmax over experts of the logits h (..., M, n)."""
+    return h.softmax(dim=-2)
+
+
+def response(sigma: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    """The expert's response with activation sigma: pre-activations z (..., P, J) to sum_j sum_p sigma(z) (...)."""
+
+    def respond(z: Tensor) -> Tensor:
+        return sigma(z).sum(dim=(-2, -1))
+
+    return respond
+
+
+def cube(z: Tensor) -> Tensor:
+    """sigma(z) = z^3, the paper's nonlinearity."""
+    return z**3
+
+
+def identity(z: Tensor) -> Tensor:
+    """sigma(z) = z, linear experts."""
+    return z
+
+
+cubic_response = response(cube)
+linear_response = response(identity)
+
+
+class LogisticLoss:
+    """l(z) = log(1 + e^-z), with its slope also in log space: l' underflows long before a trained margin stops growing."""
+
+    def __call__(self, margin: Tensor) -> Tensor:
+        return functional.softplus(-margin)
+
+    def slope(self, margin: Tensor) -> tuple[Tensor, Tensor]:
+        """Sign and log of the size of l'(z) = -1 / (1 + e^z)."""
+        return -torch.ones_like(margin), functional.logsigmoid(-margin)
+
+
+@dataclass(frozen=True)
+class PatchAdditive:
+    """A single classifier F(x) = sum_p f(x^(p)) (section 4.1), f given by J filters, a bias each, and an output weight each.
+
+    f(u) = sum_j a_j sigma(<w_j, u> + b_j): W (..., J, d), b and a (..., J). A single expert of section 3 has b = 0, a = 1.
+    """
+
+    sigma: Callable[[Tensor], Tensor]
+    W: Tensor
+    b: Tensor
+    a: Tensor
+
+    def __call__(self, patches: Tensor) -> Tensor:
+        """f of each patch: (..., d) to (...)."""
+        return (self.sigma(patches @ self.W.mT + self.b) * self.a).sum(dim=-1)

@@ -1,0 +1,403 @@
+"""Algorithm 1: gradient descent with perturbed routing, over a batch of independent replicates."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.data import Examples, Problem, Signals, require_count, require_positive
+from core.model import Parameters
+
+if TYPE_CHECKING:
+    from core.subject import Subject
+
+
+@dataclass(frozen=True)
+class Hyperparameters:
+    """The inputs of Algorithm 1.
+
+    M: experts; J: filters of an expert; n: training examples; sigma_0: initialisation scale; eta, eta_r: learning rates of
+    experts and router; T: steps. Raises ValueError unless M, J, n >= 1, T >= 0, sigma_0, eta > 0 and eta_r >= 0.
+    """
+
+    M: int
+    J: int
+    n: int
+    sigma_0: float
+    eta: float
+    eta_r: float
+    T: int
+
+    def __post_init__(self) -> None:
+        for name in ("M", "J", "n"):
+            require_count(name, getattr(self, name), 1)
+        require_count("T", self.T, 0)
+        require_positive("sigma_0", self.sigma_0)
+        require_positive("eta", self.eta)
+        require_positive("eta_r", self.eta_r, or_zero=True)
+
+    @property
+    def T_1(self) -> int:
+        """End of the exploration stage, floor(sigma_0^(1/2) / eta)."""
+        return int(self.sigma_0**0.5 / self.eta)
+
+
+@dataclass(frozen=True)
+class Gradient:
+    """A gradient direction * exp(log_scale), which keeps its direction when its size is below the smallest float.
+
+    direction: shaped like the parameter; log_scale: natural log, broadcasting against direction.
+    """
+
+    direction: Tensor
+    log_scale: Tensor
+
+    @property
+    def value(self) -> Tensor:
+        """The gradient itself; zero where it underflows."""
+        return self.direction * self.log_scale.exp()
+
+
+Update = Callable[[Tensor, Gradient, float, Any], tuple[Tensor, Any]]
+
+
+def normalised_step(W: Tensor, gradient: Gradient, rate: float, state: Any) -> tuple[Tensor, Any]:
+    """W_m <- W_m - rate * grad_m / norm(grad_m)_F for every expert m; a zero gradient moves nothing. W is (..., M, J, d)."""
+    # Dividing by the largest entry first keeps the squares in the norm from underflowing.
+    largest = gradient.direction.abs().amax(dim=(-2, -1), keepdim=True)
+    scaled = gradient.direction / torch.where(largest > 0, largest, 1)
+    norm: Tensor = torch.linalg.vector_norm(scaled, dim=(-2, -1), keepdim=True)
+    return W - rate * scaled / torch.where(largest > 0, norm, 1), state
+
+
+def plain_step(parameter: Tensor, gradient: Gradient, rate: float, state: Any) -> tuple[Tensor, Any]:
+    """theta <- theta - rate * grad."""
+    return parameter - rate * gradient.value, state
+
+
+def zero_router(problem: Problem, hyper: Hyperparameters, generator: torch.Generator) -> Tensor:
+    """Theta^(0) = 0, (M, d)."""
+    return torch.zeros(hyper.M, problem.d, device=generator.device, dtype=torch.float64)
+
+
+def gaussian_experts(problem: Problem, hyper: Hyperparameters, generator: torch.Generator) -> Tensor:
+    """w_mj^(0) ~ N(0, (sigma_0^2 / d) I_d), (M, J, d)."""
+    shape = (hyper.M, hyper.J, problem.d)
+    draw = torch.randn(shape, generator=generator, device=generator.device, dtype=torch.float64)
+    return hyper.sigma_0 / problem.d**0.5 * draw
+
+
+@dataclass(frozen=True)
+class _ByExpert:
+    """A batch of examples (R, n) sorted by (replicate, expert), so that each expert's own lie together.
+
+    order: flat indices (R * n,); expert: replicate * M + expert of each in that order; bounds: where each group begins and ends.
+    """
+
+    order: Tensor
+    expert: Tensor
+    bounds: list[int]
+
+    @classmethod
+    def sorting(cls, routed: Tensor, M: int) -> "_ByExpert":
+        """The order for experts routed to (R, n)."""
+        expert = (routed + M * torch.arange(len(routed), device=routed.device)[:, None]).flatten()
+        ends = expert.bincount(minlength=M * len(routed)).cumsum(dim=0)
+        order = expert.argsort()
+        return cls(order, expert.index_select(0, order), [0, *ends.tolist()])
+
+    @property
+    def groups(self) -> list[slice]:
+        return [slice(a, b) for a, b in pairwise(self.bounds)]
+
+    def sort(self, values: Tensor) -> Tensor:
+        """(R, n) to (R * n,) in this order."""
+        return values.flatten().index_select(0, self.order)
+
+    def unsort(self, values: Tensor, like: Tensor) -> Tensor:
+        """(R * n,) in this order to (R, n)."""
+        return torch.empty_like(values).index_copy_(0, self.order, values).view_as(like)
+
+    def sort_patches(self, x: Tensor) -> Tensor:
+        """(R, n, P, d) to (R * n, P, d) in this order."""
+        return x.flatten(0, 1).index_select(0, self.order)
+
+    def pre_activations(self, W: Tensor, patches: Tensor) -> Tensor:
+        """<w_mj, x^(p)> for the routed expert m: W (R, M, J, d), sorted patches (N, P, d) to (N, P, J)."""
+        z = patches.new_empty(*patches.shape[:-1], W.shape[-2])
+        for w, group in zip(W.flatten(0, 1), self.groups, strict=True):
+            torch.mm(patches[group].flatten(0, 1), w.T, out=z[group].flatten(0, 1))
+        return z
+
+    def pull_back(self, grad_z: Tensor, patches: Tensor) -> Tensor:
+        """Gradient in W from that in the pre-activations: grad_z (N, P, J), sorted patches (N, P, d) to (R * M, J, d)."""
+        grad_W = grad_z.new_empty(len(self.groups), grad_z.shape[-1], patches.shape[-1])
+        for g, group in zip(grad_W, self.groups, strict=True):
+            torch.mm(grad_z[group].flatten(0, 1).T, patches[group].flatten(0, 1), out=g)
+        return grad_W
+
+
+def routed_gate(subject: "Subject", h: Tensor, routed: Tensor) -> Tensor:
+    """pi_{m_i}(x_i): logits (..., M, n), experts routed to (..., n), to (..., n)."""
+    return subject.gate(h).gather(-2, routed[..., None, :]).squeeze(-2)
+
+
+@torch.no_grad()
+def margins(subject: "Subject", parameters: Parameters, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """y F(x) under noise-free top-1 routing, and the expert each example is routed to.
+
+    Batched over replicates: parameters (R, M, ...), x (R, n, P, d), y (R, n); returns two tensors (R, n).
+    """
+    h = subject.logits(parameters.theta, x)
+    routed = subject.select(h, torch.zeros_like(h))
+    by_expert = _ByExpert.sorting(routed, h.shape[-2])
+    z = by_expert.pre_activations(parameters.W, by_expert.sort_patches(x))
+    f = by_expert.unsort(subject.respond(z), like=y)
+    return y * routed_gate(subject, h, routed) * f, routed
+
+
+def loss_slope(loss: Callable[[Tensor], Tensor], margin: Tensor) -> tuple[Tensor, Tensor]:
+    """Sign and log of the size of l'(margin).
+
+    A loss that knows its slope in log space says so by a method `slope`; any other is differentiated in double precision where
+    the device has it, and there a slope below 1e-308 is zero.
+    """
+    if hasattr(loss, "slope"):
+        sign, log_size = loss.slope(margin)
+        return sign, log_size
+    with torch.enable_grad():
+        z = (margin if margin.device.type == "mps" else margin.double()).detach().requires_grad_()
+        (slope,) = torch.autograd.grad(loss(z).sum(), z)
+    return slope.sign().to(margin.dtype), slope.abs().log().to(margin.dtype)
+
+
+def _largest(log_size: Tensor, group: Tensor, groups: int) -> Tensor:
+    """Largest log_size (N,) of each group; 0 for a group without members or with slopes of exactly 0 only."""
+    largest = log_size.new_full((groups,), -torch.inf).scatter_reduce(0, group, log_size, "amax")
+    return torch.where(largest.isfinite(), largest, 0)
+
+
+def _relative(log_size: Tensor, largest: Tensor, group: Tensor) -> Tensor:
+    """exp(log_size - largest of the group). What is below eps^2 cannot change a sum of fewer than 1 / eps such terms; it is
+    set to 0, because products with the denormal numbers it leads to are slow."""
+    relative = (log_size - largest.index_select(0, group)).exp()
+    return torch.where(relative > torch.finfo(relative.dtype).eps ** 2, relative, 0)
+
+
+def gradients(subject: "Subject", parameters: Parameters, x: Tensor, y: Tensor, r: Tensor) -> tuple[Gradient, Gradient]:
+    """Gradients of L = (1/n) sum_i l(y_i pi_{m_i}(x_i) f_{m_i}(x_i)) in W and theta, with m_i = select(h(x_i), r_i) held fixed.
+
+    Batched over replicates as in `margins`, with router noise r (R, M, n). This is the chain rule at the margin: with
+    c_i = l'_i y_i / n, the gradient in W is that of f with weights c_i pi_i, the gradient in theta that of pi with weights
+    c_i f_i. Autograd differentiates the gate, the logits and the response. The slopes l' are divided by the largest among the
+    examples they are summed with (of the expert for W, of all for theta), which the gradient's log_scale remembers.
+    """
+    theta, W = parameters.theta.detach().requires_grad_(), parameters.W
+    R, M = W.shape[:2]
+    with torch.enable_grad():
+        h = subject.logits(theta, x)
+        routed = subject.select(h.detach(), r)
+        pi = routed_gate(subject, h, routed)
+    by_expert = _ByExpert.sorting(routed, M)
+    patches = by_expert.sort_patches(x)
+    with torch.enable_grad():
+        z = by_expert.pre_activations(W, patches).requires_grad_()
+        f = subject.respond(z)
+    y_sorted, pi_sorted, f_sorted = by_expert.sort(y), by_expert.sort(pi.detach()), f.detach()
+    sign, log_size = loss_slope(subject.loss, y_sorted * pi_sorted * f_sorted)
+    signed = sign * y_sorted / y.shape[-1]
+    log_of_expert = _largest(log_size, by_expert.expert, R * M)
+    log_of_all = _largest(log_size, by_expert.expert // M, R)
+    (grad_z,) = torch.autograd.grad(f, z, signed * pi_sorted * _relative(log_size, log_of_expert, by_expert.expert))
+    grad_W = by_expert.pull_back(grad_z, patches).view_as(W)
+    weight = by_expert.unsort(signed * f_sorted * _relative(log_size, log_of_all, by_expert.expert // M), like=y)
+    (grad_theta,) = torch.autograd.grad(pi, theta, weight)
+    return Gradient(grad_W, log_of_expert.view(R, M, 1, 1)), Gradient(grad_theta, log_of_all.view(R, 1, 1))
+
+
+@dataclass(frozen=True)
+class Replicate:
+    """What one seed determines: signals, training examples and initial parameters, on the CPU, and the seed of the noise.
+
+    initialisations: how many had to be drawn until one was accepted.
+    """
+
+    signals: Signals
+    examples: Examples
+    start: Parameters
+    noise_seed: np.random.SeedSequence
+    initialisations: int
+
+
+def generator_from(seed: np.random.SeedSequence, device: torch.device | str = "cpu") -> torch.Generator:
+    """A torch.Generator on the device, seeded from the seed sequence."""
+    return torch.Generator(device).manual_seed(int(seed.generate_state(1, np.uint64)[0] >> 1))
+
+
+def child(seed: np.random.SeedSequence, *path: int) -> np.random.SeedSequence:
+    """The seed sequence below this one along a path; unlike `spawn` it leaves no mark on its parent."""
+    return np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, *path))
+
+
+def draw_replicate(
+    subject: "Subject",
+    problem: Problem,
+    hyper: Hyperparameters,
+    seed: np.random.SeedSequence,
+    *,
+    dtype: torch.dtype = torch.float32,
+    accept: Callable[[Signals, Tensor], bool] | None = None,
+    most_initialisations: int = 1000,
+) -> Replicate:
+    """Draws the replicate of a seed, whatever batch or machine it is trained in: draws are made on the CPU.
+
+    accept: condition on the initialisation, a function of the signals and W (M, J, d), met by rejection; RuntimeError if it is
+    not met in `most_initialisations` draws.
+    """
+    generator = generator_from(child(seed, 0))
+    exact = subject.draw_signals(problem, generator)
+    signals = Signals(exact.features.to(dtype), exact.centres.to(dtype))
+    theta = subject.initialise_router(problem, hyper, generator)
+    initialisations, W = 1, subject.initialise_experts(problem, hyper, generator)
+    while accept is not None and not accept(exact, W):
+        if initialisations == most_initialisations:
+            raise RuntimeError(f"no acceptable initialisation in {most_initialisations} draws, for {hyper}")
+        initialisations, W = initialisations + 1, subject.initialise_experts(problem, hyper, generator)
+    examples = subject.draw_examples(problem, signals, hyper.n, generator)
+    return Replicate(signals, examples, Parameters(theta.to(dtype), W.to(dtype)), child(seed, 1), initialisations)
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """What R runs of Algorithm 1 leave behind.
+
+    steps: the S steps t at which the parameters were kept, with Theta^(t) (R, S, M, d) and W^(t) (R, S, M, J, d);
+    looked_at: the steps at which the noise-free training error (R, looks) was taken; step_lengths: norm(W_m^(t+1) - W_m^(t))_F
+    (R, steps run, M); initialisations: draws until one was accepted (R,).
+    """
+
+    steps: tuple[int, ...]
+    theta: Tensor
+    W: Tensor
+    looked_at: tuple[int, ...]
+    training_error: Tensor
+    step_lengths: Tensor
+    initialisations: tuple[int, ...]
+
+    def parameters(self, step: int) -> Parameters:
+        """Theta^(t) and W^(t) of all replicates. Raises ValueError if step t was not kept."""
+        if step not in self.steps:
+            raise ValueError(f"step {step} was not kept; kept: {self.steps}")
+        s = self.steps.index(step)
+        return Parameters(self.theta[:, s], self.W[:, s])
+
+
+def train(
+    subject: "Subject",
+    problem: Problem,
+    hyper: Hyperparameters,
+    seeds: Sequence[np.random.SeedSequence],
+    *,
+    keep: Sequence[int] = (),
+    look_every: int = 10,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    accept: Callable[[Signals, Tensor], bool] | None = None,
+    memory_budget: int | None = None,
+) -> Trajectory:
+    """Algorithm 1 from every seed, T steps each, keeping the parameters at step T and at the steps in `keep`.
+
+    Replicates are trained side by side in chunks whose examples fit in memory_budget bytes (default: what a core's cache
+    likes on the CPU, 2 GiB elsewhere). Chunking changes results by rounding only. Raises ValueError for no seeds, or for a
+    step to keep outside 0..T.
+    """
+    if not seeds:
+        raise ValueError("train: needs at least one seed")
+    kept = sorted({*keep, hyper.T})
+    if kept[0] < 0 or kept[-1] > hyper.T:
+        raise ValueError(f"keep = {tuple(keep)}: needs steps between 0 and T = {hyper.T}")
+    require_count("look_every", look_every, 1)
+    device = torch.device(device)
+    if memory_budget is None:
+        memory_budget = 2**23 if device.type == "cpu" else 2**31
+    bytes_each = hyper.n * problem.P * problem.d * dtype.itemsize
+    size = max(1, memory_budget // bytes_each)
+    chunks = []
+    for first in range(0, len(seeds), size):
+        replicates = [draw_replicate(subject, problem, hyper, s, dtype=dtype, accept=accept) for s in seeds[first : first + size]]
+        chunks.append(_train_chunk(subject, hyper, replicates, kept, look_every, device))
+    return Trajectory(
+        steps=tuple(kept),
+        theta=torch.cat([c.theta for c in chunks]),
+        W=torch.cat([c.W for c in chunks]),
+        looked_at=chunks[0].looked_at,
+        training_error=torch.cat([c.training_error for c in chunks]),
+        step_lengths=torch.cat([c.step_lengths for c in chunks]),
+        initialisations=tuple(i for c in chunks for i in c.initialisations),
+    )
+
+
+def stack(parts: Sequence[Any]) -> Any:
+    """Frozen records of tensors (Signals, Examples, Parameters) to one with a leading replicate axis."""
+    first = parts[0]
+    return type(first)(**{name: torch.stack([getattr(p, name) for p in parts]) for name in (f.name for f in fields(first))})
+
+
+def descent(
+    subject: "Subject",
+    hyper: Hyperparameters,
+    start: Parameters,
+    x: Tensor,
+    y: Tensor,
+    noise: Callable[[int], Tensor],
+) -> Iterator[Parameters]:
+    """The iterates Theta^(t), W^(t), t = 0..T, of Algorithm 1, batched over replicates.
+
+    start: parameters (R, M, ...); x (R, n, P, d); y (R, n); noise: the router noise r (R, M, n) of step t.
+    """
+    parameters = start
+    expert_state = router_state = None
+    yield parameters
+    for t in range(hyper.T):
+        grad_W, grad_theta = gradients(subject, parameters, x, y, noise(t))
+        W, expert_state = subject.expert_update(parameters.W, grad_W, hyper.eta, expert_state)
+        theta, router_state = subject.router_update(parameters.theta, grad_theta, hyper.eta_r, router_state)
+        parameters = Parameters(theta, W)
+        yield parameters
+
+
+def _train_chunk(
+    subject: "Subject", hyper: Hyperparameters, replicates: list[Replicate], kept: list[int], look_every: int, device: torch.device
+) -> Trajectory:
+    start: Parameters = stack([r.start for r in replicates])
+    x = torch.stack([r.examples.x for r in replicates]).to(device)
+    y = torch.stack([r.examples.y for r in replicates]).to(device)
+    generators = [generator_from(r.noise_seed, device) for r in replicates]
+
+    def noise(t: int) -> Tensor:
+        return torch.stack([subject.router_noise((hyper.M, hyper.n), g, t) for g in generators])
+
+    snapshots, looked_at, errors, lengths = [], [], [], []
+    last = parameters = Parameters(start.theta.to(device), start.W.to(device))
+    for t, parameters in enumerate(descent(subject, hyper, last, x, y, noise)):
+        if t > 0:
+            lengths.append(torch.linalg.vector_norm(parameters.W - last.W, dim=(-2, -1)))
+        last = parameters
+        if t in kept:
+            snapshots.append(parameters)
+        if t % look_every == 0 or t == hyper.T:
+            looked_at.append(t)
+            errors.append((margins(subject, parameters, x, y)[0] <= 0).float().mean(dim=-1))
+    return Trajectory(
+        steps=tuple(kept),
+        theta=torch.stack([p.theta for p in snapshots], dim=1).cpu(),
+        W=torch.stack([p.W for p in snapshots], dim=1).cpu(),
+        looked_at=tuple(looked_at),
+        training_error=torch.stack(errors, dim=1).cpu(),
+        step_lengths=(torch.stack(lengths, dim=1) if lengths else start.W.new_zeros(len(replicates), 0, hyper.M)).cpu(),
+        initialisations=tuple(r.initialisations for r in replicates),
+    )
