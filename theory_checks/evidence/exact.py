@@ -1,0 +1,103 @@
+"""Statements that a computation decides, to a rounding tolerance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from .sampling import Array, require_probability
+from .verdict import Evidence, Verdict
+
+
+@dataclass(frozen=True)
+class Exact:
+    """A statement that was decided when it was made: it needs no samples and raises no false alarm."""
+
+    evidence: Evidence
+
+    def samples_needed(self, alpha: float) -> int:
+        """None."""
+        require_probability("alpha", alpha)
+        return 0
+
+    def judge(self, stream: np.random.SeedSequence, alpha: float, budget: int) -> Evidence:
+        """The evidence, whatever the stream and the budget."""
+        require_probability("alpha", alpha)
+        return self.evidence
+
+
+def at_most(
+    observed: npt.ArrayLike, bound: npt.ArrayLike, *, tolerance: npt.ArrayLike = 0.0, detail: str = ""
+) -> Exact:
+    """observed <= bound + tolerance, entry by entry; the entry furthest beyond (or closest to) its bound is
+    reported.
+
+    Tightness is the largest observed / bound over the entries with a positive bound and observed >= 0.
+    """
+    return _decide(*_broadcast(observed, bound, tolerance), 1, detail)
+
+
+def at_least(
+    observed: npt.ArrayLike, bound: npt.ArrayLike, *, tolerance: npt.ArrayLike = 0.0, detail: str = ""
+) -> Exact:
+    """observed >= bound - tolerance, entry by entry; tightness is the largest bound / observed where both are
+    positive."""
+    return _decide(*_broadcast(observed, bound, tolerance), -1, detail)
+
+
+def equal(
+    observed: npt.ArrayLike, expected: npt.ArrayLike, *, tolerance: npt.ArrayLike, detail: str = ""
+) -> Exact:
+    """|observed - expected| <= tolerance, entry by entry (in the sup norm, for a scalar tolerance).
+
+    Reports the difference furthest beyond (or closest to) its tolerance as observed, that tolerance as bound.
+    """
+    x, e, slack = _broadcast(observed, expected, tolerance)
+    distance = np.abs(np.subtract(x, e, where=x != e, out=np.zeros_like(x)))  # equal infinities differ by 0
+    evidence = at_most(distance, slack, detail=detail or "largest difference").evidence
+    return Exact(replace(evidence, resolution=evidence.bound))
+
+
+def _broadcast(
+    observed: npt.ArrayLike, bound: npt.ArrayLike, tolerance: npt.ArrayLike
+) -> tuple[Array, Array, Array]:
+    values = (np.asarray(value, dtype=float) for value in (observed, bound, tolerance))
+    x, b, slack = (np.ravel(array) for array in np.broadcast_arrays(*values))
+    for name, array in (("observed", x), ("bound", b), ("tolerance", slack)):
+        if array.size == 0:
+            raise ValueError(f"{name} is empty: nothing to compare")
+        if np.isnan(array).any():
+            raise ValueError(f"{name} contains NaN: nothing to compare")
+    if not ((slack >= 0) & np.isfinite(slack)).all():
+        raise ValueError(f"tolerance = {slack.min()} must be finite and at least 0")
+    return x, b, slack
+
+
+def _decide(observed: Array, bound: Array, slack: Array, side: int, detail: str) -> Exact:
+    """side 1: at most the bound; side -1: at least."""
+    if ((observed == bound) & np.isinf(bound)).any():
+        raise ValueError("observed and bound are the same infinity: nothing to compare")
+    margin = side * (bound - observed) + 0.0  # not -0.0
+    numerator, denominator = (observed, bound) if side == 1 else (bound, observed)
+    positive = (numerator >= 0) & (denominator > 0) & (bound > 0)
+    ratios = numerator[positive] / denominator[positive]
+    worst = int(np.argmin(margin + slack))
+    x, b = float(observed[worst]), float(bound[worst])
+    comparison = f"{x:.6g} {'<=' if side == 1 else '>='} {b:.6g}"
+    return Exact(
+        Evidence(
+            verdict=Verdict.HOLDS if margin[worst] + slack[worst] >= 0 else Verdict.VIOLATED,
+            observed=x,
+            bound=b,
+            margin=float(margin[worst]),
+            tightness=float(ratios.max()) if ratios.size else None,
+            resolution=float(slack[worst]),
+            samples=0,
+            false_alarm=0.0,
+            false_pass=0.0,
+            stopped="exact",
+            detail=f"{detail}: {comparison}" if detail else comparison,
+        )
+    )

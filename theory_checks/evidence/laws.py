@@ -1,0 +1,114 @@
+"""Exact laws and e-values for counts and for whole distributions. No normal or chi^2 approximation
+anywhere."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from scipy.special import gammaln, xlogy
+from scipy.stats import beta, binom, kstwo
+
+from .sampling import Array, require_probability
+
+
+def clopper_pearson(successes: int, trials: int, alpha: float) -> tuple[float, float]:
+    """Exact confidence interval for a probability (Clopper and Pearson 1934), alpha / 2 on each side."""
+    require_probability("alpha", alpha)
+    if not 0 <= successes <= trials or trials == 0:
+        raise ValueError(f"{successes} successes in {trials} trials")
+    lower = beta.ppf(alpha / 2, successes, trials - successes + 1) if successes > 0 else 0.0
+    upper = beta.isf(alpha / 2, successes + 1, trials - successes) if successes < trials else 1.0
+    return float(lower), float(upper)
+
+
+def binomial_above(successes: int, trials: int, rate: float) -> float:
+    """P(Binomial(trials, rate) >= successes): the exact p-value of "the rate is at most `rate`"."""
+    return float(binom.sf(successes - 1, trials, rate))
+
+
+def binomial_below(successes: int, trials: int, rate: float) -> float:
+    """P(Binomial(trials, rate) <= successes): the exact p-value of "the rate is at least `rate`"."""
+    return float(binom.cdf(successes, trials, rate))
+
+
+def log_multinomial_e_value(counts: Array, probabilities: Array, concentration: float) -> Array:
+    """log of the anytime-valid e-value of counts (last axis) against a multinomial law.
+
+    The likelihood of one sequence with these counts under a Dirichlet(concentration p + 1/2) mixture, over
+    its likelihood under p: a martingale under p that starts at 1, so by Ville's inequality it ever exceeds 1
+    / alpha with probability at most alpha. Cells of probability zero take no part in the mixture; one
+    observation there refutes the law (+inf). Concentration 0 is the Krichevsky-Trofimov mixture.
+    """
+    possible = probabilities > 0
+    p, x = probabilities[possible], counts[..., possible]
+    prior, total = concentration * p + 0.5, x.sum(axis=-1)
+    mixture = (
+        (gammaln(prior + x) - gammaln(prior)).sum(axis=-1)
+        - gammaln(prior.sum() + total)
+        + gammaln(prior.sum())
+    )
+    return np.asarray(mixture - xlogy(counts, probabilities).sum(axis=-1))
+
+
+def multinomial_regret(samples: float, cells: int, concentration: float) -> float:
+    """R with log e-value >= (c + n) KL(m, p) - R for the posterior mean m = (c p + n phat) / (c + n).
+
+    log Gamma(x + 1/2) = x log x - x + log(2 pi) / 2 - eta(x), where eta > 0 is decreasing (Binet's integral
+    with 1 / t - 1 / (2 sinh(t / 2)) > 0). In the e-value each cell contributes this at x = c p_i + n_i less
+    that at c p_i, and eta(c p_i) - eta(c p_i + n_i) >= 0 is dropped; the rest adds up to the claim, with R ~
+    (k-1)/2 log(1 + n/c).
+    """
+    n, c = samples, concentration
+    shortfall = gammaln(c + n + cells / 2) - gammaln(c + cells / 2) - xlogy(c + n, c + n) + xlogy(c, c) + n
+    return float(shortfall)
+
+
+def total_variation(first: Array, second: Array) -> Array:
+    """Half the l1 distance along the last axis: the largest difference in probability over events."""
+    return np.asarray(0.5 * np.abs(first - second).sum(axis=-1))
+
+
+def expected_total_variation(probabilities: Array) -> float:
+    """c with E TV(empirical, true) <= c / sqrt(n): by Jensen E|phat_i - p_i| <= sqrt(p_i (1 - p_i) / n)."""
+    return float(0.5 * np.sqrt(probabilities * (1 - probabilities)).sum())
+
+
+def hoeffding_radius(samples: float, tail: float) -> float:
+    """t with exp(-2 n t^2) = tail: the deviation of a mean of n variables in [0, 1] that has this
+    probability.
+
+    It decides `holds` for whole distributions, at one sample size fixed in advance. If sup_A |p(A) - q(A)| >=
+    delta over a class of events (all: total variation; half-lines: Kolmogorov-Smirnov), then for each eps > 0
+    there is an event A, fixed by p and q, where they differ by delta - eps. The empirical distance from q is
+    at least |phat(A) - q(A)|, so it is below delta - t only if phat(A) errs by t - eps towards q: for eps ->
+    0 this has probability at most exp(-2 n t^2). One fixed event suffices, so neither the number of cells nor
+    Massart's factor 2 enters. In the other direction, McDiarmid: one observation moves TV(phat, p) by at most
+    1 / n, so it exceeds its expectation by t with probability at most exp(-2 n t^2).
+    """
+    return math.sqrt(math.log(1 / tail) / (2 * samples))
+
+
+def kolmogorov_distance(observations: Array, cdf: Callable[[Array], Array]) -> float:
+    """sup_x |F_n(x) - F(x)| for any law F, atoms included.
+
+    Between two neighbouring observations F_n is constant and F rises from F(x_i) to F(x_{i+1}-); the left
+    limit is the value at the float before, which for a continuous law is F(x_{i+1}) up to rounding.
+    """
+    x = np.sort(observations)
+    n = len(x)
+    here, before = np.asarray(cdf(x), dtype=float), np.asarray(cdf(np.nextafter(x, -np.inf)), dtype=float)
+    for values in (here, before):
+        if values.shape != x.shape or not ((values >= 0) & (values <= 1)).all():
+            raise ValueError(f"cdf must return one value in [0, 1] for each observation, got {values}")
+    above = np.searchsorted(x, x, side="right") / n - here
+    below = before - np.searchsorted(x, x, side="left") / n
+    return float(max(np.abs(above).max(), np.abs(below).max()))
+
+
+def kolmogorov_p_value(distance: float, samples: int) -> float:
+    """P(sup |F_n - F| >= distance): exact for continuous F, an upper bound for any other: with X = F^-1(U)
+    the difference F_n - F at x is that of the uniform variables U at F(x), so the supremum runs over fewer
+    points. Computed by scipy with Simard and L'Ecuyer's algorithm (2011)."""
+    return float(kstwo.sf(distance, samples))

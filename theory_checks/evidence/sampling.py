@@ -1,0 +1,84 @@
+"""Draws: child seeds, growing batches, and observations that are refused before they can give a verdict."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+Draw = Callable[[np.random.SeedSequence, int], Array]
+
+FIRST_BATCH = 256
+LARGEST_BATCH = 65_536  # bounds the memory of a draw
+
+
+def child(stream: np.random.SeedSequence, index: int) -> np.random.SeedSequence:
+    """The index-th child of a stream. Unlike `stream.spawn`, which counts its calls, this has no side
+    effect."""
+    return np.random.SeedSequence(
+        stream.entropy, spawn_key=(*stream.spawn_key, index), pool_size=stream.pool_size
+    )
+
+
+def batch_sizes(budget: int) -> Iterator[int]:
+    """Sizes that add up to the budget, each a quarter of what came before: a test that looks only between
+    batches overshoots by a quarter at most, and makes logarithmically many calls."""
+    drawn = 0
+    while drawn < budget:
+        size = min(max(FIRST_BATCH, drawn // 4), LARGEST_BATCH, budget - drawn)
+        yield size
+        drawn += size
+
+
+def batches(draw: Draw, stream: np.random.SeedSequence, budget: int) -> Iterator[Array]:
+    """Batches of observations, each from its own child of the stream."""
+    for index, size in enumerate(batch_sizes(budget)):
+        yield observe(draw, child(stream, index), size)
+
+
+def observe(draw: Draw, stream: np.random.SeedSequence, size: int) -> Array:
+    """Exactly `size` finite real observations, or a ValueError."""
+    observations = np.asarray(draw(stream, size))
+    if observations.shape != (size,):
+        raise ValueError(f"draw returned shape {observations.shape} when asked for ({size},)")
+    if observations.dtype.kind not in "biuf":
+        raise ValueError(f"draw returned dtype {observations.dtype}, observations must be real numbers")
+    return finite(observations)
+
+
+def finite(observations: Array) -> Array:
+    """The observations themselves if none is NaN or infinite, or a ValueError."""
+    if not np.isfinite(observations).all():
+        raise ValueError(f"observation {observations[~np.isfinite(observations)][0]} is not finite")
+    return observations
+
+
+def within(observations: Array, low: float, high: float) -> Array:
+    """The observations themselves if all lie in [low, high], or a ValueError that names the worst."""
+    lowest, highest = observations.min(), observations.max()
+    if lowest < low or highest > high:
+        worst = lowest if lowest < low else highest
+        raise ValueError(f"observation {worst} lies outside [{low}, {high}]")
+    return observations
+
+
+def require_probability(name: str, value: float) -> None:
+    """Levels and powers lie strictly between 0 and 1."""
+    if not 0 < value < 1:
+        raise ValueError(f"{name} = {value} must lie in (0, 1)")
+
+
+def require_positive(name: str, value: float) -> None:
+    """Resolutions, tolerances and ranges are finite and positive."""
+    if not (value > 0 and math.isfinite(value)):
+        raise ValueError(f"{name} = {value} must be positive and finite")
+
+
+def require_budget(budget: int, needed: int) -> None:
+    """A budget too small for the design is an error, never a verdict."""
+    if budget < needed:
+        raise ValueError(f"budget of {budget} samples is below the {needed} that the design needs")

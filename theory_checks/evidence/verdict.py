@@ -1,0 +1,41 @@
+"""What a check concludes, and the evidence it concludes from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Verdict(StrEnum):
+    """The four answers of a check; only `holds` passes."""
+
+    HOLDS = "holds"
+    VIOLATED = "violated"
+    INCONCLUSIVE = "inconclusive"
+    VACUOUS = "vacuous"
+
+    @property
+    def severity(self) -> int:
+        """Rank among the verdicts of a conjunction: the most severe one decides."""
+        return (Verdict.HOLDS, Verdict.INCONCLUSIVE, Verdict.VACUOUS, Verdict.VIOLATED).index(self)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A verdict with everything needed to judge it; plain Python values, so that it can be sent as JSON.
+
+    For statements of equality (`equal`, `mean_equals`, `cells_follow`, `events_independent`, `follows_law`)
+    "inside" means closer than the tolerance or resolution; a violation smaller than that can still be found.
+    """
+
+    verdict: Verdict
+    observed: float  # estimate, or worst value seen
+    bound: float  # what it is compared with
+    margin: float  # signed distance to the bound, positive = inside
+    tightness: float | None  # worst observed / bound (its inverse for lower bounds): 1 = attained, > 1 beyond
+    resolution: float  # violations of this size or more are rejected at false_pass; exact checks: tolerance
+    samples: int
+    false_alarm: float  # level at which `violated` is declared; 0 for exact checks
+    false_pass: float  # level at which `holds` is declared; 0 for exact checks
+    stopped: str  # why sampling stopped
+    detail: str  # one line: what was compared
