@@ -24,8 +24,9 @@ def dispatch_entropy(counts: Tensor) -> Tensor:
     counts = counts.double()
     mix = counts / counts.sum(dim=-1, keepdim=True).clamp(min=1)
     entropy = torch.special.entr(mix).sum(dim=-1)
-    share = counts.sum(dim=-1) / counts.sum(dim=(-2, -1))[..., None]
-    return (share * entropy).sum(dim=-1)
+    share: Tensor = counts.sum(dim=-1) / counts.sum(dim=(-2, -1))[..., None]
+    dispatched: Tensor = (share * entropy).sum(dim=-1)
+    return dispatched
 
 
 def router_alignment(signals: Signals, theta: Tensor) -> tuple[Tensor, Tensor]:

@@ -88,7 +88,7 @@ def gaussian_experts(problem: Problem, hyper: Hyperparameters, generator: torch.
     """w_mj^(0) ~ N(0, (sigma_0^2 / d) I_d), (M, J, d)."""
     shape = (hyper.M, hyper.J, problem.d)
     draw = torch.randn(shape, generator=generator, device=generator.device, dtype=torch.float64)
-    return hyper.sigma_0 / problem.d**0.5 * draw
+    return draw * (hyper.sigma_0 / problem.d**0.5)
 
 
 @dataclass(frozen=True)
@@ -330,14 +330,19 @@ def train(
     for first in range(0, len(seeds), size):
         replicates = [draw_replicate(subject, problem, hyper, s, dtype=dtype, accept=accept) for s in seeds[first : first + size]]
         chunks.append(_train_chunk(subject, hyper, replicates, kept, look_every, device))
+    return concatenate(chunks)
+
+
+def concatenate(parts: Sequence[Trajectory]) -> Trajectory:
+    """The replicates of several trajectories with the same steps as one."""
     return Trajectory(
-        steps=tuple(kept),
-        theta=torch.cat([c.theta for c in chunks]),
-        W=torch.cat([c.W for c in chunks]),
-        looked_at=chunks[0].looked_at,
-        training_error=torch.cat([c.training_error for c in chunks]),
-        step_lengths=torch.cat([c.step_lengths for c in chunks]),
-        initialisations=tuple(i for c in chunks for i in c.initialisations),
+        steps=parts[0].steps,
+        theta=torch.cat([p.theta for p in parts]),
+        W=torch.cat([p.W for p in parts]),
+        looked_at=parts[0].looked_at,
+        training_error=torch.cat([p.training_error for p in parts]),
+        step_lengths=torch.cat([p.step_lengths for p in parts]),
+        initialisations=tuple(i for p in parts for i in p.initialisations),
     )
 
 

@@ -1,0 +1,219 @@
+"""From a claim to its verdict: Hypothesis searches for inputs, the evidence of each is judged, the record says what was found.
+
+Search, then decide. The statement about each input is first judged on a search stream at level SUSPICION = s = 1e-3; only a
+suspicious one is judged again, on a fresh independent stream at the claim's share of ALPHA, and only that makes it violated.
+Both streams are seeded by a hash of run seed, claim id, *all* inputs and the phase, so the decision is independent of
+whatever the search selected. A claim that is true is then called violated with probability at most
+(number of inputs) * s * share <= share, because at most 1 / s inputs are tried; over the claims this adds up to at most ALPHA.
+"""
+
+import contextlib
+import inspect
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import hypothesis
+import numpy as np
+from hypothesis import HealthCheck, Phase
+from hypothesis.errors import Unsatisfiable
+from torch import Tensor
+
+from theory_checks.claims import CLAIM_IDS, Claim
+from theory_checks.evidence import Evidence, Statement, Verdict
+from theory_checks.records import Record, number
+from theory_checks.run import Run, digest
+from theory_checks.trajectories import SEARCH, DECIDE, Trained
+
+ALPHA = 1e-6  # probability of any false alarm in a whole run
+SUSPICION = 1e-3
+SHARE = ALPHA / len(CLAIM_IDS)
+MOST_JUDGED_WHILE_SHRINKING = 60  # new inputs judged once a violation is known; a shrink may ask for hundreds
+
+
+class Violation(AssertionError):
+    """An input for which the claim is violated; Hypothesis shrinks it."""
+
+
+class NotHeld(AssertionError):
+    """The verdict on a claim was not `holds`."""
+
+
+@dataclass
+class _Log:
+    """What one check of a claim has judged so far."""
+
+    judged: dict[tuple[int, ...], tuple[Evidence, Mapping[str, Any]]] = field(default_factory=dict)
+    visited: dict[str, Counter[Any]] = field(default_factory=dict)
+    tried: int = 0
+    samples: int = 0
+    shrinking: int = 0
+
+    def visit(self, facts: Mapping[str, Any]) -> None:
+        for name, value in facts.items():
+            self.visited.setdefault(name, Counter())[value] += 1
+
+    @property
+    def violated(self) -> bool:
+        return any(evidence.verdict is Verdict.VIOLATED for evidence, _ in self.judged.values())
+
+
+def check(claim: Claim, run: Run) -> Record:
+    """Judges a claim over the inputs that Hypothesis finds, and says what was found. Does not raise on a violation."""
+    started = time.perf_counter()
+    log = _Log()
+    over = claim.over(run.profile) if callable(claim.over) else claim.over
+    examples = max(len(claim.always) + 1, round(claim.examples * run.profile.pick(0.4, 1, 4)))
+    if len(claim.always) + examples > 1 / SUSPICION:
+        raise ValueError(f"claim {claim.id}: {examples} inputs are more than the 1 / {SUSPICION} that its error budget allows")
+    smallest: list[Mapping[str, Any]] = []
+
+    def judge_input(**inputs: Any) -> None:
+        log.tried += 1
+        key = digest(inputs)
+        if key not in log.judged:
+            if log.violated:
+                log.shrinking += 1
+                if log.shrinking > MOST_JUDGED_WHILE_SHRINKING:
+                    return
+            log.judged[key] = search_then_decide(claim, run, inputs), inputs
+            evidence = log.judged[key][0]
+            log.samples += evidence.samples
+            if claim.visits is not None:
+                log.visit(claim.visits(**inputs))
+        evidence = log.judged[key][0]
+        if evidence.tightness is not None and evidence.samples == 0:
+            hypothesis.target(min(evidence.tightness, 1e6))
+        if evidence.verdict is Verdict.VIOLATED:
+            smallest[:] = [inputs]
+            raise Violation(evidence.detail)
+
+    test = hypothesis.given(**over)(judge_input)
+    for inputs in claim.always:
+        test = hypothesis.example(**inputs)(test)
+    test = hypothesis.seed(run.stream(claim.id, "inputs").generate_state(1)[0].item())(test)
+    test = hypothesis.settings(
+        max_examples=examples,
+        database=None,
+        deadline=None,
+        derandomize=False,
+        print_blob=False,
+        report_multiple_bugs=False,
+        phases=(Phase.explicit, Phase.generate, Phase.target, Phase.shrink),
+        suppress_health_check=(HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example),
+    )(test)
+    # Unsatisfiable: no input met the hypotheses, which the record will call vacuous.
+    with contextlib.suppress(Violation, Unsatisfiable):
+        test()
+    return _record(claim, run, log, smallest, time.perf_counter() - started)
+
+
+def search_then_decide(claim: Claim, run: Run, inputs: Mapping[str, Any]) -> Evidence:
+    """The evidence for the claim on one input (module docstring)."""
+    found = _judge(claim, run, inputs, SEARCH, SUSPICION)
+    if found.verdict is Verdict.VIOLATED and found.samples > 0:
+        return _judge(claim, run, inputs, DECIDE, SHARE)
+    return found
+
+
+def _judge(claim: Claim, run: Run, inputs: Mapping[str, Any], phase: int, alpha: float) -> Evidence:
+    context = {"subject": run.subject, "profile": run.profile, "trained": Trained(run, phase)}
+    wanted = {name: context[name] for name in inspect.signature(claim.check).parameters if name in context}
+    statement: Statement = claim.check(**wanted, **inputs)
+    return statement.judge(run.stream(claim.id, dict(inputs), phase), alpha, statement.samples_needed(alpha))
+
+
+def _record(claim: Claim, run: Run, log: _Log, smallest: list[Mapping[str, Any]], seconds: float) -> Record:
+    common = dict(
+        id=claim.id,
+        statement=claim.statement,
+        kind=claim.kind.value,
+        given=claim.given,
+        source=claim.source,
+        depends_on=claim.depends_on,
+        examples=len(log.judged),
+        discarded=log.tried - len(log.judged),
+        samples=log.samples,
+        visited={name: _summary(counts) for name, counts in log.visited.items()},
+        seconds=seconds,
+        seed=run.seed,
+        command=reproduce(claim.id, run),
+    )
+    if not log.judged:
+        return Record(verdict=Verdict.VACUOUS.value, detail="the hypotheses were never met", **common)
+    evidence, inputs = log.judged[digest(smallest[0])] if smallest else max(log.judged.values(), key=_severity)
+    return Record(
+        verdict=evidence.verdict.value,
+        observed=evidence.observed,
+        bound=evidence.bound,
+        margin=evidence.margin,
+        tightness=evidence.tightness,
+        resolution=evidence.resolution,
+        detail=evidence.detail,
+        false_alarm=0.0 if evidence.samples == 0 else SHARE,
+        false_pass=evidence.false_pass,
+        stopped=evidence.stopped,
+        worst_case=describe(inputs),
+        measured=tuple(
+            f"{describe(inputs)}: {log.judged[key][0].detail}"
+            for inputs in claim.always
+            if (key := digest(inputs)) in log.judged
+        ),
+        **common,
+    )
+
+
+def _severity(judged: tuple[Evidence, Mapping[str, Any]]) -> tuple[int, float, float]:
+    evidence, _ = judged
+    return evidence.verdict.severity, evidence.tightness or 0.0, -evidence.margin
+
+
+def _summary(counts: Counter[Any]) -> str:
+    """How often a fact held, or the range and number of the values visited."""
+    values = list(counts)
+    if all(isinstance(value, bool) for value in values):
+        return f"{counts[True]} of {counts.total()}"
+    if all(isinstance(value, int | float) for value in values):
+        return f"{number(min(values))} to {number(max(values))} ({len(values)} values)"
+    return ", ".join(f"{value} ({count})" for value, count in counts.most_common())
+
+
+def describe(inputs: Mapping[str, Any]) -> str:
+    """The inputs on one line; of large tensors only the corners."""
+    return ", ".join(f"{name}={_shown(value)}" for name, value in inputs.items())
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, Tensor):
+        entries = np.array2string(value.numpy(), threshold=64, separator=", ", floatmode="unique")
+        return f"{tuple(value.shape)} {' '.join(entries.split())}"
+    return repr(value)
+
+
+def reproduce(id: str, run: Run) -> str:
+    """The command that checks this claim again with the same draws."""
+    subject = "" if run.subject_name == "core:PAPER" else f" --theory-subject {run.subject_name}"
+    device = "" if run.device.type == "cpu" else f" --theory-device {run.device}"
+    return f"pytest theory_checks/ -k '{id}' --theory-seed {run.seed} --theory-profile {run.profile}{subject}{device}"
+
+
+ADVICE = {
+    Verdict.VIOLATED.value: "the smallest input found is given below",
+    Verdict.INCONCLUSIVE.value: "the samples were spent before the evidence was clear: try a larger profile or another --theory-seed",
+    Verdict.VACUOUS.value: "no input met the hypotheses: widen the strategies of the claim, or check the subject's initialisation",
+}
+
+
+def failure(record: Record) -> str:
+    """The message of a claim that was not found to hold."""
+    return "\n".join(
+        [
+            f"claim {record.id} {record.verdict}: {record.statement}",
+            f"  observed {number(record.observed)} against the bound {number(record.bound)} ({record.detail})",
+            f"  {ADVICE[record.verdict]}",
+            f"  input: {record.worst_case or 'none'}",
+            f"  seed {record.seed}; again: {record.command}",
+        ]
+    )

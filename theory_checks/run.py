@@ -1,0 +1,91 @@
+"""What a run is: its subject, profile, device and seed, as the command line chose them."""
+
+import hashlib
+import importlib
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core import Subject
+from core.training import child
+from theory_checks.claims import Profile
+
+@dataclass(frozen=True)
+class Run:
+    """Everything a claim's verdict depends on besides the claim.
+
+    shared: a directory that the workers of this run have in common.
+    """
+
+    subject: Subject
+    subject_name: str
+    profile: Profile
+    device: torch.device
+    seed: int
+    shared: Path
+
+    def stream(self, *names: Any) -> np.random.SeedSequence:
+        """The seed sequence that belongs to these names in this run."""
+        return child(np.random.SeedSequence(self.seed), *digest(names))
+
+
+def digest(value: Any) -> tuple[int, ...]:
+    """Eight 32-bit words that depend on every part of a value: records, containers, tensors, numbers and strings."""
+    found = hashlib.sha256(_canonical(value).encode()).digest()
+    return tuple(int(word) for word in np.frombuffer(found, dtype="<u4"))
+
+
+def _canonical(value: Any) -> str:
+    if isinstance(value, Tensor):
+        value = value.detach().cpu().numpy()
+    if isinstance(value, np.ndarray):
+        return f"array{value.shape}{value.dtype}{hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()}"
+    if is_dataclass(value) and not isinstance(value, type):
+        return type(value).__name__ + _canonical([(f.name, getattr(value, f.name)) for f in fields(value)])
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{_canonical(k)}:{_canonical(v)}" for k, v in sorted(value.items())) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(_canonical(v) for v in value) + "]"
+    if value is None or isinstance(value, bool | int | float | str):
+        return repr(value)
+    raise TypeError(f"inputs of claims are records, containers, tensors, numbers and strings, not {type(value).__name__}")
+
+
+def load_subject(name: str) -> Subject:
+    """The Subject called `module:NAME`. Raises ValueError that says what is missing."""
+    module_name, _, attribute = name.partition(":")
+    if not module_name or not attribute:
+        raise ValueError(f"subject {name!r}: needs the form module:NAME, for example core:PAPER")
+    try:
+        module = importlib.import_module(module_name)
+    except ImportError as error:
+        raise ValueError(f"subject {name!r}: module {module_name!r} cannot be imported ({error})") from error
+    if not hasattr(module, attribute):
+        raise ValueError(f"subject {name!r}: module {module_name!r} has no {attribute!r}")
+    subject = getattr(module, attribute)
+    if not isinstance(subject, Subject):
+        raise ValueError(f"subject {name!r}: is a {type(subject).__name__}, needs a core.Subject")
+    return subject
+
+
+def resolve_device(name: str) -> torch.device:
+    """auto, cpu, cuda, cuda:i or mps as a device that is there. Raises ValueError otherwise."""
+    cuda = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if name == "auto":
+        return torch.device("cuda", 0) if cuda else torch.device("cpu")
+    kind, _, index = name.partition(":")
+    if kind == "cpu" and not index:
+        return torch.device("cpu")
+    if kind == "mps" and not index:
+        if torch.backends.mps.is_available():
+            return torch.device("mps")
+        raise ValueError("device 'mps': not available here")
+    if kind == "cuda" and (not index or index.isdigit()):
+        if int(index or 0) < cuda:
+            return torch.device("cuda", int(index or 0))
+        raise ValueError(f"device {name!r}: {cuda} CUDA devices are available here")
+    raise ValueError(f"device {name!r}: needs auto, cpu, cuda, cuda:i or mps")

@@ -1,0 +1,313 @@
+"""The structure of Algorithm 1: what its gradients are, what its steps conserve, and how it commutes with symmetries."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from hypothesis import strategies as st
+from torch import Tensor
+
+from core import Hyperparameters, Parameters, Problem, Subject
+from core.training import descent, loss_slope
+from theory_checks.claims import Kind, claim
+from theory_checks.evidence import Statement, all_of, at_most, equal
+from theory_checks.oracles import central_differences, losses_if_routed
+from theory_checks.scenarios import SEEDS
+
+EPS = torch.finfo(torch.float64).eps
+HALF_THE_DIGITS = EPS**0.5
+
+
+@dataclass(frozen=True)
+class SmallRun:
+    """A short run in double precision: its sizes, scales and seed; scale is the size of the initial pre-activations' weights."""
+
+    K: int
+    P: int
+    M: int
+    J: int
+    n: int
+    T: int
+    eta: float
+    eta_r: float
+    scale: float
+    seed: int
+
+
+@dataclass(frozen=True)
+class Started:
+    """The data, initial parameters and router noise that a small run starts from, with a leading replicate axis of one."""
+
+    hyper: Hyperparameters
+    x: Tensor
+    y: Tensor
+    start: Parameters
+    noise: Tensor
+
+    def iterates(
+        self,
+        subject: Subject,
+        x: Tensor | None = None,
+        y: Tensor | None = None,
+        start: Parameters | None = None,
+        noise: Tensor | None = None,
+    ) -> list[Parameters]:
+        """Theta^(t), W^(t) for t = 0..T, with some of the ingredients exchanged."""
+        x, y = self.x if x is None else x, self.y if y is None else y
+        r = self.noise if noise is None else noise
+        return list(descent(subject, self.hyper, start or self.start, x, y, lambda t: r[t]))
+
+
+@st.composite
+def small_runs(
+    draw: st.DrawFn, most_n: int = 48, most_M: int = 64, steps: int = 6, most_J: int = 8, most_K: int = 16
+) -> SmallRun:
+    """Short runs of every size, n < M included."""
+    return SmallRun(
+        K=draw(st.integers(2, most_K)),
+        P=draw(st.integers(4, 6)),
+        M=draw(st.integers(2, most_M)),
+        J=draw(st.integers(1, most_J)),
+        n=draw(st.integers(2, most_n)),
+        T=draw(st.integers(1, steps)),
+        eta=draw(st.sampled_from([0.01, 0.1, 0.5])),
+        eta_r=draw(st.sampled_from([0.0, 0.1, 1.0])),
+        scale=draw(st.sampled_from([0.1, 1.0, 3.0])),
+        seed=draw(SEEDS),
+    )
+
+
+def facts_about(run: SmallRun, **_: Any) -> Mapping[str, Any]:
+    return {"M": run.M, "J": run.J, "n": run.n, "T": run.T, "scale": run.scale, "n < M": run.n < run.M}
+
+
+def started(subject: Subject, run: SmallRun) -> Started:
+    """Draws what the run starts from. The router starts at random, so that the claims hold at any Theta."""
+    problem = Problem(K=run.K, d=2 * run.K + 1, P=run.P)
+    hyper = Hyperparameters(M=run.M, J=run.J, n=run.n, sigma_0=1.0, eta=run.eta, eta_r=run.eta_r, T=run.T)
+    generator = torch.Generator().manual_seed(run.seed)
+    signals = subject.draw_signals(problem, generator)
+    examples = subject.draw_examples(problem, signals, run.n, generator)
+    theta = 0.2 * torch.randn(run.M, problem.d, generator=generator, dtype=torch.float64)
+    W = run.scale * subject.initialise_experts(problem, hyper, generator).double()
+    noise = torch.stack([subject.router_noise((run.M, run.n), generator, t) for t in range(run.T)])
+    return Started(hyper, examples.x[None], examples.y[None], Parameters(theta[None], W[None]), noise[:, None].double())
+
+
+def routed(subject: Subject, run: Started, parameters: Parameters, t: int) -> Tensor:
+    """The experts that step t routes to, (n,)."""
+    return subject.select(subject.logits(parameters.theta, run.x), run.noise[t])[0]
+
+
+def first(parameters: Parameters) -> Parameters:
+    """Without the replicate axis."""
+    return Parameters(parameters.theta[0], parameters.W[0])
+
+
+@claim(
+    "G.1",
+    kind=Kind.EXACT,
+    source="derived from the gradient of the softmax gate",
+    over={"run": small_runs(steps=12)},
+    visits=facts_about,
+)
+def the_sum_of_router_weights_is_conserved(subject: Subject, run: SmallRun) -> Statement:
+    """sum_m grad_{theta_m} L = 0, hence sum_m theta_m^(t) = sum_m theta_m^(0) along the whole run.
+
+    Every step subtracts eta_r times M computed gradients, each a sum of n terms c_i (1[m_i = m] - pi_m) s_i with |c_i| at most
+    max |l' f| / n: the rounding of a step is at most (n + M) eps eta_r M max |l' f| max |s|, plus eps M max |theta| for the subtraction.
+    """
+    begun = started(subject, run)
+    tolerance, s = 0.0, float(begun.x.sum(dim=-2).abs().max())
+    drift = []
+    iterates = begun.iterates(subject)
+    for t, parameters in enumerate(iterates):
+        drift.append(float((parameters.theta - begun.start.theta).sum(dim=-2).abs().max()))
+        if t < run.T:
+            z = (begun.x[0][None, :, None] @ parameters.W[0][:, None, None].mT).squeeze(2)  # (M, n, P, J)
+            f = subject.respond(z)
+            slope = loss_slope(subject.loss, begun.y[0] * subject.gate(subject.logits(parameters.theta, begun.x))[0] * f)[1].exp()
+            coefficient = float((slope * f).abs().max())
+            largest = float(parameters.theta.abs().max())
+            tolerance += EPS * run.M * ((run.n + run.M) * run.eta_r * coefficient * s + 4 * largest)
+    return equal(np.array(drift), 0, tolerance=tolerance, detail="drift of sum_m theta_m")
+
+
+@claim(
+    "G.2",
+    kind=Kind.EXACT,
+    source="Algorithm 1, the normalised step",
+    over={"run": small_runs(steps=6), "blow_up": st.sampled_from([1.0, 10.0, 40.0, 200.0])},
+    visits=lambda run, blow_up: {**facts_about(run), "scale of W": run.scale * blow_up},
+)
+def experts_move_by_eta_or_not_at_all(subject: Subject, run: SmallRun, blow_up: float) -> Statement:
+    """Every expert with a non-zero gradient moves by exactly eta in Frobenius norm, however small the gradient; others do not move.
+
+    So norm(W_m^(t) - W_m^(0)) <= eta t. The experts are blown up, which makes margins of up to 1e6 and gradients far below the
+    smallest float. An expert has a non-zero gradient if it got an example whose loss has a non-zero slope (in log space).
+    Subtracting the step from W rounds by eps max(|W|, eta) an entry, hence by that times sqrt(J d) in norm.
+    """
+    begun = started(subject, run)
+    start = Parameters(begun.start.theta, blow_up * begun.start.W)
+    iterates = begun.iterates(subject, start=start)
+    lengths, expected, tolerances, totals = [], [], [], []
+    for t in range(run.T):
+        before, after = iterates[t], iterates[t + 1]
+        m = routed(subject, begun, before, t)
+        h = subject.logits(before.theta, begun.x)[0]
+        z = torch.stack([begun.x[0, i] @ before.W[0, m[i]].mT for i in range(run.n)])
+        margin = begun.y[0] * subject.gate(h).gather(0, m[None])[0] * subject.respond(z)
+        pulls = loss_slope(subject.loss, margin)[1] > -torch.inf
+        moves = torch.tensor([bool((pulls & (m == e)).any()) for e in range(run.M)])
+        lengths.append((after.W - before.W)[0].flatten(1).norm(dim=1))
+        expected.append(run.eta * moves.double())
+        size = torch.maximum(before.W[0].flatten(1).abs().amax(dim=1), torch.tensor(run.eta))
+        tolerances.append(4 * EPS * size * (before.W[0, 0].numel()) ** 0.5)
+        totals.append((after.W - start.W)[0].flatten(1).norm(dim=1))
+    tolerance = torch.stack(tolerances)
+    bound = run.eta * torch.arange(1, run.T + 1, dtype=torch.float64)[:, None].expand(-1, run.M)
+    return all_of(
+        equal(torch.stack(lengths), torch.stack(expected), tolerance=tolerance, detail="length of a step"),
+        at_most(torch.stack(totals), bound, tolerance=tolerance.cumsum(dim=0), detail="distance from the start"),
+    )
+
+
+@claim(
+    "G.3",
+    kind=Kind.EXACT,
+    source="Algorithm 1; theory section 1, gradients",
+    over={"run": small_runs(most_n=6, most_M=3, steps=3, most_J=2, most_K=3)},
+    examples=25,
+    cost=12,
+    visits=facts_about,
+)
+def training_follows_the_gradients_of_its_loss(subject: Subject, run: SmallRun) -> Statement:
+    """Each step moves theta by -eta_r grad L and W_m along -grad L, L being the training loss of the subject's own loss, gate and response.
+
+    The oracle computes L example by example, and its gradient by central differences at two step sizes; their difference, three
+    times the truncation error of the finer one, is the tolerance, with rounding (eps times the sum of the losses over the step).
+    """
+    begun = started(subject, run)
+    iterates = begun.iterates(subject)
+    statements: list[Statement] = []
+    for t in range(run.T):
+        before, after = first(iterates[t]), first(iterates[t + 1])
+        m = routed(subject, begun, iterates[t], t)
+        losses = losses_if_routed(subject, before, begun.x[0], begun.y[0])
+        step = 1e-4
+        rounding = 16 * EPS * run.n * (1 + float(losses.abs().max())) / step
+        fine_W, fine_theta = central_differences(subject, before, begun.x[0], begun.y[0], m, step)
+        coarse_W, coarse_theta = central_differences(subject, before, begun.x[0], begun.y[0], m, 2 * step)
+        doubt_W, doubt_theta = (fine_W - coarse_W).abs() + rounding, (fine_theta - coarse_theta).abs() + rounding
+        moved_theta = before.theta - after.theta
+        statements.append(
+            equal(
+                moved_theta,
+                run.eta_r * fine_theta,
+                tolerance=run.eta_r * doubt_theta + 4 * EPS * before.theta.abs(),
+                detail=f"step {t} of theta",
+            )
+        )
+        norm = fine_W.flatten(1).norm(dim=1)[:, None, None]
+        doubt = doubt_W.flatten(1).norm(dim=1)[:, None, None]
+        clear = (norm > 10 * doubt).expand_as(fine_W)  # directions of gradients that the oracle cannot tell from 0 say nothing
+        direction = torch.where(clear, fine_W / norm, 0.0)
+        moved = torch.where(clear, (before.W - after.W) / run.eta, 0.0)
+        # A relative error e of a vector turns its direction by at most 2 e.
+        uncertain = torch.where(clear, 2 * doubt / norm + 4 * EPS * before.W.abs() / run.eta, EPS)
+        statements.append(equal(moved, direction, tolerance=uncertain, detail=f"direction of step {t} of W"))
+    return all_of(*statements)
+
+
+@claim(
+    "G.4",
+    kind=Kind.EXACT,
+    source="derived: Algorithm 1 uses inner products and sums over patches only",
+    given="no ties of noise and logits",
+    over={"run": small_runs(steps=5), "seed": SEEDS},
+    visits=facts_about,
+)
+def training_commutes_with_symmetries(subject: Subject, run: SmallRun, seed: int) -> Statement:
+    """Training commutes with rotations of R^d and relabelling of experts, and ignores the order of patches.
+
+    Exact but for rounding, which training amplifies; half the digits must survive a few steps (a stated design: a violation
+    changes the leading digit).
+    """
+    begun = started(subject, run)
+    generator = torch.Generator().manual_seed(seed)
+    d = begun.x.shape[-1]
+    rotation = torch.linalg.qr(torch.randn(d, d, generator=generator, dtype=torch.float64)).Q
+    relabel = torch.randperm(run.M, generator=generator)
+    order = torch.rand(*begun.x.shape[:-1], generator=generator, dtype=torch.float64).argsort(dim=-1)
+    plain = begun.iterates(subject)[-1]
+    theta, W = begun.start.theta, begun.start.W
+    rotated = begun.iterates(subject, x=begun.x @ rotation, start=Parameters(theta @ rotation, W @ rotation))[-1]
+    relabelled = begun.iterates(
+        subject, start=Parameters(theta[:, relabel], W[:, relabel]), noise=begun.noise[:, :, relabel]
+    )[-1]
+    shuffled = begun.iterates(subject, x=begun.x.take_along_dim(order[..., None], dim=-2))[-1]
+
+    def same(found: Parameters, name: str) -> list[Statement]:
+        return [
+            equal(a, b, tolerance=HALF_THE_DIGITS * (1 + float(b.abs().max())), detail=f"{what} {name}")
+            for what, a, b in (("theta", found.theta, plain.theta), ("W", found.W, plain.W))
+        ]
+
+    inverse = relabel.argsort()
+    return all_of(
+        *same(Parameters(rotated.theta @ rotation.mT, rotated.W @ rotation.mT), "after a rotation"),
+        *same(Parameters(relabelled.theta[:, inverse], relabelled.W[:, inverse]), "after relabelling"),
+        *same(shuffled, "after reordering patches"),
+    )
+
+
+@claim(
+    "G.5",
+    kind=Kind.EXACT,
+    source="derived from sigma(z) = z^3",
+    over={"shape": st.tuples(st.integers(1, 6), st.integers(1, 16)), "factor": st.floats(-8, 8), "seed": SEEDS},
+    visits=lambda shape, factor, seed: {"P": shape[0], "J": shape[1], "factor": factor},
+)
+def experts_are_homogeneous_of_degree_3(subject: Subject, shape: tuple[int, int], factor: float, seed: int) -> Statement:
+    """f_m is homogeneous of degree 3 in x and in W_m, and <grad_W f, W> = 3 f (Euler).
+
+    Both are statements about the response to pre-activations, which are linear in x and in W. Each of P J terms rounds to a few
+    eps, and the sum to P J eps of the sum of sizes.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    z = torch.randn(8, *shape, generator=generator, dtype=torch.float64).requires_grad_()
+    f = subject.respond(z)
+    (slope,) = torch.autograd.grad(f.sum(), z)
+    size = z.detach().abs().pow(3).sum(dim=(-2, -1))
+    tolerance = (shape[0] * shape[1] + 16) * EPS * size
+    return all_of(
+        equal(
+            subject.respond(factor * z).detach(), factor**3 * f.detach(), tolerance=abs(factor) ** 3 * tolerance, detail="f of c z"
+        ),
+        equal((slope * z.detach()).sum(dim=(-2, -1)), 3 * f.detach(), tolerance=4 * tolerance, detail="<grad f, z>"),
+    )
+
+
+@claim(
+    "G.6",
+    kind=Kind.EXACT,
+    source="derived: sigma is odd",
+    given="no ties of noise and logits",
+    over={"run": small_runs(steps=5)},
+    visits=facts_about,
+)
+def flipping_labels_flips_the_experts(subject: Subject, run: SmallRun) -> Statement:
+    """Training on (x, -y) from -W^(0) gives -W^(t) and the same Theta^(t).
+
+    With rounding as in G.4.
+    """
+    begun = started(subject, run)
+    plain = begun.iterates(subject)[-1]
+    flipped = begun.iterates(subject, y=-begun.y, start=Parameters(begun.start.theta, -begun.start.W))[-1]
+    size = HALF_THE_DIGITS * (1 + float(plain.W.abs().max()))
+    return all_of(
+        equal(flipped.W, -plain.W, tolerance=size, detail="W"),
+        equal(flipped.theta, plain.theta, tolerance=HALF_THE_DIGITS * (1 + float(plain.theta.abs().max())), detail="theta"),
+    )

@@ -1,0 +1,234 @@
+"""Definition 3.1: the data that a Subject draws follow the distribution D."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from hypothesis import strategies as st
+from scipy.stats import chi2, norm
+from torch import Tensor
+
+from core import Examples, Problem, Signals, Subject
+from core.data import AmplitudeLaw
+from core.training import generator_from
+from theory_checks.claims import Kind, claim
+from theory_checks.evidence import Statement, all_of, at_least, at_most, cells_follow, equal, follows_law, mean_equals
+from theory_checks.scenarios import SEEDS, problems
+
+EPS = torch.finfo(torch.float64).eps
+
+
+def facts_about(problem: Problem, **_: Any) -> Mapping[str, Any]:
+    return {"K": problem.K, "d": problem.d, "P": problem.P, "d = 2K": problem.d == 2 * problem.K}
+
+
+def drawn(subject: Subject, problem: Problem, stream: np.random.SeedSequence, n: int) -> tuple[Signals, Examples]:
+    """Signals and n examples, a function of the stream."""
+    generator = generator_from(stream)
+    signals = subject.draw_signals(problem, generator)
+    return signals, subject.draw_examples(problem, signals, n, generator)
+
+
+def noise_patches(problem: Problem, examples: Examples) -> Tensor:
+    """The random-noise patches of each example in their order, (n, P - 3, d)."""
+    n = len(examples.y)
+    mask = torch.ones(n, problem.P, dtype=torch.bool).scatter(1, examples.positions, False)
+    return examples.x[mask].view(n, problem.P - 3, problem.d)
+
+
+def above_median(law: AmplitudeLaw, amplitude: Tensor) -> tuple[Tensor, float]:
+    """Whether an amplitude lies above the law's median, and the exact chance of that."""
+    median = float(law.quantile(torch.tensor([0.5], dtype=torch.float64)))
+    return amplitude > median, 1 - float(law.cdf(np.asarray(median)))
+
+
+def cell(examples: Examples, K: int) -> Tensor:
+    """The number of (k, k', y, eps) among its 4K(K-1) cells."""
+    other = (examples.k_prime - examples.k) % K - 1  # k' = k becomes -1, which no law allows
+    signs = (examples.y > 0).long() * 2 + (examples.eps > 0).long()
+    return torch.where(other < 0, -1, (examples.k * (K - 1) + other) * 4 + signs)
+
+
+@claim("D.1", kind=Kind.EXACT, source="Definition 3.1", over={"problem": problems(), "seed": SEEDS}, visits=facts_about)
+def signals_are_orthonormal(subject: Subject, problem: Problem, seed: int) -> Statement:
+    """The 2K signals are orthonormal.
+
+    Householder QR of a d x 2K matrix is orthonormal to 2K gamma_6d in Frobenius norm (Higham, Theorem 19.4, with its small constant
+    taken as 6); computing the products adds gamma_d.
+    """
+    signals = subject.draw_signals(problem, torch.Generator().manual_seed(seed))
+    v = torch.cat([signals.features, signals.centres])
+    return equal(v @ v.mT, torch.eye(2 * problem.K), tolerance=(2 * problem.K * 6 + 1) * problem.d * EPS, detail="Gram matrix")
+
+
+@claim(
+    "D.2",
+    kind=Kind.LAW,
+    source="Definition 3.1",
+    over={"problem": problems(most_K=4, most_P=4, most_d=8)},
+    examples=5,
+    cost=15,
+    visits=facts_about,
+)
+def labels_clusters_signs_and_amplitudes(subject: Subject, problem: Problem) -> Statement:
+    """(k, k', y, eps) is uniform on its 4K(K-1) cells and independent of the amplitudes, which follow their laws.
+
+    Independence is tested on the joint table of the cells and of each amplitude being above its median or not.
+    """
+    K = problem.K
+    names = ("alpha", "beta", "gamma")
+
+    def joint(stream: np.random.SeedSequence, size: int) -> np.ndarray:
+        _, examples = drawn(subject, problem, stream, size)
+        number = cell(examples, K)
+        impossible = number < 0
+        for name in names:
+            above, _ = above_median(getattr(problem, name), getattr(examples, name))
+            number = 2 * number + above.long()
+        return torch.where(impossible, cells, number).numpy()
+
+    cells = 4 * K * (K - 1) * 8
+    above = [above_median(getattr(problem, name), torch.zeros(1))[1] for name in names]
+    bins = np.array([1.0])
+    for chance in above:
+        bins = np.outer(bins, [1 - chance, chance]).ravel()
+    table = np.append(np.tile(bins / (4 * K * (K - 1)), 4 * K * (K - 1)), 0.0)  # the last cell is for the impossible
+
+    def amplitude(name: str) -> Statement:
+        law: AmplitudeLaw = getattr(problem, name)
+        return follows_law(
+            law.cdf,
+            lambda stream, size: getattr(drawn(subject, problem, stream, size)[1], name).numpy(),
+            resolution=0.02,
+            detail=f"D_{name}",
+        )
+
+    def sign_product(stream: np.random.SeedSequence, size: int) -> np.ndarray:
+        _, examples = drawn(subject, problem, stream, size)
+        return (examples.y * examples.eps).numpy()
+
+    return all_of(
+        cells_follow(table, joint, resolution=0.06, detail="joint table"),
+        mean_equals(0.0, sign_product, resolution=0.02, low=-1, high=1, detail="E[y eps]"),
+        *map(amplitude, names),
+    )
+
+
+@claim(
+    "D.3",
+    kind=Kind.LAW,
+    source="Definition 3.1",
+    over={"problem": problems(most_K=4, most_d=16), "direction": SEEDS},
+    depends_on=("D.5",),
+    examples=6,
+    cost=10,
+    visits=facts_about,
+)
+def random_noise_is_gaussian(subject: Subject, problem: Problem, direction: int) -> Statement:
+    """Random-noise patches: d norm(xi)^2 / sigma_p^2 is chi^2_d; projections are N(0, sigma_p^2/d), uncorrelated, independent of the rest.
+
+    All noise patches of an example together are one standard Gaussian vector after scaling: its squared norm is chi^2, and its
+    projection on a random unit vector across patches is N(0, 1), which correlations between patches or directions would change
+    (Cramer-Wold). The sign of the projection is independent of label, noise sign, cluster and amplitude.
+    """
+    K, d = problem.K, problem.d
+    size_of_noise = (problem.P - 3) * d
+    unit = torch.randn(size_of_noise, generator=torch.Generator().manual_seed(direction), dtype=torch.float64)
+    unit = unit / unit.norm()
+
+    def standardised(stream: np.random.SeedSequence, size: int) -> tuple[Signals, Examples, Tensor]:
+        signals, examples = drawn(subject, problem, stream, size)
+        return signals, examples, noise_patches(problem, examples).flatten(1) * (math.sqrt(d) / problem.sigma_p)
+
+    def squared_norms(stream: np.random.SeedSequence, size: int) -> np.ndarray:
+        return standardised(stream, size)[2].square().sum(dim=1).numpy()
+
+    def first_norms(stream: np.random.SeedSequence, size: int) -> np.ndarray:
+        return standardised(stream, size)[2][:, :d].square().sum(dim=1).numpy()
+
+    def projections(stream: np.random.SeedSequence, size: int) -> np.ndarray:
+        return (standardised(stream, size)[2] @ unit).numpy()
+
+    def along_a_signal(stream: np.random.SeedSequence, size: int) -> np.ndarray:
+        signals, _, noise = standardised(stream, size)
+        return (noise[:, -d:] @ signals.features[0]).numpy()
+
+    def joint(stream: np.random.SeedSequence, size: int) -> np.ndarray:
+        _, examples, noise = standardised(stream, size)
+        above, _ = above_median(problem.alpha, examples.alpha)
+        signs = (examples.y > 0).long() * 2 + (examples.eps > 0).long()
+        return (((examples.k * 4 + signs) * 2 + above.long()) * 2 + (noise @ unit > 0).long()).numpy()
+
+    _, chance = above_median(problem.alpha, torch.zeros(1))
+    table = np.tile(np.repeat([(1 - chance) / 2, chance / 2], 2), 4 * K) / (4 * K)
+    return all_of(
+        follows_law(chi2(size_of_noise).cdf, squared_norms, resolution=0.03, detail="squared norm of all noise"),
+        follows_law(chi2(d).cdf, first_norms, resolution=0.03, detail="squared norm of one patch"),
+        follows_law(norm.cdf, projections, resolution=0.03, detail="projection across patches"),
+        follows_law(norm.cdf, along_a_signal, resolution=0.03, detail="projection on a signal"),
+        cells_follow(table, joint, resolution=0.05, detail="sign of the projection with the rest"),
+    )
+
+
+@claim(
+    "D.4",
+    kind=Kind.LAW,
+    source="Definition 3.1",
+    over={"problem": problems(most_K=3, most_P=6, most_d=6)},
+    examples=5,
+    cost=10,
+    visits=facts_about,
+)
+def patches_come_in_random_order(subject: Subject, problem: Problem) -> Statement:
+    """The positions of (signal, centre, feature noise) are uniform on the P(P-1)(P-2) triples and independent of everything else.
+
+    Tested on the joint table of the triple with label, noise sign, cluster and amplitude: the marginals alone would miss a
+    random cyclic shift.
+    """
+    P, K = problem.P, problem.K
+
+    def joint(stream: np.random.SeedSequence, size: int) -> np.ndarray:
+        _, examples = drawn(subject, problem, stream, size)
+        a, b, c = examples.positions.unbind(dim=1)
+        b, c = b - (b > a).long(), c - (c > a).long() - (c > b).long()  # number of each among the places left
+        triple = (a * (P - 1) + b) * (P - 2) + c
+        above, _ = above_median(problem.gamma, examples.gamma)
+        signs = (examples.y > 0).long() * 2 + (examples.eps > 0).long()
+        return (((triple * K + examples.k) * 4 + signs) * 2 + above.long()).numpy()
+
+    _, chance = above_median(problem.gamma, torch.zeros(1))
+    groups = P * (P - 1) * (P - 2) * K * 4
+    return cells_follow(np.tile([1 - chance, chance], groups) / groups, joint, resolution=0.08, detail="joint table")
+
+
+@claim("D.5", kind=Kind.EXACT, source="Definition 3.1", over={"problem": problems(), "seed": SEEDS}, visits=facts_about)
+def one_patch_of_each_role(subject: Subject, problem: Problem, seed: int) -> Statement:
+    """Every example holds exactly one patch y alpha v_k, one beta c_k, one eps gamma v_k', k' != k, with amplitudes in [C1, C2].
+
+    Each patch is a product of two rounded factors; amplitudes are rounded once more by the scaling of the quantile.
+    """
+    n = 64
+    generator = torch.Generator().manual_seed(seed)
+    signals = subject.draw_signals(problem, generator)
+    e = subject.draw_examples(problem, signals, n, generator)
+    rows = torch.arange(n)
+    roles = torch.stack(
+        [
+            (e.y * e.alpha)[:, None] * signals.features[e.k],
+            e.beta[:, None] * signals.centres[e.k],
+            (e.eps * e.gamma)[:, None] * signals.features[e.k_prime],
+        ],
+        dim=1,
+    )
+    amplitudes = torch.stack([e.alpha, e.beta, e.gamma])
+    places = e.positions.sort(dim=1).values
+    return all_of(
+        equal(e.x[rows[:, None], e.positions], roles, tolerance=4 * problem.C2 * EPS, detail="patches of the three roles"),
+        at_least(places.diff(dim=1), 1, detail="distance between the places of two roles"),
+        at_most((e.k == e.k_prime).double(), 0, detail="feature noise along the cluster's own feature"),
+        equal(torch.stack([e.y, e.eps]).abs(), 1, tolerance=0, detail="size of the signs"),
+        at_least(amplitudes, problem.C1, tolerance=4 * EPS * problem.C2, detail="amplitudes against C1"),
+        at_most(amplitudes, problem.C2, tolerance=4 * EPS * problem.C2, detail="amplitudes against C2"),
+    )

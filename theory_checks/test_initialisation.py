@@ -1,0 +1,119 @@
+"""The random initialisation: how many experts each cluster gets, and how clearly."""
+
+import itertools
+import math
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from hypothesis import strategies as st
+from scipy.special import comb
+from scipy.stats import norm
+from torch import Tensor
+
+from core import Hyperparameters, Problem, Subject
+from core.measures import cluster_gap, every_group_occupied, feature_alignment, groups
+from core.training import child, generator_from
+from theory_checks.claims import Kind, claim
+from theory_checks.evidence import Statement, all_of, at_least, cells_follow, follows_law, mean_equals
+
+
+def alignments(subject: Subject, problem: Problem, hyper: Hyperparameters, stream: np.random.SeedSequence, size: int) -> Tensor:
+    """a_mjk of `size` independent initialisations, (size, M, J, K); one set of signals, which the law does not depend on."""
+    generator = generator_from(stream)
+    signals = subject.draw_signals(problem, generator)
+    W = torch.stack([subject.initialise_experts(problem, hyper, generator) for _ in range(size)])
+    return feature_alignment(signals, W.double())
+
+
+def chance_of_occupied_groups(K: int, M: int) -> float:
+    """P(E_init) = sum_i (-1)^i C(K, i) (1 - i / K)^M, by inclusion and exclusion."""
+    return float(sum((-1) ** i * comb(K, i) * (1 - i / K) ** M for i in range(K + 1)))
+
+
+SIZES = st.sampled_from([(2, 3), (2, 6), (3, 4), (3, 5), (4, 4)])  # (K, M) with at most 256 assignments of experts to groups
+
+
+@claim(
+    "I.1",
+    kind=Kind.LAW,
+    source="derived from W^(0) ~ N(0, sigma_0^2/d)",
+    over={"sizes": SIZES, "J": st.integers(1, 3), "sigma_0": st.sampled_from([0.05, 1.0])},
+    depends_on=("D.1",),
+    examples=3,
+    cost=15,
+    visits=lambda sizes, J, sigma_0: {"K": sizes[0], "M": sizes[1], "J": J},
+)
+def groups_are_multinomial(subject: Subject, sizes: tuple[int, int], J: int, sigma_0: float) -> Statement:
+    """The group sizes #M_1, ..., #M_K are Multinomial(M; 1/K, ...), and P(E_init) = sum_i (-1)^i C(K,i) (1 - i/K)^M >= 1 - K e^(-M/K).
+
+    Tested on the whole assignment of experts to groups, which is uniform on its K^M values.
+    """
+    K, M = sizes
+    problem = Problem(K=K, d=2 * K)
+    hyper = Hyperparameters(M=M, J=J, n=1, sigma_0=sigma_0, eta=1.0, eta_r=1.0, T=0)
+    weights = K ** torch.arange(M)
+
+    def assignment(stream: np.random.SeedSequence, size: int) -> np.ndarray:
+        return (groups(alignments(subject, problem, hyper, stream, size)) * weights).sum(dim=-1).numpy()
+
+    def occupied(stream: np.random.SeedSequence, size: int) -> np.ndarray:
+        return every_group_occupied(alignments(subject, problem, hyper, stream, size)).numpy()
+
+    chance = chance_of_occupied_groups(K, M)
+    enumerated = np.mean([len(set(each)) == K for each in itertools.product(range(K), repeat=M)])
+    return all_of(
+        cells_follow(np.full(K**M, K**-M), assignment, resolution=0.07, detail="assignment of experts to groups"),
+        mean_equals(chance, occupied, resolution=0.04, detail="frequency of E_init"),
+        at_least(enumerated, 1 - K * math.exp(-M / K), detail="P(E_init), enumerated"),
+        at_least(-abs(enumerated - chance), 0, tolerance=1e-12, detail="P(E_init), enumerated against the formula"),
+    )
+
+
+def gap_law(K: int, J: int) -> Callable[[np.ndarray], np.ndarray]:
+    """The cdf of the ratio of the two largest among K maxima of J standard Gaussians, given that the second is positive.
+
+    With F = Phi^J the law of one maximum, P(ratio <= g, second in dv) = K (K-1) F(v)^(K-2) F'(v) (F(g v) - F(v)) dv. In the
+    variable q = F(v), uniform quadrature nodes follow the law; Gauss-Legendre with 400 nodes on [F(0), 1] is exact to 1e-9,
+    the integrand being smooth but for the corner at q = 1.
+    """
+    nodes, weights = np.polynomial.legendre.leggauss(400)
+    low = 0.5**J
+    q = low + (1 - low) * (1 + nodes) / 2
+    v = norm.ppf(q ** (1 / J))
+    density = weights * K * (K - 1) * q ** (K - 2)
+    total = density @ (1 - q)
+
+    def cdf(g: np.ndarray) -> np.ndarray:
+        g = np.maximum(np.asarray(g, dtype=float), 1.0)
+        below = [norm.cdf(part[:, None] * v) ** J - q for part in np.array_split(g.ravel(), max(1, g.size // 4096))]
+        return (np.concatenate(below) @ density / total).reshape(g.shape)
+
+    return cdf
+
+
+@claim(
+    "I.2",
+    kind=Kind.LAW,
+    source="derived from W^(0) ~ N(0, sigma_0^2/d)",
+    given="the second largest cluster score is positive",
+    over={"K": st.integers(2, 5), "J": st.integers(1, 6)},
+    depends_on=("D.1",),
+    examples=3,
+    cost=15,
+    visits=lambda K, J: {"K": K, "J": J},
+)
+def the_cluster_gap_has_its_exact_law(subject: Subject, K: int, J: int) -> Statement:
+    """The cluster gap has the law of the ratio of the two largest among K maxima of J i.i.d. Gaussians, given that the second is positive."""
+    problem = Problem(K=K, d=2 * K + 1)
+    hyper = Hyperparameters(M=4, J=J, n=1, sigma_0=0.1, eta=1.0, eta_r=1.0, T=0)
+
+    def gaps(stream: np.random.SeedSequence, size: int) -> np.ndarray:
+        found: list[np.ndarray] = []
+        while sum(map(len, found)) < size:
+            a = alignments(subject, problem, hyper, child(stream, len(found)), size // 2 + 64)
+            gap = cluster_gap(a).flatten()
+            found.append(gap[gap.isfinite()].numpy())
+        return np.concatenate(found)[:size]
+
+    return follows_law(gap_law(K, J), gaps, resolution=0.03, detail="cluster gap")

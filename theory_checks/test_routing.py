@@ -1,0 +1,289 @@
+"""Lemma 5.1 and relatives: the perturbed router picks expert m with probability p_m(h), which moves slowly with the logits."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from hypothesis import strategies as st
+from torch import Tensor
+
+from core import Hyperparameters, Parameters, Problem, Subject
+from core.routing import routing_probabilities
+from core.training import Gradient, child, generator_from, gradients
+from theory_checks.claims import Kind, claim
+from theory_checks.evidence import Statement, all_of, at_least, at_most, cells_follow, equal, mean_equals
+from theory_checks.oracles import gradients_if_routed
+from theory_checks.scenarios import SEEDS, logits
+
+EPS = torch.finfo(torch.float64).eps
+
+
+def rounding(M: int) -> float:
+    """How far computed probabilities may be from exact ones.
+
+    p is a sum of M ceil(M/2) positive terms, each a product of M + 1 factors that are exact to 3 eps or so (the breakpoints and
+    u - h_m' each round once, and nodes and weights are correct to a few eps); the terms add up to at most 1. An absolute error
+    eps in u - h_m' changes one factor in [0, 1], so a term by eps times the weight: (M + 1) * 3 eps in all, and M eps for the
+    summation; rounding h - max h moves logits by eps, hence p by 2 eps (R.3). Twice that in total, for safety of the constants.
+    """
+    return 2 * (4 * M + 8) * EPS
+
+
+def facts_about(h: Tensor, **_: Any) -> Mapping[str, Any]:
+    """What a test visited: the number of experts, ties for the top, and how far apart the logits are."""
+    top = h.max(dim=0).values
+    return {
+        "M": h.shape[0],
+        "ties at the top": bool(((h == top).sum(dim=0) > 1).any()),
+        "all equal": bool((h == top).all()),
+        "gap within 1e-3 of 1": bool(((top - h - 1).abs() < 1e-3).any()),
+        "spread > 1": bool((top - h > 1).any()),
+    }
+
+
+@st.composite
+def perturbations(draw: st.DrawFn) -> tuple[float, str, int]:
+    """A size, a shape and a seed of a move of the logits."""
+    size = draw(st.sampled_from([1e-9, 1e-6, 1e-3, 0.02, 0.1, 0.3, 0.5, 1.0, 10.0]))
+    return size, draw(st.sampled_from(["one up, rest down", "signs", "generic"])), draw(SEEDS)
+
+
+def moved(h: Tensor, perturbation: tuple[float, str, int]) -> Tensor:
+    """The logits after the move, which has sup norm at most the size in every column."""
+    size, shape, seed = perturbation
+    step = 2 * torch.rand(h.shape, generator=torch.Generator().manual_seed(seed), dtype=h.dtype) - 1
+    if shape == "signs":
+        step = step.sign()
+    if shape == "one up, rest down":
+        step = torch.where(torch.arange(len(h))[:, None] == seed % len(h), 1.0, -1.0).to(h).expand_as(h)
+    return h + size * step
+
+
+def sup_norm(difference: Tensor) -> np.ndarray:
+    """Largest entry of every column, in size."""
+    return difference.abs().amax(dim=0).numpy()
+
+
+@claim(
+    "R.1",
+    kind=Kind.EXACT,
+    source="derived from the definition of p",
+    over={"h": logits(), "shift": st.sampled_from([-3.0, -0.5, 0.25, 1.0, 64.0]), "relabel": SEEDS},
+    examples=150,
+    visits=facts_about,
+)
+def probabilities_of_a_symmetric_choice(subject: Subject, h: Tensor, shift: float, relabel: int) -> Statement:
+    """p(h) sums to 1, is invariant to a common shift of h, equivariant to relabelling, and equals 1/M at h = 0; so is the choice.
+
+    The router's own choice (select) is compared draw by draw: the shifts are powers of two or sums of few of them, and the noise
+    is rounded to multiples of 2^-20, so that moderate logits, rounded alike, are shifted without rounding.
+    """
+    M = len(h)
+    p = routing_probabilities(h)
+    order = torch.randperm(M, generator=torch.Generator().manual_seed(relabel))
+    shift_error = 2 * (h.abs().amax(dim=0).numpy() + abs(shift)) * EPS  # rounding of h + shift, through R.3's constant 2
+    grid = (h.clamp(-1e3, 1e3) * 2**20).round() / 2**20
+    # Noise with distinct entries: the choice is equivariant only without ties.
+    noise = torch.stack([torch.randperm(M, generator=torch.Generator().manual_seed(relabel + i)) for i in range(h.shape[1])], dim=1)
+    noise = (noise.to(h) + 0.5) / M
+    noise = (noise * 2**20).round() / 2**20
+    score = grid + noise
+    unique = (score == score.amax(dim=0)).sum(dim=0) == 1
+    chosen = subject.select(grid, noise)
+    shifted, relabelled = subject.select(grid + shift, noise), order[subject.select(grid[order], noise[order])]
+    wrong = ((shifted != chosen) | (relabelled != chosen)) & unique
+    return all_of(
+        equal(p.sum(dim=0), 1.0, tolerance=rounding(M), detail="sum of p"),
+        equal(routing_probabilities(h + shift), p, tolerance=rounding(M) + shift_error, detail="p after a common shift"),
+        equal(routing_probabilities(h[order]), p[order], tolerance=rounding(M), detail="p after relabelling"),
+        equal(routing_probabilities(torch.zeros_like(h)), 1 / M, tolerance=rounding(M), detail="p at h = 0"),
+        at_most(wrong.double(), 0.0, detail="choices that a shift or relabelling changes"),
+    )
+
+
+@claim(
+    "R.2",
+    kind=Kind.EXACT,
+    source="Lemma 5.1",
+    over={"h": logits(), "perturbation": perturbations()},
+    depends_on=("R.3",),
+    examples=150,
+    visits=facts_about,
+)
+def probabilities_are_lipschitz(h: Tensor, perturbation: tuple[float, str, int]) -> Statement:
+    """norm_inf(p(h) - p(h')) <= M^2 norm_inf(h - h')."""
+    other = moved(h, perturbation)
+    M, step = len(h), sup_norm(other - h)
+    return at_most(sup_norm(routing_probabilities(other) - routing_probabilities(h)), M**2 * step, tolerance=2 * rounding(M))
+
+
+@claim(
+    "R.3",
+    kind=Kind.EXACT,
+    source="derived; sharpens Lemma 5.1",
+    given="noise of density at most 1",
+    over={"h": logits(), "perturbation": perturbations()},
+    always=(
+        {"h": torch.zeros(64, 8, dtype=torch.float64), "perturbation": (1e-3, "one up, rest down", 0)},
+        {"h": torch.zeros(2, 8, dtype=torch.float64), "perturbation": (1e-6, "one up, rest down", 1)},
+    ),
+    examples=150,
+    visits=facts_about,
+)
+def probabilities_move_at_most_twice_as_far_as_logits(h: Tensor, perturbation: tuple[float, str, int]) -> Statement:
+    """norm_inf(p(h) - p(h')) <= 2 norm_inf(h - h').
+
+    With G(r) = prod F(r + h_m - h_m'), a move of size delta shifts the argument by at most 2 delta, and int density(r)
+    (G(r + 2 delta) - G(r)) dr <= 2 delta. Sharp: at h = 0, one coordinate up and the rest down by delta, p rises by
+    2 delta - (2 delta)^M / M.
+    """
+    other = moved(h, perturbation)
+    M, step = len(h), sup_norm(other - h)
+    return at_most(sup_norm(routing_probabilities(other) - routing_probabilities(h)), 2 * step, tolerance=2 * rounding(M))
+
+
+@claim(
+    "R.4",
+    kind=Kind.EXACT,
+    source="derived: noise of width 1 cannot cross a larger gap",
+    over={"h": logits(), "seed": SEEDS},
+    depends_on=("R.1",),
+    examples=150,
+    visits=facts_about,
+)
+def experts_further_than_the_noise_are_never_chosen(subject: Subject, h: Tensor, seed: int) -> Statement:
+    """p_m > 0 if and only if h_m > max h - 1, and the router never chooses an expert with h_m < max h - 1.
+
+    Quantitatively, with delta = h_m - (max h - 1): delta_+^M / M <= p_m <= delta_+, because for a winning value u in
+    [max h, h_m + 1] every factor is at least u - max h and at most 1.
+    """
+    M = len(h)
+    p = routing_probabilities(h)
+    top = h.amax(dim=0)
+    room = (h - top + 1).clamp(0, 1)
+    chosen = subject.select(h, subject.router_noise(tuple(h.shape), torch.Generator().manual_seed(seed), 0).to(h))
+    gap = top - h.gather(0, chosen[None]).squeeze(0)
+    size = EPS * (1 + top.abs().numpy() + gap.numpy())  # rounding of h + r, and of the gap
+    return all_of(
+        at_most(p, room, tolerance=rounding(M), detail="p_m against its room"),
+        at_least(p, room**M / M, tolerance=rounding(M), detail="p_m against room^M / M"),
+        at_most((p > 0).double(), (room > 0).double(), detail="possible although out of reach"),
+        at_most(gap, 1.0, tolerance=2 * size, detail="gap of the chosen expert to the top"),
+    )
+
+
+@st.composite
+def small_logits(draw: st.DrawFn) -> Tensor:
+    """Logits (M, 2) of two examples for two to five experts, within a few noise widths of each other."""
+    M = draw(st.integers(2, 5))
+    rows = st.lists(st.integers(-8, 8), min_size=2, max_size=2)
+    return torch.tensor(draw(st.lists(rows, min_size=M, max_size=M)), dtype=torch.float64) / 8
+
+
+@claim(
+    "R.5",
+    kind=Kind.LAW,
+    source="Algorithm 1 with the definition of p",
+    over={"h": small_logits(), "steps": st.sampled_from([1, 2, 5])},
+    depends_on=("R.1",),
+    examples=6,
+    cost=10,
+    visits=lambda h, steps: {"M": len(h), "spread > 1": bool((h.amax(dim=0) - h.amin(dim=0) > 1).any()), "steps apart": steps},
+)
+def the_router_of_training_draws_from_p(subject: Subject, h: Tensor, steps: int) -> Statement:
+    """Training draws m_i with exactly p(h(x_i)), independently over examples and steps.
+
+    Two examples are watched at two steps of one run: the joint law of (m_1, m_2) at a step, and of m_1 at both steps, is the
+    product of the p. Columns far apart in the noise array are used too, in case a variant shares noise between neighbours.
+    """
+    M, columns = len(h), 64
+    p = routing_probabilities(h).numpy()
+    wide = h.repeat(1, columns // 2)  # examples 0, 2, 4, ... have the first column, 1, 3, 5, ... the second
+
+    def choices(stream: np.random.SeedSequence, runs: int) -> np.ndarray:
+        generator = generator_from(stream)
+        drawn = [subject.router_noise((M, columns), generator, t % (steps + 1)) for t in range(runs * (steps + 1))]
+        noise = torch.stack(drawn).to(wide.dtype)
+        chosen = subject.select(wide.expand_as(noise), noise)
+        return chosen.view(runs, steps + 1, columns).numpy()
+
+    def pairs_of_examples(stream: np.random.SeedSequence, size: int) -> np.ndarray:
+        m = choices(stream, -(-size // (columns // 2 * (steps + 1))))
+        first, second = m[:, :, 0::2], np.roll(m[:, :, 1::2], 7, axis=2)
+        return (first * M + second).ravel()[:size]
+
+    def neighbours(stream: np.random.SeedSequence, size: int) -> np.ndarray:
+        m = choices(stream, -(-size // (columns // 2 * (steps + 1))))
+        return (m[:, :, 0::2] * M + m[:, :, 1::2]).ravel()[:size]
+
+    def pairs_of_steps(stream: np.random.SeedSequence, size: int) -> np.ndarray:
+        m = choices(stream, -(-size // (columns // 2)))[:, :, 0::2]
+        return (m[:, 0] * M + m[:, steps]).ravel()[:size]
+
+    across = np.outer(p[:, 0], p[:, 1]).ravel()
+    along = np.outer(p[:, 0], p[:, 0]).ravel()
+    return all_of(
+        cells_follow(across, neighbours, resolution=0.02, detail="experts of two neighbouring examples"),
+        cells_follow(across, pairs_of_examples, resolution=0.02, detail="experts of two distant examples"),
+        cells_follow(along, pairs_of_steps, resolution=0.02, detail="experts of one example at two steps"),
+    )
+
+
+@claim(
+    "R.6",
+    kind=Kind.LAW,
+    source="derived from R.5 and G.3",
+    over={
+        "seed": SEEDS,
+        "sizes": st.tuples(st.integers(2, 4), st.integers(1, 3), st.integers(1, 6)),
+        "router": st.sampled_from([0.0, 0.1, 0.5]),
+    },
+    depends_on=("R.5", "G.3"),
+    examples=5,
+    cost=15,
+    visits=lambda seed, sizes, router: {"M": sizes[0], "J": sizes[1], "n": sizes[2], "router scale": router},
+)
+def expected_gradient_through_the_routing_probabilities(
+    subject: Subject, seed: int, sizes: tuple[int, int, int], router: float
+) -> Statement:
+    """E_r[grad L] = (1/n) sum_i sum_m p_m(h(x_i)) grad l(y_i pi_m(x_i) f_m(x_i)), for router and experts, at any Theta.
+
+    Both gradients are projected on random directions. Given data and parameters the projection is an average of n independent
+    bounded variables, whose range follows from the per-expert gradients.
+    """
+    M, J, n = sizes
+    problem = Problem(K=2, d=5)
+    hyper = Hyperparameters(M=M, J=J, n=n, sigma_0=1.0, eta=1.0, eta_r=1.0, T=0)
+    generator = torch.Generator().manual_seed(seed)
+    signals = subject.draw_signals(problem, generator)
+    examples = subject.draw_examples(problem, signals, n, generator)
+    theta = router * torch.randn(M, problem.d, generator=generator, dtype=torch.float64)
+    W = 2 * subject.initialise_experts(problem, hyper, generator).double()
+    along_W, along_theta = (torch.randn(a.shape, generator=generator, dtype=torch.float64) for a in (W, theta))
+    p = routing_probabilities(subject.logits(theta, examples.x))  # (M, n)
+    of_W, of_theta = gradients_if_routed(subject, Parameters(theta, W), examples.x, examples.y)
+
+    def projected(g: Gradient, along: Tensor) -> np.ndarray:
+        return (g.value * along).flatten(1).sum(dim=1).numpy()
+
+    def statement(table: Tensor, which: int, along: Tensor, name: str) -> Statement:
+        """table: the projection of example i's gradient if routed to m, (M, n)."""
+        low, high = float(table.amin(dim=0).sum() / n), float(table.amax(dim=0).sum() / n)
+        slack = 1e-9 * (1 + abs(low) + abs(high))  # rounding of the observations must not leave the range
+
+        def draw(stream: np.random.SeedSequence, size: int) -> np.ndarray:
+            g = generator_from(child(stream, which))
+            noise = torch.stack([subject.router_noise((M, n), g, t) for t in range(size)]).double()
+            many = Parameters(theta.expand(size, -1, -1), W.expand(size, -1, -1, -1))
+            x, y = examples.x.expand(size, -1, -1, -1), examples.y.expand(size, -1)
+            return projected(gradients(subject, many, x, y, noise)[which], along)
+
+        expected = float((p * table).sum() / n)
+        return mean_equals(
+            expected, draw, resolution=0.05 * (high - low) + slack, low=low - slack, high=high + slack, detail=f"gradient in {name}"
+        )
+
+    table_W = torch.einsum("mijkl,jkl->mi", of_W, along_W)
+    table_theta = torch.einsum("mijk,jk->mi", of_theta, along_theta)
+    return all_of(statement(table_W, 0, along_W, "W"), statement(table_theta, 1, along_theta, "theta"))

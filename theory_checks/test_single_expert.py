@@ -1,0 +1,342 @@
+"""Theorem 4.1: every patch-additive single classifier errs on at least an eighth of the data when D_alpha = D_gamma."""
+
+import numpy as np
+import torch
+from hypothesis import strategies as st
+from torch import Tensor
+
+from core import Examples, Hyperparameters, Problem, Signals, Subject, Uniform, train
+from core.data import AmplitudeLaw
+from core.training import child, generator_from
+from theory_checks.claims import Kind, Profile, claim
+from theory_checks.evidence import (
+    Statement,
+    all_of,
+    at_least,
+    at_most,
+    cells_follow,
+    equal,
+    follows_law,
+    mean_at_least,
+    mean_at_most,
+)
+from theory_checks.scenarios import SEEDS, problems
+from theory_checks.single_experts import (
+    ACTIVATIONS,
+    Classifier,
+    OnSignals,
+    PatchFunction,
+    build,
+    enumerated_margins,
+    orbit,
+    perturbed,
+    random_network,
+    select_examples,
+    trained_network,
+    witness,
+    wrong,
+)
+
+EPS = torch.finfo(torch.float64).eps
+EQUAL_LAWS = "D_alpha = D_gamma"
+SMALL = Problem(K=3, d=12)
+
+
+def classifiers() -> st.SearchStrategy[Classifier]:
+    """Every kind of classifier that needs no training."""
+    return st.one_of(
+        st.builds(Classifier, st.just("random"), st.sampled_from(sorted(ACTIVATIONS)), SEEDS),
+        st.builds(Classifier, st.sampled_from(["witness", "lookup"]), st.just(""), SEEDS),
+    )
+
+
+def opposite_signs(subject: Subject, problem: Problem, signals: Signals, stream: np.random.SeedSequence, size: int) -> Examples:
+    """`size` examples given eps = -y, by rejection."""
+    found = []
+    missing = size
+    for attempt in range(100):
+        examples = subject.draw_examples(problem, signals, 2 * missing + 64, generator_from(child(stream, attempt)))
+        found.append(select_examples(examples, examples.eps == -examples.y))
+        missing -= len(found[-1].y)
+        if missing <= 0:
+            joined = {name: torch.cat([getattr(e, name) for e in found])[:size] for name in vars(found[0])}
+            return Examples(**joined)
+    raise RuntimeError(f"no {size} examples with eps = -y among {100 * size}")
+
+
+def beta_prime(subject: Subject, problem: Problem, stream: np.random.SeedSequence, size: int) -> Tensor:
+    """Fresh centre amplitudes, from the subject's own draws."""
+    generator = generator_from(child(stream, 1000))
+    return subject.draw_examples(problem, subject.draw_signals(problem, generator), size, generator).beta
+
+
+@claim(
+    "S.1",
+    kind=Kind.EXACT,
+    source="proof of Theorem 4.1",
+    given="eps = -y",
+    depends_on=("D.5",),
+    over={"problem": problems(most_K=8, most_d=32), "classifier": classifiers(), "seed": SEEDS},
+    visits=lambda problem, classifier, seed: {"K": problem.K, "P": problem.P, "f": f"{classifier.how} {classifier.activation}"},
+)
+def the_margins_of_an_orbit_sum_to_zero(subject: Subject, problem: Problem, classifier: Classifier, seed: int) -> Statement:
+    """The margins yF of the four members A, B, C, D of an orbit sum to 0, for any patch function f.
+
+    Every f-value occurs twice with opposite signs; equal patches get equal values, because f is computed once for all. What is
+    left is the rounding of a sum of 4P values.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    signals = subject.draw_signals(problem, generator)
+    drawn = subject.draw_examples(problem, signals, 64, generator)
+    examples = select_examples(drawn, drawn.eps == -drawn.y)
+    members = orbit(problem, signals, examples, examples.beta.flip(0))
+    f = build(classifier, subject, problem, signals)
+    values, inverse = members.patches.flatten(0, 2).unique(dim=0, return_inverse=True)
+    f_values = f(values)[inverse].view(members.patches.shape[:-1])
+    total = (members.labels[..., None] * f_values).flatten(1).sum(dim=1)
+    scale = f_values.abs().flatten(1).sum(dim=1)
+    return equal(total, 0, tolerance=4 * problem.P * EPS * scale, detail="sum of four margins")
+
+
+@claim(
+    "S.2",
+    kind=Kind.LAW,
+    source="proof of Theorem 4.1",
+    given=f"{EQUAL_LAWS}, eps = -y",
+    depends_on=("D.2", "D.4"),
+    over={"problem": problems(most_K=4, most_P=4, most_d=8, equal_laws=True)},
+    examples=5,
+    cost=12,
+    visits=lambda problem: {"K": problem.K},
+)
+def orbit_members_follow_the_data_law(subject: Subject, problem: Problem) -> Statement:
+    """For D_alpha = D_gamma each of B, C, D has the law D given eps = -y, as A has.
+
+    Read off the members' patches: the cell (k, k', y) is uniform, the three amplitudes follow their laws independently of it.
+    """
+    K = problem.K
+    laws = {"feature": problem.alpha, "centre": problem.beta, "feature noise": problem.gamma}
+
+    def members(stream: np.random.SeedSequence, size: int, which: int) -> tuple[Tensor, Tensor, Tensor, Tensor, dict[str, Tensor]]:
+        signals = subject.draw_signals(problem, generator_from(child(stream, 2000)))
+        examples = opposite_signs(subject, problem, signals, stream, size)
+        found = orbit(problem, signals, examples, beta_prime(subject, problem, stream, size))
+        patches, y = found.patches[:, which], found.labels[:, which]
+        along_v = (patches @ signals.features.mT).abs()
+        along_c = patches @ signals.centres.mT
+        # B, C, D list their roles first: feature signal, centre, feature noise.
+        k, other = along_v[:, 0].argmax(dim=1), along_v[:, 2].argmax(dim=1)
+        amplitudes = {
+            "feature": along_v[:, 0].amax(dim=1),
+            "centre": along_c[:, 1].amax(dim=1),
+            "feature noise": along_v[:, 2].amax(dim=1),
+        }
+        return k, other, along_c[:, 1].argmax(dim=1), y, amplitudes
+
+    def cells(which: int) -> Statement:
+        def draw(stream: np.random.SeedSequence, size: int) -> np.ndarray:
+            k, other, centre, y, _ = members(stream, size, which)
+            number = (k * (K - 1) + (other - k) % K - 1) * 2 + (y > 0).long()
+            return torch.where((other == k) | (centre != k), 2 * K * (K - 1), number).numpy()
+
+        uniform = np.append(np.full(2 * K * (K - 1), 1 / (2 * K * (K - 1))), 0.0)
+        return cells_follow(uniform, draw, resolution=0.04, detail=f"cell of {'ABCD'[which]}")
+
+    def amplitude(which: int, role: str, law: AmplitudeLaw) -> Statement:
+        # Amplitudes are read off x by a product, so they carry rounding; rounding to 9 digits gives atoms back their value.
+        return follows_law(
+            law.cdf,
+            lambda stream, size: members(stream, size, which)[4][role].numpy().round(9),
+            resolution=0.03,
+            detail=f"{role} amplitude of {'ABCD'[which]}",
+        )
+
+    return all_of(
+        *(cells(which) for which in (1, 2, 3)),
+        *(amplitude(which, role, law) for which in (2, 3) for role, law in laws.items()),
+    )
+
+
+def always_tried() -> tuple[dict[str, object], ...]:
+    trained = [Classifier("trained", activation, 1) for activation in ACTIVATIONS]
+    return tuple({"problem": SMALL, "classifier": c} for c in [*trained, Classifier("searched", "", 1), Classifier("witness", "", 1)])
+
+
+@claim(
+    "S.3",
+    kind=Kind.PROBABILITY,
+    source="Theorem 4.1",
+    given=EQUAL_LAWS,
+    depends_on=("S.1", "S.2"),
+    over={"problem": problems(most_K=4, most_P=5, most_d=16, equal_laws=True), "classifier": classifiers()},
+    always=always_tried(),
+    examples=8,
+    cost=40,
+    visits=lambda problem, classifier: {"K": problem.K, "classifier": f"{classifier.how} {classifier.activation}".strip()},
+)
+def every_patch_additive_classifier_errs_on_an_eighth(
+    subject: Subject, profile: Profile, problem: Problem, classifier: Classifier
+) -> Statement:
+    """P(yF(x) <= 0) >= 1/8 for every F(x) = sum_p f(x^(p)), on fresh examples; given eps = -y it is at least 1/4.
+
+    The second is the sharper form: every orbit has a wrong member surely, and eps = -y half of the time.
+    """
+    generator = torch.Generator().manual_seed(classifier.seed)
+    signals = subject.draw_signals(problem, generator)
+    f = build(classifier, subject, problem, signals, steps=profile.pick(100, 300, 1000))
+
+    def fresh(stream: np.random.SeedSequence, size: int) -> np.ndarray:
+        return wrong(f, subject.draw_examples(problem, signals, size, generator_from(stream)))
+
+    def given_opposite_signs(stream: np.random.SeedSequence, size: int) -> np.ndarray:
+        return wrong(f, opposite_signs(subject, problem, signals, stream, size))
+
+    return all_of(
+        mean_at_least(1 / 8, fresh, resolution=profile.pick(0.01, 0.005, 0.0025), detail="error"),
+        mean_at_least(1 / 4, given_opposite_signs, resolution=profile.pick(0.02, 0.01, 0.005), detail="error given eps = -y"),
+    )
+
+
+@claim(
+    "S.4",
+    kind=Kind.EXACT,
+    source="derived: the constant of Theorem 4.1 is sharp",
+    over={"K": st.integers(2, 16), "seed": SEEDS, "perturbation": st.floats(0, 0.2499)},
+    depends_on=("D.1",),
+    examples=60,
+    visits=lambda K, seed, perturbation: {"K": K, "perturbation": perturbation},
+)
+def an_eighth_is_attained(subject: Subject, K: int, seed: int, perturbation: float) -> Statement:
+    """f(a v_k) = sign(a) s_k, f(b c_k) = b_k with s_k = 2^(K+1) - 2^k, b_k = 2^k - 1 errs on exactly 1/8, with all margins >= 1.
+
+    Enumerated over (k, k', y, eps), and checked on drawn examples, where only k, k', y, eps may matter. All f-values are whole
+    numbers, so nothing is rounded. A perturbation of the f-values below 1/4 moves a margin (P = 4: four values) by less than 1.
+    """
+    problem = Problem(K=K, d=2 * K + 1)
+    generator = torch.Generator().manual_seed(seed)
+    signals = subject.draw_signals(problem, generator)
+    exact = witness(signals)
+    moved = perturbed(exact, seed, perturbation)
+    margins, moved_margins = enumerated_margins(exact.s, exact.b), enumerated_margins(moved.s, moved.b)
+    e = subject.draw_examples(problem, signals, 256, generator)
+    predicted = exact.s[e.k] + e.y * exact.b[e.k] + e.y * e.eps * exact.s[e.k_prime]
+    return all_of(
+        equal((margins <= 0).double().mean(), 1 / 8, tolerance=0, detail="enumerated error"),
+        at_least(margins.abs(), 1, detail="size of a margin"),
+        equal((moved_margins <= 0).double(), (margins <= 0).double(), tolerance=0, detail="wrong after perturbation"),
+        equal(e.y * exact(e.x).sum(dim=-1), predicted, tolerance=0, detail="margins of drawn examples"),
+    )
+
+
+@claim(
+    "S.5",
+    kind=Kind.PROBABILITY,
+    source="derived: D_alpha = D_gamma is necessary in Theorem 4.1",
+    given="D_alpha far above D_gamma",
+    over={"seed": st.integers(0, 3)},
+    examples=2,
+    cost=10,
+)
+def unequal_laws_let_a_single_expert_succeed(subject: Subject, profile: Profile, seed: int) -> Statement:
+    """With D_alpha = Unif[1.5, 2] and D_gamma = Unif[0.25, 0.5] a trained cubic single expert gets below 1/8: its error is at most 0.1.
+
+    0.1 stands for "clearly below 1/8"; y alpha^3 outweighs eps gamma^3 by a factor of at least 27, whatever the signs.
+    """
+    problem = Problem(K=4, d=16, alpha=Uniform(1.5, 2.0), gamma=Uniform(0.25, 0.5), C1=0.25)
+    signals = subject.draw_signals(problem, torch.Generator().manual_seed(seed))
+    f = trained_network(subject, problem, signals, "cubic", seed, n=2000, steps=profile.pick(300, 400, 1000))
+    return mean_at_most(
+        0.1,
+        lambda stream, size: wrong(f, subject.draw_examples(problem, signals, size, generator_from(stream))),
+        resolution=0.02,
+        detail="error",
+    )
+
+
+def centre_blind(f: PatchFunction, centres: Tensor) -> PatchFunction:
+    """f of the patch without its part along the centres, so that f(b c_k) is one constant."""
+    return lambda patches: f(patches - patches @ centres.mT @ centres)
+
+
+@claim(
+    "S.6",
+    kind=Kind.EXACT,
+    source="derived",
+    given=f"{EQUAL_LAWS}, f constant on the centres",
+    over={"problem": problems(most_K=8, most_d=32, equal_laws=True), "activation": st.sampled_from(sorted(ACTIVATIONS)), "seed": SEEDS},
+    depends_on=("S.1", "S.2"),
+    visits=lambda problem, activation, seed: {"K": problem.K, "activation": activation},
+)
+def centre_blind_classifiers_err_on_a_quarter(subject: Subject, problem: Problem, activation: str, seed: int) -> Statement:
+    """If f is one constant on all centre patches, A and C alone have margins that sum to 0, so the error is at least 1/4.
+
+    f(a v_k) = k sign(a) attains it. The projection off the centres is rounded, which a Lipschitz constant L of f on the patches
+    turns into an error L d eps |x|; L is measured on the spot by finite differences, and taken tenfold.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    signals = subject.draw_signals(problem, generator)
+    drawn = subject.draw_examples(problem, signals, 64, generator)
+    examples = select_examples(drawn, drawn.eps == -drawn.y)
+    members = orbit(problem, signals, examples, examples.beta.flip(0))
+    network = random_network(problem, activation, seed)
+    f = centre_blind(network, signals.centres)
+    values = f(members.patches)
+    both = (members.labels[:, (0, 2), None] * values[:, (0, 2)]).flatten(1).sum(dim=1)
+    nudge = 1e-6 * torch.randn(members.patches.shape, generator=generator, dtype=torch.float64)
+    lipschitz = ((network(members.patches + nudge) - network(members.patches)).abs() / nudge.norm(dim=-1)).amax(dim=(1, 2))
+    size = members.patches.norm(dim=-1).amax(dim=(1, 2))
+    tolerance = EPS * (2 * problem.P * values.abs().flatten(1).sum(dim=1) + 10 * lipschitz * 2 * problem.P * problem.d * size)
+    K = problem.K
+    attained = OnSignals(signals, torch.arange(1, K + 1, dtype=torch.float64), torch.zeros(K, dtype=torch.float64))
+    return all_of(
+        equal(both, 0, tolerance=tolerance, detail="sum of the margins of A and C"),
+        equal((enumerated_margins(attained.s, attained.b) <= 0).double().mean(), 1 / 4, tolerance=0, detail="enumerated error"),
+        equal(
+            examples.y * attained(examples.x).sum(dim=-1),
+            (examples.k + 1) + examples.y * examples.eps * (examples.k_prime + 1),
+            tolerance=0,
+            detail="margins of drawn examples",
+        ),
+    )
+
+
+@claim(
+    "S.7",
+    kind=Kind.PROBABILITY,
+    source="derived: corollaries of Theorem 4.1",
+    given=EQUAL_LAWS,
+    over={
+        "control": st.sampled_from(["one expert", "unrouted sum", "router frozen at 0", "random routing"]),
+        "seed": st.integers(0, 2**16),
+    },
+    always=tuple({"control": c, "seed": 0} for c in ("one expert", "unrouted sum", "router frozen at 0", "random routing")),
+    depends_on=("S.3",),
+    examples=1,
+    cost=15,
+    visits=lambda control, seed: {"control": control},
+)
+def without_a_router_experts_are_no_better(subject: Subject, profile: Profile, control: str, seed: int) -> Statement:
+    """One expert, unrouted sums of experts, a router frozen at Theta = 0 and routing independent of x all err on at least 1/8."""
+    problem = Problem(K=3, d=16)
+    M = 1 if control == "one expert" else 6
+    hyper = Hyperparameters(M=M, J=6, n=1000, sigma_0=0.3, eta=0.02, eta_r=0.0, T=profile.pick(60, 150, 400))
+    run = np.random.SeedSequence(seed)
+    trajectory = train(subject, problem, hyper, [run], dtype=torch.float64)
+    W = trajectory.W[0, -1]
+    signals = subject.draw_signals(problem, generator_from(child(run, 0)))  # as training drew them from this seed
+
+    def wrong_examples(stream: np.random.SeedSequence, size: int) -> np.ndarray:
+        generator = generator_from(stream)
+        e = subject.draw_examples(problem, signals, size, generator)
+        f = torch.stack([subject.respond(e.x @ w.mT) for w in W])  # (M, n)
+        h = torch.zeros_like(f)
+        match control:
+            case "unrouted sum":
+                return (e.y * f.sum(dim=0) <= 0).numpy()
+            case "random routing":
+                routed = subject.select(h, torch.rand(f.shape, generator=generator).to(f))
+            case _:
+                routed = subject.select(h, h)
+        return (e.y * f.gather(0, routed[None])[0] <= 0).numpy()
+
+    return mean_at_least(1 / 8, wrong_examples, resolution=0.02, detail=f"error of {control}")

@@ -1,0 +1,77 @@
+"""Training runs, simulated once for all claims and all workers of a run."""
+
+import io
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from filelock import FileLock, Timeout
+
+from core import Trajectory, train
+from core.data import Signals
+from core.measures import every_group_occupied, feature_alignment
+from core.training import Replicate, concatenate, draw_replicate
+from theory_checks.run import Run, digest
+from theory_checks.scenarios import Scenario
+
+SEARCH, DECIDE = 0, 1
+BLOCK = 2  # replicates simulated at a time: small enough for workers to share a scenario, large enough to batch
+
+
+def groups_occupied(signals: Signals, W: torch.Tensor) -> bool:
+    """E_init, the event on which the statements about groups are conditional."""
+    return bool(every_group_occupied(feature_alignment(signals, W)))
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The training runs of one phase: those that decide are not those that raised the suspicion."""
+
+    run: Run
+    phase: int
+
+    def seeds(self, scenario: Scenario) -> list[np.random.SeedSequence]:
+        """A seed for every replicate of the scenario."""
+        return [self.run.stream("trajectory", scenario, self.phase, i) for i in range(scenario.replicates)]
+
+    def replicate(self, scenario: Scenario, seed: np.random.SeedSequence) -> Replicate:
+        """Signals, training examples and initial parameters of one replicate, drawn again from its seed."""
+        return draw_replicate(self.run.subject, scenario.problem, scenario.hyper, seed, accept=groups_occupied)
+
+    def trajectory(self, scenario: Scenario) -> Trajectory:
+        """All replicates of the scenario, given E_init, with the parameters at 0, T_1 and T.
+
+        Workers share the work: each first simulates the blocks that no other is busy with, then waits for the rest.
+        """
+        seeds = self.seeds(scenario)
+        blocks = [seeds[i : i + BLOCK] for i in range(0, len(seeds), BLOCK)]
+        folder = self.run.shared / f"{digest((scenario, self.phase))[0]:08x}"
+        folder.mkdir(parents=True, exist_ok=True)
+        paths = [folder / f"{i}.pt" for i in range(len(blocks))]
+        for timeout in (0, -1):  # first without waiting, then with
+            for path, block in zip(paths, blocks, strict=True):
+                self._simulate(scenario, block, path, timeout)
+        return concatenate([torch.load(io.BytesIO(path.read_bytes()), weights_only=False) for path in paths])
+
+    def _simulate(self, scenario: Scenario, seeds: Sequence[np.random.SeedSequence], path: Path, timeout: float) -> None:
+        """Writes the trajectory of a block unless it is there or, with timeout 0, another worker is at it."""
+        if path.exists():
+            return
+        try:
+            with FileLock(f"{path}.lock", timeout=timeout):
+                if path.exists():
+                    return
+                hyper = scenario.hyper
+                keep = (0, min(hyper.T_1, hyper.T))
+                found = train(
+                    self.run.subject, scenario.problem, hyper, seeds, keep=keep, device=self.run.device, accept=groups_occupied
+                )
+                partial = path.with_suffix(f".{os.getpid()}")
+                torch.save(found, partial)
+                partial.replace(path)
+        except Timeout:
+            return
+
