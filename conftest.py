@@ -36,9 +36,7 @@ SHARED = pytest.StashKey[Path]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("theory", "checking the theory")
-    group.addoption(
-        "--theory-profile", choices=[p.value for p in Profile], default="standard", help="how much evidence to gather"
-    )
+    group.addoption("--theory-profile", choices=[p.value for p in Profile], default="standard", help="how much evidence to gather")
     group.addoption("--theory-subject", default=DEFAULT_SUBJECT, metavar="module:NAME", help="the core.Subject to check")
     group.addoption(
         "--theory-claim", action="append", default=[], metavar="ID", help="check this claim and what it depends on (repeatable)"

@@ -1,6 +1,6 @@
 """The paper's objects: Definition 3.1, the mixture-of-experts layer, Algorithm 1, and `Subject`, which holds them together."""
 
-from core.data import AmplitudeLaw, Discrete, Examples, Problem, Signals, Uniform
+from core.data import AmplitudeLaw, Discrete, Examples, Patches, Problem, Signals, Uniform
 from core.model import Parameters, PatchAdditive
 from core.subject import PAPER, Subject
 from core.training import Hyperparameters, Trajectory, train
@@ -13,6 +13,7 @@ __all__ = [
     "Hyperparameters",
     "Parameters",
     "PatchAdditive",
+    "Patches",
     "Problem",
     "Signals",
     "Subject",

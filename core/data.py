@@ -1,7 +1,8 @@
 """Definition 3.1: the data distribution D, a mixture of K clusters of P patches."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -134,15 +135,64 @@ class Signals:
 
 
 @dataclass(frozen=True)
+class Patches:
+    """x^(1), ..., x^(P) of n examples; leading axes (...) are replicates.
+
+    Patches along a signal are kept as multiples of a vector, so that inner products with them cost one look-up: an example
+    consists of Q pieces coefficient[q] * dictionary[which[q]] and P - Q other pieces, and its patch p is piece order[p].
+
+    dictionary: (..., D, d); which, coefficient: (..., n, Q); noise: the other pieces (..., n, P - Q, d); order: (..., n, P).
+    """
+
+    dictionary: Tensor
+    which: Tensor
+    coefficient: Tensor
+    noise: Tensor
+    order: Tensor
+
+    @classmethod
+    def of(cls, x: Tensor) -> "Patches":
+        """Arbitrary patches (..., n, P, d), none of them known to lie along a signal."""
+        *lead, n, P, d = x.shape
+        order = torch.arange(P, device=x.device).expand(*lead, n, P)
+        nothing = x.new_empty(*lead, n, 0)
+        return cls(x.new_empty(*lead, 0, d), nothing.long(), nothing, x, order)
+
+    @cached_property
+    def along_signals(self) -> Tensor:
+        """The Q pieces that are multiples of a vector, (..., n, Q, d)."""
+        *lead, n, Q = self.which.shape
+        rows = self.which.flatten(-2)[..., None]
+        vectors = self.dictionary.take_along_dim(rows, dim=-2).view(*lead, n, Q, self.dictionary.shape[-1])
+        return self.coefficient[..., None] * vectors
+
+    @cached_property
+    def dense(self) -> Tensor:
+        """The patches themselves, (..., n, P, d)."""
+        return torch.cat([self.along_signals, self.noise], dim=-2).take_along_dim(self.order[..., None], dim=-2)
+
+    @cached_property
+    def total(self) -> Tensor:
+        """sum_p x^(p), (..., n, d)."""
+        return self.along_signals.sum(dim=-2) + self.noise.sum(dim=-2)
+
+    def to(self, device: torch.device | str) -> "Patches":
+        """The same on another device."""
+        return Patches(*(getattr(self, f.name).to(device) for f in fields(self)))
+
+
+PER_EXAMPLE = ("which", "coefficient", "noise", "order")  # fields of Patches with an axis of examples
+
+
+@dataclass(frozen=True)
 class Examples:
     """n draws from D, with what they were made of; leading axes (...) are replicates.
 
-    x: patches (..., n, P, d); y, eps: labels and feature-noise signs +-1 (..., n); k, k_prime: cluster and feature-noise index
-    (..., n); alpha, beta, gamma: amplitudes (..., n); positions: places among the P patches of feature signal, cluster centre
-    and feature noise (..., n, 3).
+    patches: the P patches of each; y, eps: labels and feature-noise signs +-1 (..., n); k, k_prime: cluster and feature-noise
+    index (..., n); alpha, beta, gamma: amplitudes (..., n).
     """
 
-    x: Tensor
+    patches: Patches
     y: Tensor
     eps: Tensor
     k: Tensor
@@ -150,7 +200,22 @@ class Examples:
     alpha: Tensor
     beta: Tensor
     gamma: Tensor
-    positions: Tensor
+
+    def where(self, chosen: Tensor) -> "Examples":
+        """The examples with chosen (n,) true or listed, of one replicate."""
+        patches = replace(self.patches, **{name: getattr(self.patches, name)[chosen] for name in PER_EXAMPLE})
+        latent = {f.name: getattr(self, f.name)[chosen] for f in fields(self) if f.name != "patches"}
+        return Examples(patches, **latent)
+
+    @property
+    def x(self) -> Tensor:
+        """The patches as vectors, (..., n, P, d)."""
+        return self.patches.dense
+
+    @property
+    def positions(self) -> Tensor:
+        """Places among the P patches of feature signal, cluster centre and feature noise, (..., n, 3)."""
+        return self.patches.order.argsort(dim=-1)[..., :3]
 
 
 def draw_signals(problem: Problem, generator: torch.Generator) -> Signals:
@@ -177,16 +242,12 @@ def draw_examples(problem: Problem, signals: Signals, n: int, generator: torch.G
     k_prime = (k + whole(1, K)) % K
     y, eps = (2 * whole(0, 2) - 1).to(dtype), (2 * whole(0, 2) - 1).to(dtype)
     alpha, beta, gamma = problem.alpha.quantile(uniform(n)), problem.beta.quantile(uniform(n)), problem.gamma.quantile(uniform(n))
-    roles = torch.stack(
-        [
-            (y * alpha)[:, None] * signals.features[k],
-            beta[:, None] * signals.centres[k],
-            (eps * gamma)[:, None] * signals.features[k_prime],
-        ],
-        dim=1,
-    )
     noise = (problem.sigma_p / math.sqrt(d)) * torch.randn(n, P - 3, d, generator=generator, device=device, dtype=dtype)
-    # Sorting uniforms gives a uniformly random order: patch p of the example is piece order[p] of (roles, noise).
-    order = uniform(n, P).argsort(dim=-1)
-    x = torch.cat([roles, noise], dim=1).take_along_dim(order[:, :, None], dim=1)
-    return Examples(x, y, eps, k, k_prime, alpha, beta, gamma, positions=order.argsort(dim=-1)[:, :3])
+    patches = Patches(
+        dictionary=torch.cat([signals.features, signals.centres]),
+        which=torch.stack([k, K + k, k_prime], dim=1),  # feature signal, cluster centre, feature noise
+        coefficient=torch.stack([y * alpha, beta, eps * gamma], dim=1),
+        noise=noise,
+        order=uniform(n, P).argsort(dim=-1),  # sorting uniforms gives a uniformly random order
+    )
+    return Examples(patches, y, eps, k, k_prime, alpha, beta, gamma)

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from core.data import Patches
+
 
 @dataclass(frozen=True)
 class Parameters:
@@ -20,9 +22,9 @@ class Parameters:
     W: Tensor
 
 
-def router_logits(theta: Tensor, x: Tensor) -> Tensor:
-    """h_m(x; Theta) = sum_p <theta_m, x^(p)>: theta (..., M, d), x (..., n, P, d) to (..., M, n)."""
-    return theta @ x.sum(dim=-2).mT
+def router_logits(theta: Tensor, x: Patches) -> Tensor:
+    """h_m(x; Theta) = sum_p <theta_m, x^(p)>: theta (..., M, d), x of n examples, to (..., M, n)."""
+    return theta @ x.total.mT
 
 
 def softmax_gate(h: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ class Subject:
     draw_examples: Callable[[data.Problem, data.Signals, int, torch.Generator], data.Examples]
     initialise_router: Callable[[data.Problem, training.Hyperparameters, torch.Generator], Tensor]
     initialise_experts: Callable[[data.Problem, training.Hyperparameters, torch.Generator], Tensor]
-    logits: Callable[[Tensor, Tensor], Tensor]
+    logits: Callable[[Tensor, data.Patches], Tensor]
     router_noise: Callable[[tuple[int, ...], torch.Generator, int], Tensor]
     select: Callable[[Tensor, Tensor], Tensor]
     gate: Callable[[Tensor], Tensor]

@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from core.data import Examples, Problem, Signals, require_count, require_positive
+from core.data import Examples, Patches, Problem, Signals, require_count, require_positive
 from core.model import Parameters
 
 if TYPE_CHECKING:
@@ -62,6 +61,7 @@ class Gradient:
         return self.direction * self.log_scale.exp()
 
 
+Record = TypeVar("Record", Signals, Patches, Parameters)
 Update = Callable[[Tensor, Gradient, float, Any], tuple[Tensor, Any]]
 
 
@@ -87,7 +87,7 @@ def zero_router(problem: Problem, hyper: Hyperparameters, generator: torch.Gener
 def gaussian_experts(problem: Problem, hyper: Hyperparameters, generator: torch.Generator) -> Tensor:
     """w_mj^(0) ~ N(0, (sigma_0^2 / d) I_d), (M, J, d)."""
     shape = (hyper.M, hyper.J, problem.d)
-    draw = torch.randn(shape, generator=generator, device=generator.device, dtype=torch.float64)
+    draw: Tensor = torch.randn(shape, generator=generator, device=generator.device, dtype=torch.float64)
     return draw * (hyper.sigma_0 / problem.d**0.5)
 
 
@@ -95,49 +95,77 @@ def gaussian_experts(problem: Problem, hyper: Hyperparameters, generator: torch.
 class _ByExpert:
     """A batch of examples (R, n) sorted by (replicate, expert), so that each expert's own lie together.
 
-    order: flat indices (R * n,); expert: replicate * M + expert of each in that order; bounds: where each group begins and ends.
+    order: flat indices (R * n,); expert: replicate * M + expert of each in that order; counts: examples of each expert (R * M,).
     """
 
     order: Tensor
     expert: Tensor
-    bounds: list[int]
+    counts: list[int]
 
     @classmethod
     def sorting(cls, routed: Tensor, M: int) -> "_ByExpert":
         """The order for experts routed to (R, n)."""
         expert = (routed + M * torch.arange(len(routed), device=routed.device)[:, None]).flatten()
-        ends = expert.bincount(minlength=M * len(routed)).cumsum(dim=0)
         order = expert.argsort()
-        return cls(order, expert.index_select(0, order), [0, *ends.tolist()])
-
-    @property
-    def groups(self) -> list[slice]:
-        return [slice(a, b) for a, b in pairwise(self.bounds)]
+        return cls(order, expert.index_select(0, order), expert.bincount(minlength=M * len(routed)).tolist())
 
     def sort(self, values: Tensor) -> Tensor:
-        """(R, n) to (R * n,) in this order."""
-        return values.flatten().index_select(0, self.order)
+        """(R, n, ...) to (R * n, ...) in this order."""
+        return values.flatten(0, 1).index_select(0, self.order)
 
     def unsort(self, values: Tensor, like: Tensor) -> Tensor:
         """(R * n,) in this order to (R, n)."""
         return torch.empty_like(values).index_copy_(0, self.order, values).view_as(like)
 
-    def sort_patches(self, x: Tensor) -> Tensor:
-        """(R, n, P, d) to (R * n, P, d) in this order."""
-        return x.flatten(0, 1).index_select(0, self.order)
 
-    def pre_activations(self, W: Tensor, patches: Tensor) -> Tensor:
-        """<w_mj, x^(p)> for the routed expert m: W (R, M, J, d), sorted patches (N, P, d) to (N, P, J)."""
-        z = patches.new_empty(*patches.shape[:-1], W.shape[-2])
-        for w, group in zip(W.flatten(0, 1), self.groups, strict=True):
-            torch.mm(patches[group].flatten(0, 1), w.T, out=z[group].flatten(0, 1))
-        return z
+@dataclass(frozen=True)
+class _RoutedProducts:
+    """Inner products of the patches with the filters of the expert that their example is routed to, and their pull-back.
 
-    def pull_back(self, grad_z: Tensor, patches: Tensor) -> Tensor:
-        """Gradient in W from that in the pre-activations: grad_z (N, P, J), sorted patches (N, P, d) to (R * M, J, d)."""
-        grad_W = grad_z.new_empty(len(self.groups), grad_z.shape[-1], patches.shape[-1])
-        for g, group in zip(grad_W, self.groups, strict=True):
-            torch.mm(grad_z[group].flatten(0, 1).T, patches[group].flatten(0, 1), out=g)
+    All in sorted order, N = R * n. Pieces along a signal are looked up in the table of <w_mj, dictionary vector>, (R * M * D, J),
+    at row `entry` (N * Q,) and multiplied by their coefficient (N, Q, 1); the others take one matrix product for every expert
+    and piece. piece: row of each patch among the pieces, (N * P,).
+    """
+
+    dictionary: Tensor
+    entry: Tensor
+    coefficient: Tensor
+    noise: Tensor
+    piece: Tensor
+    counts: list[int]
+
+    @classmethod
+    def of(cls, x: Patches, by_expert: _ByExpert) -> "_RoutedProducts":
+        order = by_expert.sort(x.order)
+        N, P = order.shape
+        piece = order + P * torch.arange(N, device=order.device)[:, None]
+        entry = by_expert.sort(x.which) + x.dictionary.shape[-2] * by_expert.expert[:, None]
+        coefficient = by_expert.sort(x.coefficient)[:, :, None]
+        return cls(x.dictionary, entry.flatten(), coefficient, by_expert.sort(x.noise), piece.flatten(), by_expert.counts)
+
+    def pre_activations(self, W: Tensor) -> Tensor:
+        """z = <w_mj, x^(p)>: W (R, M, J, d) to (N, P, J)."""
+        (N, Q, _), J = self.coefficient.shape, W.shape[-2]
+        table = (W @ self.dictionary[:, None].mT).mT.reshape(-1, J)
+        z = W.new_empty(N, Q + self.noise.shape[1], J)
+        torch.mul(table.index_select(0, self.entry).view(N, Q, J), self.coefficient, out=z[:, :Q])
+        filters = W.flatten(0, 1).mT.unbind()
+        for noise, out in zip(self.noise.unbind(dim=1), z[:, Q:].unbind(dim=1), strict=True):
+            for part, w, target in zip(torch.split(noise, self.counts), filters, torch.split(out, self.counts), strict=True):
+                torch.mm(part, w, out=target)
+        return z.flatten(0, 1).index_select(0, self.piece).view_as(z)
+
+    def pull_back(self, grad_z: Tensor, W: Tensor) -> Tensor:
+        """The gradient in W, shaped like it, from that in the pre-activations (N, P, J)."""
+        Q, (R, M, J, _) = self.coefficient.shape[1], W.shape
+        by_piece = torch.empty_like(grad_z).flatten(0, 1).index_copy_(0, self.piece, grad_z.flatten(0, 1)).view_as(grad_z)
+        table = W.new_zeros(R * M * self.dictionary.shape[-2], J)
+        table.index_add_(0, self.entry, (by_piece[:, :Q] * self.coefficient).flatten(0, 1))
+        grad_W = table.view(R, M, -1, J).mT @ self.dictionary[:, None]
+        totals = grad_W.flatten(0, 1).unbind()
+        for grad, noise in zip(by_piece[:, Q:].unbind(dim=1), self.noise.unbind(dim=1), strict=True):
+            for total, g, part in zip(totals, torch.split(grad, self.counts), torch.split(noise, self.counts), strict=True):
+                total.addmm_(g.T, part)
         return grad_W
 
 
@@ -147,15 +175,15 @@ def routed_gate(subject: "Subject", h: Tensor, routed: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def margins(subject: "Subject", parameters: Parameters, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+def margins(subject: "Subject", parameters: Parameters, x: Patches, y: Tensor) -> tuple[Tensor, Tensor]:
     """y F(x) under noise-free top-1 routing, and the expert each example is routed to.
 
-    Batched over replicates: parameters (R, M, ...), x (R, n, P, d), y (R, n); returns two tensors (R, n).
+    Batched over replicates: parameters (R, M, ...), x of (R, n) examples, y (R, n); returns two tensors (R, n).
     """
     h = subject.logits(parameters.theta, x)
     routed = subject.select(h, torch.zeros_like(h))
     by_expert = _ByExpert.sorting(routed, h.shape[-2])
-    z = by_expert.pre_activations(parameters.W, by_expert.sort_patches(x))
+    z = _RoutedProducts.of(x, by_expert).pre_activations(parameters.W)
     f = by_expert.unsort(subject.respond(z), like=y)
     return y * routed_gate(subject, h, routed) * f, routed
 
@@ -188,7 +216,7 @@ def _relative(log_size: Tensor, largest: Tensor, group: Tensor) -> Tensor:
     return torch.where(relative > torch.finfo(relative.dtype).eps ** 2, relative, 0)
 
 
-def gradients(subject: "Subject", parameters: Parameters, x: Tensor, y: Tensor, r: Tensor) -> tuple[Gradient, Gradient]:
+def gradients(subject: "Subject", parameters: Parameters, x: Patches, y: Tensor, r: Tensor) -> tuple[Gradient, Gradient]:
     """Gradients of L = (1/n) sum_i l(y_i pi_{m_i}(x_i) f_{m_i}(x_i)) in W and theta, with m_i = select(h(x_i), r_i) held fixed.
 
     Batched over replicates as in `margins`, with router noise r (R, M, n). This is the chain rule at the margin: with
@@ -203,9 +231,9 @@ def gradients(subject: "Subject", parameters: Parameters, x: Tensor, y: Tensor, 
         routed = subject.select(h.detach(), r)
         pi = routed_gate(subject, h, routed)
     by_expert = _ByExpert.sorting(routed, M)
-    patches = by_expert.sort_patches(x)
+    products = _RoutedProducts.of(x, by_expert)
     with torch.enable_grad():
-        z = by_expert.pre_activations(W, patches).requires_grad_()
+        z = products.pre_activations(W).requires_grad_()
         f = subject.respond(z)
     y_sorted, pi_sorted, f_sorted = by_expert.sort(y), by_expert.sort(pi.detach()), f.detach()
     sign, log_size = loss_slope(subject.loss, y_sorted * pi_sorted * f_sorted)
@@ -213,7 +241,7 @@ def gradients(subject: "Subject", parameters: Parameters, x: Tensor, y: Tensor, 
     log_of_expert = _largest(log_size, by_expert.expert, R * M)
     log_of_all = _largest(log_size, by_expert.expert // M, R)
     (grad_z,) = torch.autograd.grad(f, z, signed * pi_sorted * _relative(log_size, log_of_expert, by_expert.expert))
-    grad_W = by_expert.pull_back(grad_z, patches).view_as(W)
+    grad_W = products.pull_back(grad_z, W)
     weight = by_expert.unsort(signed * f_sorted * _relative(log_size, log_of_all, by_expert.expert // M), like=y)
     (grad_theta,) = torch.autograd.grad(pi, theta, weight)
     return Gradient(grad_W, log_of_expert.view(R, M, 1, 1)), Gradient(grad_theta, log_of_all.view(R, 1, 1))
@@ -324,7 +352,7 @@ def train(
     device = torch.device(device)
     if memory_budget is None:
         memory_budget = 2**23 if device.type == "cpu" else 2**31
-    bytes_each = hyper.n * problem.P * problem.d * dtype.itemsize
+    bytes_each = hyper.n * (problem.P - 2) * problem.d * dtype.itemsize  # random-noise patches and patch sum
     size = max(1, memory_budget // bytes_each)
     chunks = []
     for first in range(0, len(seeds), size):
@@ -346,23 +374,23 @@ def concatenate(parts: Sequence[Trajectory]) -> Trajectory:
     )
 
 
-def stack(parts: Sequence[Any]) -> Any:
-    """Frozen records of tensors (Signals, Examples, Parameters) to one with a leading replicate axis."""
+def stack(parts: Sequence[Record]) -> Record:
+    """Frozen records of tensors (Signals, Patches, Parameters) to one with a leading replicate axis."""
     first = parts[0]
-    return type(first)(**{name: torch.stack([getattr(p, name) for p in parts]) for name in (f.name for f in fields(first))})
+    return type(first)(*(torch.stack([getattr(p, f.name) for p in parts]) for f in fields(first)))
 
 
 def descent(
     subject: "Subject",
     hyper: Hyperparameters,
     start: Parameters,
-    x: Tensor,
+    x: Patches,
     y: Tensor,
     noise: Callable[[int], Tensor],
 ) -> Iterator[Parameters]:
     """The iterates Theta^(t), W^(t), t = 0..T, of Algorithm 1, batched over replicates.
 
-    start: parameters (R, M, ...); x (R, n, P, d); y (R, n); noise: the router noise r (R, M, n) of step t.
+    start: parameters (R, M, ...); x of (R, n) examples; y (R, n); noise: the router noise r (R, M, n) of step t.
     """
     parameters = start
     expert_state = router_state = None
@@ -378,8 +406,8 @@ def descent(
 def _train_chunk(
     subject: "Subject", hyper: Hyperparameters, replicates: list[Replicate], kept: list[int], look_every: int, device: torch.device
 ) -> Trajectory:
-    start: Parameters = stack([r.start for r in replicates])
-    x = torch.stack([r.examples.x for r in replicates]).to(device)
+    start = stack([r.start for r in replicates])
+    x = stack([r.examples.patches for r in replicates]).to(device)
     y = torch.stack([r.examples.y for r in replicates]).to(device)
     generators = [generator_from(r.noise_seed, device) for r in replicates]
 

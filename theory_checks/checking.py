@@ -12,7 +12,7 @@ import inspect
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import hypothesis
@@ -25,7 +25,7 @@ from theory_checks.claims import CLAIM_IDS, Claim
 from theory_checks.evidence import Evidence, Statement, Verdict
 from theory_checks.records import Record, number
 from theory_checks.run import Run, digest
-from theory_checks.trajectories import SEARCH, DECIDE, Trained
+from theory_checks.trajectories import DECIDE, SEARCH, Trained
 
 ALPHA = 1e-6  # probability of any false alarm in a whole run
 SUSPICION = 1e-3
@@ -126,8 +126,9 @@ def _judge(claim: Claim, run: Run, inputs: Mapping[str, Any], phase: int, alpha:
 
 
 def _record(claim: Claim, run: Run, log: _Log, smallest: list[Mapping[str, Any]], seconds: float) -> Record:
-    common = dict(
-        id=claim.id,
+    found = Record(
+        claim.id,
+        Verdict.VACUOUS.value,
         statement=claim.statement,
         kind=claim.kind.value,
         given=claim.given,
@@ -140,11 +141,13 @@ def _record(claim: Claim, run: Run, log: _Log, smallest: list[Mapping[str, Any]]
         seconds=seconds,
         seed=run.seed,
         command=reproduce(claim.id, run),
+        detail="the hypotheses were never met",
     )
     if not log.judged:
-        return Record(verdict=Verdict.VACUOUS.value, detail="the hypotheses were never met", **common)
+        return found
     evidence, inputs = log.judged[digest(smallest[0])] if smallest else max(log.judged.values(), key=_severity)
-    return Record(
+    return replace(
+        found,
         verdict=evidence.verdict.value,
         observed=evidence.observed,
         bound=evidence.bound,
@@ -157,11 +160,8 @@ def _record(claim: Claim, run: Run, log: _Log, smallest: list[Mapping[str, Any]]
         stopped=evidence.stopped,
         worst_case=describe(inputs),
         measured=tuple(
-            f"{describe(inputs)}: {log.judged[key][0].detail}"
-            for inputs in claim.always
-            if (key := digest(inputs)) in log.judged
+            f"{describe(inputs)}: {log.judged[key][0].detail}" for inputs in claim.always if (key := digest(inputs)) in log.judged
         ),
-        **common,
     )
 
 
@@ -201,8 +201,8 @@ def reproduce(id: str, run: Run) -> str:
 
 ADVICE = {
     Verdict.VIOLATED.value: "the smallest input found is given below",
-    Verdict.INCONCLUSIVE.value: "the samples were spent before the evidence was clear: try a larger profile or another --theory-seed",
-    Verdict.VACUOUS.value: "no input met the hypotheses: widen the strategies of the claim, or check the subject's initialisation",
+    Verdict.INCONCLUSIVE.value: "the samples ran out before the evidence was clear: try a larger profile or another --theory-seed",
+    Verdict.VACUOUS.value: "no input met the hypotheses: look at the claim's strategies and at the subject's initialisation",
 }
 
 

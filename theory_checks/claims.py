@@ -61,7 +61,8 @@ class Claim:
     every run; visits: what to count about the inputs visited; cost: seconds on one core in the standard profile, to
     schedule by.
 
-    check: from the inputs (and, where it names them, `subject`, `trained`, `profile`) to a Statement. Its docstring is the statement.
+    check: from the inputs (and, where it names them, `subject`, `trained`, `profile`) to a Statement. The first paragraph of its
+    docstring is the claim's statement, the rest its derivation.
     """
 
     id: str

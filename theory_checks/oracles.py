@@ -8,19 +8,19 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from core import Parameters, Subject
+from core import Parameters, Patches, Subject
 
 
-def losses_if_routed(subject: Subject, parameters: Parameters, x: Tensor, y: Tensor) -> Tensor:
-    """l(y_i pi_m(x_i) f_m(x_i)) for every expert m and example i: theta (M, d), W (M, J, d), x (n, P, d), y (n,) to (M, n)."""
+def losses_if_routed(subject: Subject, parameters: Parameters, x: Patches, y: Tensor) -> Tensor:
+    """l(y_i pi_m(x_i) f_m(x_i)) for every expert m and example i: theta (M, d), W (M, J, d), n examples x, y (n,) to (M, n)."""
     pi = subject.gate(subject.logits(parameters.theta, x))
     rows = []
     for m, w in enumerate(parameters.W):
-        rows.append(torch.stack([subject.loss(y[i] * pi[m, i] * subject.respond(x[i] @ w.mT)) for i in range(len(y))]))
+        rows.append(torch.stack([subject.loss(y[i] * pi[m, i] * subject.respond(x.dense[i] @ w.mT)) for i in range(len(y))]))
     return torch.stack(rows)
 
 
-def gradients_if_routed(subject: Subject, parameters: Parameters, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+def gradients_if_routed(subject: Subject, parameters: Parameters, x: Patches, y: Tensor) -> tuple[Tensor, Tensor]:
     """Gradients of each of these losses in W and theta: (M, n, M, J, d) and (M, n, M, d)."""
     theta, W = parameters.theta.detach().requires_grad_(), parameters.W.detach().requires_grad_()
     losses = losses_if_routed(subject, Parameters(theta, W), x, y)
@@ -32,14 +32,14 @@ def gradients_if_routed(subject: Subject, parameters: Parameters, x: Tensor, y: 
     )
 
 
-def training_loss(subject: Subject, parameters: Parameters, x: Tensor, y: Tensor, routed: Tensor) -> float:
+def training_loss(subject: Subject, parameters: Parameters, x: Patches, y: Tensor, routed: Tensor) -> float:
     """L = (1/n) sum_i l(y_i pi_{m_i}(x_i) f_{m_i}(x_i)): shapes as above, routed (n,)."""
     losses = losses_if_routed(subject, parameters, x, y)
     return float(losses[routed, torch.arange(len(y))].mean())
 
 
 def central_differences(
-    subject: Subject, parameters: Parameters, x: Tensor, y: Tensor, routed: Tensor, step: float
+    subject: Subject, parameters: Parameters, x: Patches, y: Tensor, routed: Tensor, step: float
 ) -> tuple[Tensor, Tensor]:
     """The gradient of the training loss in W and theta by central differences, entry by entry, with m_i = routed held fixed."""
 

@@ -69,6 +69,6 @@ def _plain(value: Any) -> Any:
     return number if math.isfinite(number) else str(number)
 
 
-def number(value: Any) -> str:
-    """A number for people: four digits, a dash for none."""
-    return "-" if value is None else f"{float(value):.4g}"
+def number(value: Any, digits: int = 3) -> str:
+    """A number for people: a few significant digits, a dash for none."""
+    return "-" if value is None else f"{float(value):.{digits}g}"

@@ -14,6 +14,7 @@ from core import Subject
 from core.training import child
 from theory_checks.claims import Profile
 
+
 @dataclass(frozen=True)
 class Run:
     """Everything a claim's verdict depends on besides the claim.

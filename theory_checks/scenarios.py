@@ -56,8 +56,10 @@ def logits(draw: st.DrawFn, most_M: int = 64, columns: int = 8) -> Tensor:
         h = h[torch.randint(0, M, (M,), generator=generator)]
     if shape == "edge":  # every logit is a whole number of noise widths below another, give or take little
         steps = torch.randint(0, 3, (M, columns), generator=generator, dtype=torch.float64)
-        h = h[:1] - steps + draw(st.sampled_from([0.0, 1e-12, 1e-6, 1e-3])) * torch.randn(
-            M, columns, generator=generator, dtype=torch.float64
+        h = (
+            h[:1]
+            - steps
+            + draw(st.sampled_from([0.0, 1e-12, 1e-6, 1e-3])) * torch.randn(M, columns, generator=generator, dtype=torch.float64)
         )
     return h
 
@@ -72,7 +74,7 @@ class Scenario:
 
 
 def ladder_point(d: int, n: int, replicates: int) -> Scenario:
-    """A point of the pre-registered ladder: K = 4, M = J = 8, sigma_0 = d^(-1/3), eta = sigma_0 / 50, eta_r = M^2 eta, T = 8 / eta."""
+    """A point of the pre-registered ladder: K = 4, M = J = 8, sigma_0 = d^(-1/3), eta = sigma_0/50, eta_r = M^2 eta, T = 8/eta."""
     sigma_0 = d ** (-1 / 3)
     eta = sigma_0 / 50
     hyper = Hyperparameters(M=8, J=8, n=n, sigma_0=sigma_0, eta=eta, eta_r=64 * eta, T=round(8 / eta))

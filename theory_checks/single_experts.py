@@ -1,4 +1,4 @@
-"""Theorem 4.1's objects: patch-additive classifiers F(x) = sum_p f(x^(p)), the orbit of its proof, and the searches for a good f."""
+"""Theorem 4.1's objects: patch-additive classifiers F(x) = sum_p f(x^(p)), the orbit of its proof, the search for a good f."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -85,9 +85,7 @@ def enumerated_margins(s: Tensor, b: Tensor) -> Tensor:
     K = s.shape[-1]
     k, other = (index.flatten() for index in torch.meshgrid(torch.arange(K), torch.arange(K), indexing="ij"))
     k, other = k[k != other], other[k != other]
-    margins = [
-        s[..., k] + y * b[..., k] + y * eps * s[..., other] for y in (-1, 1) for eps in (-1, 1)
-    ]
+    margins = [s[..., k] + y * b[..., k] + y * eps * s[..., other] for y in (-1, 1) for eps in (-1, 1)]
     return torch.cat(margins, dim=-1)
 
 
@@ -177,11 +175,6 @@ def orbit(problem: Problem, signals: Signals, examples: Examples, beta_prime: Te
 
     patches = [e.x, member(-signal, centre, -other), member(other, centre_c, signal), member(-other, centre_c, -signal)]
     return Orbit(torch.stack(patches, dim=1), torch.stack([e.y, -e.y, -e.y, e.y], dim=1))
-
-
-def select_examples(examples: Examples, chosen: Tensor) -> Examples:
-    """The examples where chosen (n,) is true."""
-    return Examples(**{name: value[chosen] for name, value in vars(examples).items()})
 
 
 def wrong(f: PatchFunction, examples: Examples) -> np.ndarray:

@@ -1,7 +1,7 @@
 """The structure of Algorithm 1: what its gradients are, what its steps conserve, and how it commutes with symmetries."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,8 +9,8 @@ import torch
 from hypothesis import strategies as st
 from torch import Tensor
 
-from core import Hyperparameters, Parameters, Problem, Subject
-from core.training import descent, loss_slope
+from core import Hyperparameters, Parameters, Patches, Problem, Subject
+from core.training import descent, loss_slope, stack
 from theory_checks.claims import Kind, claim
 from theory_checks.evidence import Statement, all_of, at_most, equal
 from theory_checks.oracles import central_differences, losses_if_routed
@@ -41,7 +41,7 @@ class Started:
     """The data, initial parameters and router noise that a small run starts from, with a leading replicate axis of one."""
 
     hyper: Hyperparameters
-    x: Tensor
+    x: Patches
     y: Tensor
     start: Parameters
     noise: Tensor
@@ -49,7 +49,7 @@ class Started:
     def iterates(
         self,
         subject: Subject,
-        x: Tensor | None = None,
+        x: Patches | None = None,
         y: Tensor | None = None,
         start: Parameters | None = None,
         noise: Tensor | None = None,
@@ -61,9 +61,7 @@ class Started:
 
 
 @st.composite
-def small_runs(
-    draw: st.DrawFn, most_n: int = 48, most_M: int = 64, steps: int = 6, most_J: int = 8, most_K: int = 16
-) -> SmallRun:
+def small_runs(draw: st.DrawFn, most_n: int = 48, most_M: int = 64, steps: int = 6, most_J: int = 8, most_K: int = 16) -> SmallRun:
     """Short runs of every size, n < M included."""
     return SmallRun(
         K=draw(st.integers(2, most_K)),
@@ -93,7 +91,7 @@ def started(subject: Subject, run: SmallRun) -> Started:
     theta = 0.2 * torch.randn(run.M, problem.d, generator=generator, dtype=torch.float64)
     W = run.scale * subject.initialise_experts(problem, hyper, generator).double()
     noise = torch.stack([subject.router_noise((run.M, run.n), generator, t) for t in range(run.T)])
-    return Started(hyper, examples.x[None], examples.y[None], Parameters(theta[None], W[None]), noise[:, None].double())
+    return Started(hyper, stack([examples.patches]), examples.y[None], Parameters(theta[None], W[None]), noise[:, None].double())
 
 
 def routed(subject: Subject, run: Started, parameters: Parameters, t: int) -> Tensor:
@@ -117,16 +115,17 @@ def the_sum_of_router_weights_is_conserved(subject: Subject, run: SmallRun) -> S
     """sum_m grad_{theta_m} L = 0, hence sum_m theta_m^(t) = sum_m theta_m^(0) along the whole run.
 
     Every step subtracts eta_r times M computed gradients, each a sum of n terms c_i (1[m_i = m] - pi_m) s_i with |c_i| at most
-    max |l' f| / n: the rounding of a step is at most (n + M) eps eta_r M max |l' f| max |s|, plus eps M max |theta| for the subtraction.
+    max |l' f| / n: the rounding of a step is at most (n + M) eps eta_r M max |l' f| max |s|, plus eps M max |theta| for the
+    subtraction.
     """
     begun = started(subject, run)
-    tolerance, s = 0.0, float(begun.x.sum(dim=-2).abs().max())
+    tolerance, s = 0.0, float(begun.x.total.abs().max())
     drift = []
     iterates = begun.iterates(subject)
     for t, parameters in enumerate(iterates):
         drift.append(float((parameters.theta - begun.start.theta).sum(dim=-2).abs().max()))
         if t < run.T:
-            z = (begun.x[0][None, :, None] @ parameters.W[0][:, None, None].mT).squeeze(2)  # (M, n, P, J)
+            z = (begun.x.dense[0][None, :, None] @ parameters.W[0][:, None, None].mT).squeeze(2)  # (M, n, P, J)
             f = subject.respond(z)
             slope = loss_slope(subject.loss, begun.y[0] * subject.gate(subject.logits(parameters.theta, begun.x))[0] * f)[1].exp()
             coefficient = float((slope * f).abs().max())
@@ -157,7 +156,7 @@ def experts_move_by_eta_or_not_at_all(subject: Subject, run: SmallRun, blow_up: 
         before, after = iterates[t], iterates[t + 1]
         m = routed(subject, begun, before, t)
         h = subject.logits(before.theta, begun.x)[0]
-        z = torch.stack([begun.x[0, i] @ before.W[0, m[i]].mT for i in range(run.n)])
+        z = torch.stack([begun.x.dense[0, i] @ before.W[0, m[i]].mT for i in range(run.n)])
         margin = begun.y[0] * subject.gate(h).gather(0, m[None])[0] * subject.respond(z)
         pulls = loss_slope(subject.loss, margin)[1] > -torch.inf
         moves = torch.tensor([bool((pulls & (m == e)).any()) for e in range(run.M)])
@@ -184,22 +183,23 @@ def experts_move_by_eta_or_not_at_all(subject: Subject, run: SmallRun, blow_up: 
     visits=facts_about,
 )
 def training_follows_the_gradients_of_its_loss(subject: Subject, run: SmallRun) -> Statement:
-    """Each step moves theta by -eta_r grad L and W_m along -grad L, L being the training loss of the subject's own loss, gate and response.
+    """Each step moves theta by -eta_r grad L and W_m along -grad L, where L is made of the subject's own loss, gate and response.
 
     The oracle computes L example by example, and its gradient by central differences at two step sizes; their difference, three
     times the truncation error of the finer one, is the tolerance, with rounding (eps times the sum of the losses over the step).
     """
     begun = started(subject, run)
+    x = Patches.of(begun.x.dense[0])
     iterates = begun.iterates(subject)
     statements: list[Statement] = []
     for t in range(run.T):
         before, after = first(iterates[t]), first(iterates[t + 1])
         m = routed(subject, begun, iterates[t], t)
-        losses = losses_if_routed(subject, before, begun.x[0], begun.y[0])
+        losses = losses_if_routed(subject, before, x, begun.y[0])
         step = 1e-4
         rounding = 16 * EPS * run.n * (1 + float(losses.abs().max())) / step
-        fine_W, fine_theta = central_differences(subject, before, begun.x[0], begun.y[0], m, step)
-        coarse_W, coarse_theta = central_differences(subject, before, begun.x[0], begun.y[0], m, 2 * step)
+        fine_W, fine_theta = central_differences(subject, before, x, begun.y[0], m, step)
+        coarse_W, coarse_theta = central_differences(subject, before, x, begun.y[0], m, 2 * step)
         doubt_W, doubt_theta = (fine_W - coarse_W).abs() + rounding, (fine_theta - coarse_theta).abs() + rounding
         moved_theta = before.theta - after.theta
         statements.append(
@@ -237,17 +237,16 @@ def training_commutes_with_symmetries(subject: Subject, run: SmallRun, seed: int
     """
     begun = started(subject, run)
     generator = torch.Generator().manual_seed(seed)
-    d = begun.x.shape[-1]
+    d = begun.x.noise.shape[-1]
     rotation = torch.linalg.qr(torch.randn(d, d, generator=generator, dtype=torch.float64)).Q
     relabel = torch.randperm(run.M, generator=generator)
-    order = torch.rand(*begun.x.shape[:-1], generator=generator, dtype=torch.float64).argsort(dim=-1)
+    shuffle = torch.rand(begun.x.order.shape, generator=generator, dtype=torch.float64).argsort(dim=-1)
     plain = begun.iterates(subject)[-1]
     theta, W = begun.start.theta, begun.start.W
-    rotated = begun.iterates(subject, x=begun.x @ rotation, start=Parameters(theta @ rotation, W @ rotation))[-1]
-    relabelled = begun.iterates(
-        subject, start=Parameters(theta[:, relabel], W[:, relabel]), noise=begun.noise[:, :, relabel]
-    )[-1]
-    shuffled = begun.iterates(subject, x=begun.x.take_along_dim(order[..., None], dim=-2))[-1]
+    x = replace(begun.x, dictionary=begun.x.dictionary @ rotation, noise=begun.x.noise @ rotation)
+    rotated = begun.iterates(subject, x=x, start=Parameters(theta @ rotation, W @ rotation))[-1]
+    relabelled = begun.iterates(subject, start=Parameters(theta[:, relabel], W[:, relabel]), noise=begun.noise[:, :, relabel])[-1]
+    shuffled = begun.iterates(subject, x=replace(begun.x, order=begun.x.order.take_along_dim(shuffle, dim=-1)))[-1]
 
     def same(found: Parameters, name: str) -> list[Statement]:
         return [

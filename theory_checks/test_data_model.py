@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from hypothesis import strategies as st
 from scipy.stats import chi2, norm
 from torch import Tensor
 
@@ -127,7 +126,7 @@ def labels_clusters_signs_and_amplitudes(subject: Subject, problem: Problem) -> 
     visits=facts_about,
 )
 def random_noise_is_gaussian(subject: Subject, problem: Problem, direction: int) -> Statement:
-    """Random-noise patches: d norm(xi)^2 / sigma_p^2 is chi^2_d; projections are N(0, sigma_p^2/d), uncorrelated, independent of the rest.
+    """Random noise: d norm(xi)^2 / sigma_p^2 is chi^2_d; projections are N(0, sigma_p^2/d), uncorrelated, independent of the rest.
 
     All noise patches of an example together are one standard Gaussian vector after scaling: its squared norm is chi^2, and its
     projection on a random unit vector across patches is N(0, 1), which correlations between patches or directions would change

@@ -45,7 +45,7 @@ SIZES = st.sampled_from([(2, 3), (2, 6), (3, 4), (3, 5), (4, 4)])  # (K, M) with
     visits=lambda sizes, J, sigma_0: {"K": sizes[0], "M": sizes[1], "J": J},
 )
 def groups_are_multinomial(subject: Subject, sizes: tuple[int, int], J: int, sigma_0: float) -> Statement:
-    """The group sizes #M_1, ..., #M_K are Multinomial(M; 1/K, ...), and P(E_init) = sum_i (-1)^i C(K,i) (1 - i/K)^M >= 1 - K e^(-M/K).
+    """The group sizes are Multinomial(M; 1/K, ...), and P(E_init) = sum_i (-1)^i C(K,i) (1 - i/K)^M >= 1 - K e^(-M/K).
 
     Tested on the whole assignment of experts to groups, which is uniform on its K^M values.
     """
@@ -104,7 +104,7 @@ def gap_law(K: int, J: int) -> Callable[[np.ndarray], np.ndarray]:
     visits=lambda K, J: {"K": K, "J": J},
 )
 def the_cluster_gap_has_its_exact_law(subject: Subject, K: int, J: int) -> Statement:
-    """The cluster gap has the law of the ratio of the two largest among K maxima of J i.i.d. Gaussians, given that the second is positive."""
+    """The cluster gap has the law of the ratio of the two largest among K maxima of J i.i.d. Gaussians, given a positive second."""
     problem = Problem(K=K, d=2 * K + 1)
     hyper = Hyperparameters(M=4, J=J, n=1, sigma_0=0.1, eta=1.0, eta_r=1.0, T=0)
 

@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import torch
 from hypothesis import strategies as st
 
 from core import Parameters, Subject
-from core.training import child, generator_from, margins
+from core.training import child, generator_from, margins, stack
 from theory_checks.claims import Inputs, Kind, Profile, claim
 from theory_checks.evidence import Statement, frequency_at_most
 from theory_checks.evidence.design import frequency_resolution
@@ -17,7 +16,9 @@ from theory_checks.trajectories import Trained
 
 RARE = 0.02  # replicates that may fail a claim of the form "with probability 1 - o(1)", by design
 ALARM = 1e-8  # the level that the stated resolutions are computed for; SHARE is above it
-GIVEN = "E_init; first point of the ladder: K = 4, M = J = 8, d = 64, sigma_0 = d^(-1/3), eta = sigma_0/50, eta_r = M^2 eta, T = 8/eta"
+GIVEN = "E_init; the ladder's first point: K = 4, M = J = 8, d = 64, sigma_0 = d^(-1/3), eta = sigma_0/50, eta_r = M^2 eta, T = 8/eta"
+    "E_init; K = 4, M = J = 8, d = 64, sigma_0 = d^(-1/3), eta = sigma_0/50, eta_r = M^2 eta, T = 8/eta: the ladder's first point"
+)
 
 
 def trained_scenarios(profile: Profile) -> Inputs:
@@ -77,6 +78,6 @@ def the_test_error_is_small(subject: Subject, trained: Trained, scenario: Scenar
         replicate = trained.replicate(scenario, seed)
         fresh = subject.draw_examples(scenario.problem, replicate.signals, 20_000, generator_from(child(seed, 2)))
         one = Parameters(final.theta[i : i + 1], final.W[i : i + 1])
-        margin, _ = margins(subject, one, fresh.x[None], fresh.y[None])
+        margin, _ = margins(subject, one, stack([fresh.patches]), fresh.y[None])
         failed.append(float((margin <= 0).double().mean()) > 0.001)
     return rarely(np.array(failed), "replicates with test error above 0.001")

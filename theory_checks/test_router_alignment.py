@@ -1,12 +1,11 @@
 """Lemma 5.3: by the end of training the router sends each cluster to the experts that its initialisation marked for it."""
 
 import numpy as np
-import torch
 
 from core import Parameters, Subject
 from core.measures import cluster_gap, feature_alignment, groups
 from core.routing import routing_probabilities
-from core.training import child, generator_from, margins
+from core.training import child, generator_from, margins, stack
 from theory_checks.claims import Kind, claim
 from theory_checks.evidence import Statement, all_of
 from theory_checks.scenarios import Scenario
@@ -14,7 +13,7 @@ from theory_checks.test_moe_succeeds import GIVEN, facts_about, rarely, trained_
 from theory_checks.trajectories import Trained
 
 CLEAR_GAP = 1.1
-MOSTLY = 0.5  # a cluster goes to M_k when more than this share of it does
+MOSTLY = 0.9  # a cluster goes to M_k when at least this share of it does: the stated level for 1 - o(1) at this size
 
 
 @claim(
@@ -29,7 +28,10 @@ MOSTLY = 0.5  # a cluster goes to M_k when more than this share of it does
     visits=facts_about,
 )
 def clusters_go_to_their_group_of_experts(subject: Subject, trained: Trained, scenario: Scenario) -> Statement:
-    """At T an x in Omega_k goes to an expert of M_k with probability 1 - o(1), without noise (argmax h) and with it (exact p_m(h(x)))."""
+    """At T an x in Omega_k goes to an expert of M_k with probability 1 - o(1), without router noise and with it.
+
+    Without noise by argmax h, with it by the exact p_m(h(x)); at this size 1 - o(1) is read as at least 0.9.
+    """
     trajectory = trained.trajectory(scenario)
     problem, hyper = scenario.problem, scenario.hyper
     final = trajectory.parameters(hyper.T)
@@ -40,17 +42,16 @@ def clusters_go_to_their_group_of_experts(subject: Subject, trained: Trained, sc
         group, gap = groups(a), cluster_gap(a).nan_to_num(0.0)
         fresh = subject.draw_examples(problem, replicate.signals, 4000, generator_from(child(seed, 3)))
         one = Parameters(final.theta[i : i + 1], final.W[i : i + 1])
-        _, routed = margins(subject, one, fresh.x[None], fresh.y[None])
-        p = routing_probabilities(subject.logits(final.theta[i], fresh.x).double())
+        _, routed = margins(subject, one, stack([fresh.patches]), fresh.y[None])
+        p = routing_probabilities(subject.logits(final.theta[i], fresh.patches).double())
         without, with_noise = [], []
         for k in range(problem.K):
             if bool((gap[group == k] >= CLEAR_GAP).any()):
                 cluster = fresh.k == k
                 without.append(float((group[routed[0][cluster]] == k).double().mean()))
                 with_noise.append(float(p[group == k][:, cluster].sum(dim=0).mean()))
-        print(i, without, with_noise)
-        quiet.append(min(without, default=1.0) <= MOSTLY)
-        noisy.append(min(with_noise, default=1.0) <= MOSTLY)
+        quiet.append(min(without, default=1.0) < MOSTLY)
+        noisy.append(min(with_noise, default=1.0) < MOSTLY)
     return all_of(
         rarely(np.array(quiet), "replicates where a cluster goes elsewhere, without noise"),
         rarely(np.array(noisy), "replicates where a cluster goes elsewhere, with noise"),

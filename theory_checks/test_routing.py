@@ -10,7 +10,7 @@ from torch import Tensor
 
 from core import Hyperparameters, Parameters, Problem, Subject
 from core.routing import routing_probabilities
-from core.training import Gradient, child, generator_from, gradients
+from core.training import Gradient, child, generator_from, gradients, stack
 from theory_checks.claims import Kind, claim
 from theory_checks.evidence import Statement, all_of, at_least, at_most, cells_follow, equal, mean_equals
 from theory_checks.oracles import gradients_if_routed
@@ -258,11 +258,12 @@ def expected_gradient_through_the_routing_probabilities(
     generator = torch.Generator().manual_seed(seed)
     signals = subject.draw_signals(problem, generator)
     examples = subject.draw_examples(problem, signals, n, generator)
+    x = examples.patches
     theta = router * torch.randn(M, problem.d, generator=generator, dtype=torch.float64)
     W = 2 * subject.initialise_experts(problem, hyper, generator).double()
     along_W, along_theta = (torch.randn(a.shape, generator=generator, dtype=torch.float64) for a in (W, theta))
-    p = routing_probabilities(subject.logits(theta, examples.x))  # (M, n)
-    of_W, of_theta = gradients_if_routed(subject, Parameters(theta, W), examples.x, examples.y)
+    p = routing_probabilities(subject.logits(theta, x))  # (M, n)
+    of_W, of_theta = gradients_if_routed(subject, Parameters(theta, W), x, examples.y)
 
     def projected(g: Gradient, along: Tensor) -> np.ndarray:
         return (g.value * along).flatten(1).sum(dim=1).numpy()
@@ -276,8 +277,7 @@ def expected_gradient_through_the_routing_probabilities(
             g = generator_from(child(stream, which))
             noise = torch.stack([subject.router_noise((M, n), g, t) for t in range(size)]).double()
             many = Parameters(theta.expand(size, -1, -1), W.expand(size, -1, -1, -1))
-            x, y = examples.x.expand(size, -1, -1, -1), examples.y.expand(size, -1)
-            return projected(gradients(subject, many, x, y, noise)[which], along)
+            return projected(gradients(subject, many, stack([x] * size), examples.y.expand(size, -1), noise)[which], along)
 
         expected = float((p * table).sum() / n)
         return mean_equals(

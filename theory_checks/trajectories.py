@@ -74,4 +74,3 @@ class Trained:
                 partial.replace(path)
         except Timeout:
             return
-

@@ -113,9 +113,7 @@ def mean_samples(bound: float, resolution: float, alpha: float) -> int:
     if not possible(bound, resolution):
         return 1
     beyond = max(1 - (bound + resolution), 0.0)
-    return max(
-        betting_samples(bound, resolution, alpha), betting_samples(beyond, resolution, SEQUENTIAL_PASS)
-    )
+    return max(betting_samples(bound, resolution, alpha), betting_samples(beyond, resolution, SEQUENTIAL_PASS))
 
 
 def mean_resolution(bound: float, samples: int, alpha: float) -> float:
@@ -172,9 +170,7 @@ def law_resolution(samples: int, alpha: float) -> float:
     return smallest_resolution(lambda r: law_samples(r, alpha) <= samples, 1.0)
 
 
-def frequency_power(
-    bound: float, resolution: float, replicates: Array | int, alpha: float
-) -> tuple[Array, Array]:
+def frequency_power(bound: float, resolution: float, replicates: Array | int, alpha: float) -> tuple[Array, Array]:
     """Exact (P(violated) at rate bound + resolution, P(holds) at rate bound) of the test of "rate <= bound".
 
     `violated` from the smallest count x with P(Bin(bound) >= x) <= alpha on; `holds` up to the largest count

@@ -28,9 +28,7 @@ class Exact:
         return self.evidence
 
 
-def at_most(
-    observed: npt.ArrayLike, bound: npt.ArrayLike, *, tolerance: npt.ArrayLike = 0.0, detail: str = ""
-) -> Exact:
+def at_most(observed: npt.ArrayLike, bound: npt.ArrayLike, *, tolerance: npt.ArrayLike = 0.0, detail: str = "") -> Exact:
     """observed <= bound + tolerance, entry by entry; the entry furthest beyond (or closest to) its bound is
     reported.
 
@@ -39,17 +37,13 @@ def at_most(
     return _decide(*_broadcast(observed, bound, tolerance), 1, detail)
 
 
-def at_least(
-    observed: npt.ArrayLike, bound: npt.ArrayLike, *, tolerance: npt.ArrayLike = 0.0, detail: str = ""
-) -> Exact:
+def at_least(observed: npt.ArrayLike, bound: npt.ArrayLike, *, tolerance: npt.ArrayLike = 0.0, detail: str = "") -> Exact:
     """observed >= bound - tolerance, entry by entry; tightness is the largest bound / observed where both are
     positive."""
     return _decide(*_broadcast(observed, bound, tolerance), -1, detail)
 
 
-def equal(
-    observed: npt.ArrayLike, expected: npt.ArrayLike, *, tolerance: npt.ArrayLike, detail: str = ""
-) -> Exact:
+def equal(observed: npt.ArrayLike, expected: npt.ArrayLike, *, tolerance: npt.ArrayLike, detail: str = "") -> Exact:
     """|observed - expected| <= tolerance, entry by entry (in the sup norm, for a scalar tolerance).
 
     Reports the difference furthest beyond (or closest to) its tolerance as observed, that tolerance as bound.
@@ -60,9 +54,7 @@ def equal(
     return Exact(replace(evidence, resolution=evidence.bound))
 
 
-def _broadcast(
-    observed: npt.ArrayLike, bound: npt.ArrayLike, tolerance: npt.ArrayLike
-) -> tuple[Array, Array, Array]:
+def _broadcast(observed: npt.ArrayLike, bound: npt.ArrayLike, tolerance: npt.ArrayLike) -> tuple[Array, Array, Array]:
     values = (np.asarray(value, dtype=float) for value in (observed, bound, tolerance))
     x, b, slack = (np.ravel(array) for array in np.broadcast_arrays(*values))
     for name, array in (("observed", x), ("bound", b), ("tolerance", slack)):

@@ -44,11 +44,7 @@ def log_multinomial_e_value(counts: Array, probabilities: Array, concentration: 
     possible = probabilities > 0
     p, x = probabilities[possible], counts[..., possible]
     prior, total = concentration * p + 0.5, x.sum(axis=-1)
-    mixture = (
-        (gammaln(prior + x) - gammaln(prior)).sum(axis=-1)
-        - gammaln(prior.sum() + total)
-        + gammaln(prior.sum())
-    )
+    mixture = (gammaln(prior + x) - gammaln(prior)).sum(axis=-1) - gammaln(prior.sum() + total) + gammaln(prior.sum())
     return np.asarray(mixture - xlogy(counts, probabilities).sum(axis=-1))
 
 

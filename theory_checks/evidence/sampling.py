@@ -19,9 +19,7 @@ LARGEST_BATCH = 65_536  # bounds the memory of a draw
 def child(stream: np.random.SeedSequence, index: int) -> np.random.SeedSequence:
     """The index-th child of a stream. Unlike `stream.spawn`, which counts its calls, this has no side
     effect."""
-    return np.random.SeedSequence(
-        stream.entropy, spawn_key=(*stream.spawn_key, index), pool_size=stream.pool_size
-    )
+    return np.random.SeedSequence(stream.entropy, spawn_key=(*stream.spawn_key, index), pool_size=stream.pool_size)
 
 
 def batch_sizes(budget: int) -> Iterator[int]:

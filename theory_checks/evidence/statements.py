@@ -171,24 +171,18 @@ class Mean:
         return self.bound / estimate if estimate > 0 else None
 
 
-def mean_at_most(
-    bound: float, draw: Draw, *, resolution: float, low: float = 0.0, high: float = 1.0, detail: str = ""
-) -> Mean:
+def mean_at_most(bound: float, draw: Draw, *, resolution: float, low: float = 0.0, high: float = 1.0, detail: str = "") -> Mean:
     """The mean of observations in [low, high] is at most the bound. With bound = low, one observation above
     it refutes."""
     return Mean(float(bound), draw, resolution, low, high, (1,), detail)
 
 
-def mean_at_least(
-    bound: float, draw: Draw, *, resolution: float, low: float = 0.0, high: float = 1.0, detail: str = ""
-) -> Mean:
+def mean_at_least(bound: float, draw: Draw, *, resolution: float, low: float = 0.0, high: float = 1.0, detail: str = "") -> Mean:
     """The mean of observations in [low, high] is at least the bound."""
     return Mean(float(bound), draw, resolution, low, high, (-1,), detail)
 
 
-def mean_equals(
-    expected: float, draw: Draw, *, resolution: float, low: float = 0.0, high: float = 1.0, detail: str = ""
-) -> Mean:
+def mean_equals(expected: float, draw: Draw, *, resolution: float, low: float = 0.0, high: float = 1.0, detail: str = "") -> Mean:
     """The mean of observations in [low, high] is the expected value: two one-sided tests at alpha / 2."""
     return Mean(float(expected), draw, resolution, low, high, (1, -1), detail)
 
@@ -389,17 +383,13 @@ class Frequency:
         )
 
 
-def frequency_at_most(
-    bound: float, draw: Draw, *, resolution: float, replicates: int, detail: str = ""
-) -> Frequency:
+def frequency_at_most(bound: float, draw: Draw, *, resolution: float, replicates: int, detail: str = "") -> Frequency:
     """An event (0 or 1 for each replicate) has probability at most the bound. `design.frequency_resolution`
     gives the resolution that a number of replicates affords."""
     return Frequency(float(bound), draw, resolution, replicates, 1, detail)
 
 
-def frequency_at_least(
-    bound: float, draw: Draw, *, resolution: float, replicates: int, detail: str = ""
-) -> Frequency:
+def frequency_at_least(bound: float, draw: Draw, *, resolution: float, replicates: int, detail: str = "") -> Frequency:
     """An event (0 or 1 for each replicate) has probability at least the bound."""
     return Frequency(float(bound), draw, resolution, replicates, -1, detail)
 
@@ -461,9 +451,7 @@ def _line(detail: str, comparison: str) -> str:
     return f"{detail}: {comparison}"
 
 
-def _distance_evidence(
-    verdict: Verdict, distance: float, resolution: float, samples: int, alpha: float, what: str
-) -> Evidence:
+def _distance_evidence(verdict: Verdict, distance: float, resolution: float, samples: int, alpha: float, what: str) -> Evidence:
     return Evidence(
         verdict=verdict,
         observed=distance,

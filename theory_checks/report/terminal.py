@@ -16,12 +16,11 @@ def rank(record: Record) -> tuple[int, str]:
 def table(records: Iterable[Record], width: int) -> list[str]:
     """One line per claim, worst verdicts first, and a line of counts; at most `width` characters each."""
     ordered = sorted(records, key=rank)
-    header = f"{'claim':6} {'verdict':12} {'observed':>10} {'bound':>10} {'tight':>7} {'resolves':>9} {'inputs':>6} {'samples':>9} {'s':>5}  statement"
-    lines = [header]
+    lines = [f"{'':5} {'verdict':12} {'observed':>9} {'bound':>9} {'tight':>6} {'resolves':>9} {'samples':>8} {'s':>4}  claim"]
     for r in ordered:
         lines.append(
-            f"{r.id:6} {r.verdict:12} {number(r.observed):>10} {number(r.bound):>10} {number(r.tightness):>7} "
-            f"{number(r.resolution):>9} {r.examples:>6} {r.samples:>9} {r.seconds:>5.1f}  {r.statement or r.detail}"
+            f"{r.id:5} {r.verdict:12} {number(r.observed):>9} {number(r.bound):>9} {number(r.tightness, 2):>6} "
+            f"{number(r.resolution, 2):>9} {r.samples:>8} {r.seconds:>4.0f}  {r.statement or r.detail}"
         )
     counts = Counter(r.verdict for r in ordered)
     lines.append(f"{len(ordered)} claims: " + ", ".join(f"{counts[v]} {v}" for v in ORDER if counts[v]))
