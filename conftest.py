@@ -183,9 +183,11 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     records: dict[str, Record] = {}
     for reports in terminalreporter.stats.values():
         for report in reports:
-            id = getattr(report, "nodeid", "").rpartition("::")[2]
+            if not isinstance(report, pytest.TestReport):
+                continue  # deselected items and warnings
+            id = report.nodeid.rpartition("::")[2]
             if id in CLAIM_IDS:
-                texts = [text for name, text in getattr(report, "user_properties", ()) if name == PROPERTY]
+                texts = [text for name, text in report.user_properties if name == PROPERTY]
                 found = Record.from_json(texts[0]) if texts else Record(id, NOT_RUN, detail="its worker left no record")
                 if texts or id not in records:
                     records[id] = found

@@ -159,6 +159,16 @@ class Patches:
         return cls(x.new_empty(*lead, 0, d), nothing.long(), nothing, x, order)
 
     @cached_property
+    def piece_of_patch(self) -> Tensor:
+        """Row of each patch among all pieces, examples and replicates one after the other: flat indices."""
+        return _rows(self.order)
+
+    @cached_property
+    def patch_of_piece(self) -> Tensor:
+        """The inverse of `piece_of_patch`."""
+        return _rows(self.order.argsort(dim=-1))
+
+    @cached_property
     def along_signals(self) -> Tensor:
         """The Q pieces that are multiples of a vector, (..., n, Q, d)."""
         *lead, n, Q = self.which.shape
@@ -179,6 +189,12 @@ class Patches:
     def to(self, device: torch.device | str) -> "Patches":
         """The same on another device."""
         return Patches(*(getattr(self, f.name).to(device) for f in fields(self)))
+
+
+def _rows(order: Tensor) -> Tensor:
+    """Indices within each example (..., n, P) to indices into the P patches of all examples, flat."""
+    example = torch.arange(order[..., 0].numel(), device=order.device)
+    return (order.flatten(0, -2) + order.shape[-1] * example[:, None]).flatten()
 
 
 PER_EXAMPLE = ("which", "coefficient", "noise", "order")  # fields of Patches with an axis of examples

@@ -61,6 +61,8 @@ class Gradient:
         return self.direction * self.log_scale.exp()
 
 
+CPU_BUDGET = 2**23  # bytes of patches to train on at a time: they stay in a core's cache, and small runs share the overhead
+
 Record = TypeVar("Record", Signals, Patches, Parameters)
 Update = Callable[[Tensor, Gradient, float, Any], tuple[Tensor, Any]]
 
@@ -92,80 +94,61 @@ def gaussian_experts(problem: Problem, hyper: Hyperparameters, generator: torch.
 
 
 @dataclass(frozen=True)
-class _ByExpert:
-    """A batch of examples (R, n) sorted by (replicate, expert), so that each expert's own lie together.
-
-    order: flat indices (R * n,); expert: replicate * M + expert of each in that order; counts: examples of each expert (R * M,).
-    """
-
-    order: Tensor
-    expert: Tensor
-    counts: list[int]
-
-    @classmethod
-    def sorting(cls, routed: Tensor, M: int) -> "_ByExpert":
-        """The order for experts routed to (R, n)."""
-        expert = (routed + M * torch.arange(len(routed), device=routed.device)[:, None]).flatten()
-        order = expert.argsort()
-        return cls(order, expert.index_select(0, order), expert.bincount(minlength=M * len(routed)).tolist())
-
-    def sort(self, values: Tensor) -> Tensor:
-        """(R, n, ...) to (R * n, ...) in this order."""
-        return values.flatten(0, 1).index_select(0, self.order)
-
-    def unsort(self, values: Tensor, like: Tensor) -> Tensor:
-        """(R * n,) in this order to (R, n)."""
-        return torch.empty_like(values).index_copy_(0, self.order, values).view_as(like)
-
-
-@dataclass(frozen=True)
 class _RoutedProducts:
     """Inner products of the patches with the filters of the expert that their example is routed to, and their pull-back.
 
-    All in sorted order, N = R * n. Pieces along a signal are looked up in the table of <w_mj, dictionary vector>, (R * M * D, J),
-    at row `entry` (N * Q,) and multiplied by their coefficient (N, Q, 1); the others take one matrix product for every expert
-    and piece. piece: row of each patch among the pieces, (N * P,).
+    Over the N = R * n examples of a batch. A piece along a signal is looked up in the table of <w_mj, dictionary vector>,
+    (R * M * D, J), at row `entry` (N * Q,). For the others the examples are sorted by (replicate, expert), which takes one matrix
+    product for every expert and piece: order and rank are that sorting and its inverse (N,), counts the examples of each expert,
+    noise the other pieces in sorted order (N, P - Q, d).
     """
 
-    dictionary: Tensor
+    x: Patches
     entry: Tensor
-    coefficient: Tensor
-    noise: Tensor
-    piece: Tensor
+    order: Tensor
+    rank: Tensor
     counts: list[int]
+    noise: Tensor
 
     @classmethod
-    def of(cls, x: Patches, by_expert: _ByExpert) -> "_RoutedProducts":
-        order = by_expert.sort(x.order)
-        N, P = order.shape
-        piece = order + P * torch.arange(N, device=order.device)[:, None]
-        entry = by_expert.sort(x.which) + x.dictionary.shape[-2] * by_expert.expert[:, None]
-        coefficient = by_expert.sort(x.coefficient)[:, :, None]
-        return cls(x.dictionary, entry.flatten(), coefficient, by_expert.sort(x.noise), piece.flatten(), by_expert.counts)
+    def of(cls, x: Patches, expert: Tensor, experts: int) -> "_RoutedProducts":
+        """expert: replicate * M + expert for every example (N,); experts: R * M."""
+        order = expert.argsort()
+        rank = torch.empty_like(order).index_copy_(0, order, torch.arange(len(order), device=order.device))
+        entry = x.which.flatten(0, 1) + x.dictionary.shape[-2] * expert[:, None]
+        counts = expert.bincount(minlength=experts).tolist()
+        return cls(x, entry.flatten(), order, rank, counts, x.noise.flatten(0, 1).index_select(0, order))
+
+    @property
+    def coefficient(self) -> Tensor:
+        return self.x.coefficient.flatten(0, 1)[:, :, None]
 
     def pre_activations(self, W: Tensor) -> Tensor:
         """z = <w_mj, x^(p)>: W (R, M, J, d) to (N, P, J)."""
         (N, Q, _), J = self.coefficient.shape, W.shape[-2]
-        table = (W @ self.dictionary[:, None].mT).mT.reshape(-1, J)
-        z = W.new_empty(N, Q + self.noise.shape[1], J)
-        torch.mul(table.index_select(0, self.entry).view(N, Q, J), self.coefficient, out=z[:, :Q])
+        table = (W @ self.x.dictionary[:, None].mT).mT.reshape(-1, J)
+        pieces = W.new_empty(N, Q + self.noise.shape[1], J)
+        torch.mul(table.index_select(0, self.entry).view(N, Q, J), self.coefficient, out=pieces[:, :Q])
+        z = W.new_empty(N, J)
         filters = W.flatten(0, 1).mT.unbind()
-        for noise, out in zip(self.noise.unbind(dim=1), z[:, Q:].unbind(dim=1), strict=True):
-            for part, w, target in zip(torch.split(noise, self.counts), filters, torch.split(out, self.counts), strict=True):
+        for p, noise in enumerate(self.noise.unbind(dim=1)):
+            for part, w, target in zip(torch.split(noise, self.counts), filters, torch.split(z, self.counts), strict=True):
                 torch.mm(part, w, out=target)
-        return z.flatten(0, 1).index_select(0, self.piece).view_as(z)
+            pieces[:, Q + p] = z.index_select(0, self.rank)
+        return pieces.flatten(0, 1).index_select(0, self.x.piece_of_patch).view_as(pieces)
 
     def pull_back(self, grad_z: Tensor, W: Tensor) -> Tensor:
         """The gradient in W, shaped like it, from that in the pre-activations (N, P, J)."""
         Q, (R, M, J, _) = self.coefficient.shape[1], W.shape
-        by_piece = torch.empty_like(grad_z).flatten(0, 1).index_copy_(0, self.piece, grad_z.flatten(0, 1)).view_as(grad_z)
-        table = W.new_zeros(R * M * self.dictionary.shape[-2], J)
-        table.index_add_(0, self.entry, (by_piece[:, :Q] * self.coefficient).flatten(0, 1))
-        grad_W = table.view(R, M, -1, J).mT @ self.dictionary[:, None]
+        pieces = grad_z.flatten(0, 1).index_select(0, self.x.patch_of_piece).view_as(grad_z)
+        table = W.new_zeros(R * M * self.x.dictionary.shape[-2], J)
+        table.index_add_(0, self.entry, (pieces[:, :Q] * self.coefficient).flatten(0, 1))
+        grad_W = table.view(R, M, -1, J).mT @ self.x.dictionary[:, None]
         totals = grad_W.flatten(0, 1).unbind()
-        for grad, noise in zip(by_piece[:, Q:].unbind(dim=1), self.noise.unbind(dim=1), strict=True):
-            for total, g, part in zip(totals, torch.split(grad, self.counts), torch.split(noise, self.counts), strict=True):
-                total.addmm_(g.T, part)
+        for p, noise in enumerate(self.noise.unbind(dim=1)):
+            grads = torch.split(pieces[:, Q + p].index_select(0, self.order), self.counts)
+            for total, grad, part in zip(totals, grads, torch.split(noise, self.counts), strict=True):
+                total.addmm_(grad.T, part)
         return grad_W
 
 
@@ -182,10 +165,9 @@ def margins(subject: "Subject", parameters: Parameters, x: Patches, y: Tensor) -
     """
     h = subject.logits(parameters.theta, x)
     routed = subject.select(h, torch.zeros_like(h))
-    by_expert = _ByExpert.sorting(routed, h.shape[-2])
-    z = _RoutedProducts.of(x, by_expert).pre_activations(parameters.W)
-    f = by_expert.unsort(subject.respond(z), like=y)
-    return y * routed_gate(subject, h, routed) * f, routed
+    R, M = h.shape[:2]
+    z = _RoutedProducts.of(x, _numbered(routed, M), R * M).pre_activations(parameters.W)
+    return y * routed_gate(subject, h, routed) * subject.respond(z).view_as(y), routed
 
 
 def loss_slope(loss: Callable[[Tensor], Tensor], margin: Tensor) -> tuple[Tensor, Tensor]:
@@ -203,16 +185,15 @@ def loss_slope(loss: Callable[[Tensor], Tensor], margin: Tensor) -> tuple[Tensor
     return slope.sign().to(margin.dtype), slope.abs().log().to(margin.dtype)
 
 
-def _largest(log_size: Tensor, group: Tensor, groups: int) -> Tensor:
-    """Largest log_size (N,) of each group; 0 for a group without members or with slopes of exactly 0 only."""
-    largest = log_size.new_full((groups,), -torch.inf).scatter_reduce(0, group, log_size, "amax")
-    return torch.where(largest.isfinite(), largest, 0)
+def _numbered(routed: Tensor, M: int) -> Tensor:
+    """replicate * M + expert for every example: (R, n) to (R * n,)."""
+    return (routed + M * torch.arange(len(routed), device=routed.device)[:, None]).flatten()
 
 
-def _relative(log_size: Tensor, largest: Tensor, group: Tensor) -> Tensor:
-    """exp(log_size - largest of the group). What is below eps^2 cannot change a sum of fewer than 1 / eps such terms; it is
-    set to 0, because products with the denormal numbers it leads to are slow."""
-    relative = (log_size - largest.index_select(0, group)).exp()
+def _relative(log_size: Tensor, largest: Tensor) -> Tensor:
+    """exp(log_size - largest). What is below eps^2 cannot change a sum of fewer than 1 / eps such terms; it is set to 0, because
+    products with the denormal numbers it leads to are slow."""
+    relative = (log_size - largest).exp()
     return torch.where(relative > torch.finfo(relative.dtype).eps ** 2, relative, 0)
 
 
@@ -230,21 +211,23 @@ def gradients(subject: "Subject", parameters: Parameters, x: Patches, y: Tensor,
         h = subject.logits(theta, x)
         routed = subject.select(h.detach(), r)
         pi = routed_gate(subject, h, routed)
-    by_expert = _ByExpert.sorting(routed, M)
-    products = _RoutedProducts.of(x, by_expert)
+    expert = _numbered(routed, M)
+    products = _RoutedProducts.of(x, expert, R * M)
     with torch.enable_grad():
         z = products.pre_activations(W).requires_grad_()
-        f = subject.respond(z)
-    y_sorted, pi_sorted, f_sorted = by_expert.sort(y), by_expert.sort(pi.detach()), f.detach()
-    sign, log_size = loss_slope(subject.loss, y_sorted * pi_sorted * f_sorted)
-    signed = sign * y_sorted / y.shape[-1]
-    log_of_expert = _largest(log_size, by_expert.expert, R * M)
-    log_of_all = _largest(log_size, by_expert.expert // M, R)
-    (grad_z,) = torch.autograd.grad(f, z, signed * pi_sorted * _relative(log_size, log_of_expert, by_expert.expert))
+        f = subject.respond(z).view_as(y)
+    pi_value, f_value = pi.detach(), f.detach()
+    sign, log_size = loss_slope(subject.loss, y * pi_value * f_value)
+    signed = sign * y / y.shape[-1]
+    log_of_all = log_size.amax(dim=-1, keepdim=True)
+    log_of_all = torch.where(log_of_all.isfinite(), log_of_all, 0)
+    log_of_expert = log_size.new_full((R * M,), -torch.inf).scatter_reduce(0, expert, log_size.flatten(), "amax")
+    log_of_expert = torch.where(log_of_expert.isfinite(), log_of_expert, 0)  # no example, or only slopes of exactly 0
+    own = log_of_expert.index_select(0, expert).view_as(y)
+    (grad_z,) = torch.autograd.grad(f, z, signed * pi_value * _relative(log_size, own))
+    (grad_theta,) = torch.autograd.grad(pi, theta, signed * f_value * _relative(log_size, log_of_all))
     grad_W = products.pull_back(grad_z, W)
-    weight = by_expert.unsort(signed * f_sorted * _relative(log_size, log_of_all, by_expert.expert // M), like=y)
-    (grad_theta,) = torch.autograd.grad(pi, theta, weight)
-    return Gradient(grad_W, log_of_expert.view(R, M, 1, 1)), Gradient(grad_theta, log_of_all.view(R, 1, 1))
+    return Gradient(grad_W, log_of_expert.view(R, M, 1, 1)), Gradient(grad_theta, log_of_all[..., None])
 
 
 @dataclass(frozen=True)
@@ -351,14 +334,18 @@ def train(
     require_count("look_every", look_every, 1)
     device = torch.device(device)
     if memory_budget is None:
-        memory_budget = 2**23 if device.type == "cpu" else 2**31
-    bytes_each = hyper.n * (problem.P - 2) * problem.d * dtype.itemsize  # random-noise patches and patch sum
-    size = max(1, memory_budget // bytes_each)
+        memory_budget = CPU_BUDGET if device.type == "cpu" else 2**31
+    size = replicates_per_chunk(problem, hyper, dtype, memory_budget)
     chunks = []
     for first in range(0, len(seeds), size):
         replicates = [draw_replicate(subject, problem, hyper, s, dtype=dtype, accept=accept) for s in seeds[first : first + size]]
         chunks.append(_train_chunk(subject, hyper, replicates, kept, look_every, device))
     return concatenate(chunks)
+
+
+def replicates_per_chunk(problem: Problem, hyper: Hyperparameters, dtype: torch.dtype, memory_budget: int) -> int:
+    """How many replicates' random-noise patches and patch sums fit into memory_budget bytes; at least one."""
+    return max(1, memory_budget // (hyper.n * (problem.P - 2) * problem.d * dtype.itemsize))
 
 
 def concatenate(parts: Sequence[Trajectory]) -> Trajectory:

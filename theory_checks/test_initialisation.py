@@ -87,7 +87,7 @@ def gap_law(K: int, J: int) -> Callable[[np.ndarray], np.ndarray]:
     def cdf(g: np.ndarray) -> np.ndarray:
         g = np.maximum(np.asarray(g, dtype=float), 1.0)
         below = [norm.cdf(part[:, None] * v) ** J - q for part in np.array_split(g.ravel(), max(1, g.size // 4096))]
-        return (np.concatenate(below) @ density / total).reshape(g.shape)
+        return (np.concatenate(below) @ density / total).clip(0, 1).reshape(g.shape)
 
     return cdf
 

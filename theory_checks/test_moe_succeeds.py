@@ -16,8 +16,8 @@ from theory_checks.trajectories import Trained
 
 RARE = 0.02  # replicates that may fail a claim of the form "with probability 1 - o(1)", by design
 ALARM = 1e-8  # the level that the stated resolutions are computed for; SHARE is above it
-GIVEN = "E_init; the ladder's first point: K = 4, M = J = 8, d = 64, sigma_0 = d^(-1/3), eta = sigma_0/50, eta_r = M^2 eta, T = 8/eta"
-    "E_init; K = 4, M = J = 8, d = 64, sigma_0 = d^(-1/3), eta = sigma_0/50, eta_r = M^2 eta, T = 8/eta: the ladder's first point"
+GIVEN = (
+    "E_init; the ladder's first point: K = 4, M = J = 8, d = 64, sigma_0 = d^(-1/3), eta = sigma_0/50, eta_r = M^2 eta, T = 8/eta"
 )
 
 

@@ -49,8 +49,8 @@ def classifiers() -> st.SearchStrategy[Classifier]:
 
 
 def opposite_signs(subject: Subject, problem: Problem, signals: Signals, stream: np.random.SeedSequence, size: int) -> Examples:
-    """`size` examples given eps = -y, the first of so many that they suffice but with probability below 1e-10."""
-    examples = subject.draw_examples(problem, signals, 2 * size + 10 * round(size**0.5) + 100, generator_from(stream))
+    """`size` examples given eps = -y, the first of so many that they suffice, also where eps is correlated with y."""
+    examples = subject.draw_examples(problem, signals, 4 * size + 200, generator_from(stream))
     chosen = (examples.eps == -examples.y).nonzero()[:size, 0]
     if len(chosen) < size:
         raise RuntimeError(f"only {len(chosen)} of {len(examples.y)} examples have eps = -y, needs {size}")

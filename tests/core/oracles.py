@@ -5,7 +5,7 @@ They see one replicate at a time, as NumPy arrays: theta (M, d), W (M, J, d), x 
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from fractions import Fraction
 from itertools import pairwise
 
@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from hypothesis import settings
 from scipy.stats import binom
+
+from core import Patches
 
 EPS = float(np.finfo(np.float64).eps)
 EPS_32 = float(np.finfo(np.float32).eps)
@@ -225,27 +227,67 @@ def routing_probability(h, m):
 # Batches
 
 
+def tensors_of(record):
+    """The fields of a frozen record of tensors (its __dict__ also holds what it has cached)."""
+    return [getattr(record, f.name) for f in fields(record)]
+
+
+def vectors(patches):
+    """The patches of Patches, one after the other: patch p is piece order[p], a multiple of a vector or one of the others."""
+    *lead, n, P = patches.order.shape
+    Q, d = patches.which.shape[-1], patches.noise.shape[-1]
+    x = np.empty((*lead, n, P, d))
+    for at in np.ndindex(*lead, n, P):
+        piece = int(patches.order[at])
+        *batch, i, _ = at
+        if piece < Q:
+            vector = patches.dictionary[tuple(batch)][int(patches.which[(*batch, i, piece)])]
+            x[at] = (patches.coefficient[(*batch, i, piece)] * vector).numpy()
+        else:
+            x[at] = patches.noise[(*batch, i, piece - Q)].numpy()
+    return x
+
+
+def random_patches(seed, *lead, n, P, d, Q, D=5, dtype=torch.float64):
+    """Gaussian patches, Q of which are multiples of one of D vectors, in random order."""
+    rng = np.random.default_rng(seed)
+    return Patches(
+        dictionary=torch.from_numpy(rng.normal(size=(*lead, D, d))).to(dtype),
+        which=torch.from_numpy(rng.integers(0, D, size=(*lead, n, Q))),
+        coefficient=torch.from_numpy(rng.choice([-1, 1], (*lead, n, Q)) * rng.uniform(0.5, 1.5, (*lead, n, Q))).to(dtype),
+        noise=torch.from_numpy(rng.normal(size=(*lead, n, P - Q, d))).to(dtype),
+        order=torch.from_numpy(rng.permuted(np.broadcast_to(np.arange(P), (*lead, n, P)), axis=-1)),
+    )
+
+
 @dataclass(frozen=True)
 class Instance:
     """R replicates of Gaussian data and parameters, as tensors."""
 
     theta: torch.Tensor
     W: torch.Tensor
-    x: torch.Tensor
+    x: Patches
     y: torch.Tensor
     r: torch.Tensor
 
     def __getitem__(self, replicate):
         """One replicate, as the float64 arrays that the oracles take."""
-        return tuple(t[replicate].double().numpy() for t in (self.theta, self.W, self.x, self.y, self.r))
+        theta, W, y, r = (t[replicate].double().numpy() for t in (self.theta, self.W, self.y, self.r))
+        return theta, W, vectors(self.x)[replicate], y, r
+
+    def only(self, replicate):
+        """The same with this replicate alone."""
+        one = slice(replicate, replicate + 1)
+        x = Patches(*(t[one] for t in tensors_of(self.x)))
+        return Instance(self.theta[one], self.W[one], x, self.y[one], self.r[one])
 
 
-def instance(seed, *, R=2, M=3, J=2, P=4, d=5, n=7, dtype=torch.float64):
+def instance(seed, *, R=2, M=3, J=2, P=4, d=5, n=7, Q=3, dtype=torch.float64):
     """Pre-activations and logits of order 1, so that routing is mixed and no margin is extreme."""
     rng = np.random.default_rng(seed)
     theta = rng.normal(size=(R, M, d)) / math.sqrt(P * d)
     W = rng.normal(size=(R, M, J, d)) / math.sqrt(d)
-    x = rng.normal(size=(R, n, P, d))
     y = rng.choice([-1.0, 1.0], size=(R, n))
     r = rng.random((R, M, n))
-    return Instance(*(torch.from_numpy(a).to(dtype) for a in (theta, W, x, y, r)))
+    theta, W, y, r = (torch.from_numpy(a).to(dtype) for a in (theta, W, y, r))
+    return Instance(theta, W, random_patches(seed + 1000, R, n=n, P=P, d=d, Q=Q, dtype=dtype), y, r)

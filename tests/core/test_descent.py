@@ -1,13 +1,14 @@
 """Whole runs of Algorithm 1 against a naive implementation that is fed the same noise."""
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 import torch
-from oracles import EPS, Naive, algorithm_1, generator, paper_gradients, seed_of
+from oracles import EPS, Naive, algorithm_1, generator, paper_gradients, seed_of, tensors_of, vectors
 
-from core import PAPER, Hyperparameters, Parameters, Problem, train
+from core import PAPER, Hyperparameters, Parameters, Patches, Problem, train
 from core.model import linear_response
 from core.routing import no_noise
 from core.training import child, descent, draw_replicate, generator_from, gradients, normalised_step, plain_step, stack
@@ -22,10 +23,20 @@ def run(subject, hyper, start, x, y, noise):
     return torch.stack([p.theta for p in iterates]), torch.stack([p.W for p in iterates])
 
 
+class Data(NamedTuple):
+    """Training examples of all replicates: for core, for the oracle, and their labels."""
+
+    patches: Patches
+    x: torch.Tensor
+    y: torch.Tensor
+
+
 def replicates(count=2, dtype=torch.float64, hyper=HYPER):
-    """Starts, patches and labels of the first replicates."""
+    """Starts, data and noise seeds of the first replicates."""
     drawn = [draw_replicate(PAPER, PROBLEM, hyper, seed_of(i), dtype=dtype) for i in range(count)]
-    return stack([r.start for r in drawn]), stack([r.examples for r in drawn]), [r.noise_seed for r in drawn]
+    patches = stack([r.examples.patches for r in drawn])
+    data = Data(patches, torch.from_numpy(vectors(patches)), torch.stack([r.examples.y for r in drawn]))
+    return stack([r.start for r in drawn]), data, [r.noise_seed for r in drawn]
 
 
 def noises(count=2, hyper=HYPER):
@@ -36,7 +47,7 @@ def noises(count=2, hyper=HYPER):
 def test_a_run_is_the_naive_one():
     start, e, _ = replicates()
     r = noises()
-    theta, W = run(PAPER, HYPER, start, e.x, e.y, lambda t: torch.from_numpy(r[t]))
+    theta, W = run(PAPER, HYPER, start, e.patches, e.y, lambda t: torch.from_numpy(r[t]))
     assert len(theta) == HYPER.T + 1
     for i in range(2):
         begin = start.theta[i].numpy(), start.W[i].numpy()
@@ -63,7 +74,7 @@ def test_train_is_descent_with_the_replicates_own_noise():
     start, e, noise_seeds = replicates()
     generators = [generator_from(s) for s in noise_seeds]
     r = [torch.stack([PAPER.router_noise((HYPER.M, HYPER.n), g, t) for g in generators]) for t in range(HYPER.T)]
-    theta, W = run(PAPER, HYPER, start, e.x, e.y, lambda t: r[t])
+    theta, W = run(PAPER, HYPER, start, e.patches, e.y, lambda t: r[t])
     assert trajectory.steps == tuple(keep)
     assert torch.equal(trajectory.theta, theta.transpose(0, 1))
     assert torch.equal(trajectory.W, W.transpose(0, 1))
@@ -75,9 +86,9 @@ def test_train_is_descent_with_the_replicates_own_noise():
 def test_each_step_is_the_updates_on_the_gradients():
     start, e, _ = replicates()
     r = torch.from_numpy(noises())
-    iterates = list(descent(PAPER, HYPER, start, e.x, e.y, lambda t: r[t]))
+    iterates = list(descent(PAPER, HYPER, start, e.patches, e.y, lambda t: r[t]))
     for t in (0, 3, 29):
-        g_W, g_theta = gradients(PAPER, iterates[t], e.x, e.y, r[t])
+        g_W, g_theta = gradients(PAPER, iterates[t], e.patches, e.y, r[t])
         assert torch.equal(iterates[t + 1].W, normalised_step(iterates[t].W, g_W, HYPER.eta, None)[0])
         assert torch.equal(iterates[t + 1].theta, plain_step(iterates[t].theta, g_theta, HYPER.eta_r, None)[0])
 
@@ -86,7 +97,7 @@ def test_experts_move_by_eta_if_and_only_if_they_have_examples():
     hyper = replace(HYPER, M=10, n=8, T=15)
     start, e, _ = replicates(hyper=hyper)
     r = noises(hyper=hyper)
-    theta, W = run(PAPER, hyper, start, e.x, e.y, lambda t: torch.from_numpy(r[t]))
+    theta, W = run(PAPER, hyper, start, e.patches, e.y, lambda t: torch.from_numpy(r[t]))
     idle = 0
     for t in range(hyper.T):
         for i in range(2):
@@ -107,7 +118,7 @@ def test_the_sum_of_the_router_is_conserved(M):
     start, e, _ = replicates(hyper=hyper)
     r = noises(hyper=hyper)
     begin = torch.randn(start.theta.shape, generator=generator(3), dtype=torch.float64) / 10
-    theta, _ = run(PAPER, hyper, Parameters(begin, start.W), e.x, e.y, lambda t: torch.from_numpy(r[t]))
+    theta, _ = run(PAPER, hyper, Parameters(begin, start.W), e.patches, e.y, lambda t: torch.from_numpy(r[t]))
     steps = theta.diff(dim=0)
     # Each of the n terms of a step cancels over the experts up to a few eps, and each addition rounds once.
     sizes = theta.abs().amax(dim=(0, 2)).sum() + M * hyper.n * steps.abs().sum(dim=(0, 2)).max()
@@ -120,22 +131,23 @@ def test_the_sum_of_the_router_is_conserved(M):
 
 def test_nothing_is_changed_in_place():
     start, e, _ = replicates()
-    before = start.theta.clone(), start.W.clone(), e.x.clone()
+    given = [start.theta, start.W, *tensors_of(e.patches)]
+    before = [tensor.clone() for tensor in given]
     r = torch.from_numpy(noises())
-    iterates = descent(PAPER, HYPER, start, e.x, e.y, lambda t: r[t])
+    iterates = descent(PAPER, HYPER, start, e.patches, e.y, lambda t: r[t])
     first = next(iterates)
     assert first is start
     second = next(iterates)
     copy = second.W.clone()
     list(iterates)
     assert torch.equal(second.W, copy)
-    for now, then in zip((start.theta, start.W, e.x), before, strict=True):
+    for now, then in zip(given, before, strict=True):
         assert torch.equal(now, then)
 
 
 def test_no_steps():
     start, e, _ = replicates()
-    (only,) = descent(PAPER, replace(HYPER, T=0), start, e.x, e.y, lambda t: pytest.fail("no noise is needed"))
+    (only,) = descent(PAPER, replace(HYPER, T=0), start, e.patches, e.y, lambda t: pytest.fail("no noise is needed"))
     assert only is start
 
 
@@ -143,7 +155,7 @@ def test_noise_is_asked_for_once_a_step_in_order():
     start, e, _ = replicates()
     r = torch.from_numpy(noises())
     asked = []
-    list(descent(PAPER, HYPER, start, e.x, e.y, lambda t: asked.append(t) or r[t]))
+    list(descent(PAPER, HYPER, start, e.patches, e.y, lambda t: asked.append(t) or r[t]))
     assert asked == list(range(HYPER.T))
 
 
@@ -161,7 +173,7 @@ def test_updates_keep_a_state_each():
     hyper = replace(HYPER, T=6)
     start, e, _ = replicates(count=1)
     r = noises(count=1, hyper=hyper)
-    theta, W = run(subject, hyper, start, e.x, e.y, lambda t: torch.from_numpy(r[t]))
+    theta, W = run(subject, hyper, start, e.patches, e.y, lambda t: torch.from_numpy(r[t]))
     at_theta, at_W = start.theta[0].numpy(), start.W[0].numpy()
     v_theta, v_W = np.zeros_like(at_theta), np.zeros_like(at_W)
     for t in range(hyper.T):
@@ -175,7 +187,7 @@ def test_updates_keep_a_state_each():
 def test_experts_may_take_plain_steps():
     start, e, _ = replicates()
     r = torch.from_numpy(noises())
-    _, W = run(replace(PAPER, expert_update=plain_step), replace(HYPER, T=1), start, e.x, e.y, lambda t: r[t])
+    _, W = run(replace(PAPER, expert_update=plain_step), replace(HYPER, T=1), start, e.patches, e.y, lambda t: r[t])
     for i in range(2):
         g = paper_gradients(start.theta[i].numpy(), start.W[i].numpy(), e.x[i].numpy(), e.y[i].numpy(), r[0, i].numpy())
         np.testing.assert_allclose(W[1, i].numpy(), start.W[i].numpy() - HYPER.eta * g.W, rtol=0, atol=1e-13)
@@ -184,7 +196,7 @@ def test_experts_may_take_plain_steps():
 def test_the_router_may_take_normalised_steps():
     start, e, _ = replicates()
     r = torch.from_numpy(noises())
-    theta, _ = run(replace(PAPER, router_update=normalised_step), HYPER, start, e.x, e.y, lambda t: r[t])
+    theta, _ = run(replace(PAPER, router_update=normalised_step), HYPER, start, e.patches, e.y, lambda t: r[t])
     np.testing.assert_allclose(theta.diff(dim=0).norm(dim=(-2, -1)).numpy(), HYPER.eta_r, rtol=1e-12)
 
 

@@ -19,10 +19,12 @@ from oracles import (
     softmax,
     sum_logits,
     summed,
+    tensors_of,
+    vectors,
 )
 from scipy.special import erf
 
-from core import PAPER, Parameters
+from core import PAPER, Parameters, Patches
 from core.model import linear_response, response
 from core.training import Gradient, gradients, loss_slope, margins
 
@@ -45,6 +47,8 @@ SIZES = [
     {"R": 1, "M": 1, "J": 1, "P": 4, "d": 4, "n": 1},
     {"R": 1, "M": 2, "J": 1, "P": 4, "d": 4, "n": 5},
     {"R": 3, "M": 3, "J": 2, "P": 5, "d": 7, "n": 9},
+    {"R": 3, "M": 3, "J": 2, "P": 5, "d": 7, "n": 9, "Q": 0},  # no patch known to lie along a signal
+    {"R": 2, "M": 3, "J": 2, "P": 4, "d": 5, "n": 9, "Q": 4},  # all of them
     {"R": 2, "M": 8, "J": 3, "P": 4, "d": 5, "n": 20},
     {"R": 2, "M": 16, "J": 1, "P": 6, "d": 5, "n": 6},  # most experts without examples
     {"R": 4, "M": 2, "J": 5, "P": 7, "d": 16, "n": 40},
@@ -113,7 +117,7 @@ VARIANTS = {
         {"respond": lambda z: (z[..., 0, :] * z[..., 1, :]).sum(dim=-1) + z[..., 3, 0]},
         Naive(respond=lambda z: sum(a * b for a, b in zip(z[0], z[1], strict=True)) + z[3][0]),
     ),
-    "router of one patch": ({"logits": lambda theta, x: theta @ x[..., 0, :].mT}, Naive(logits=first_patch_logits)),
+    "router of one patch": ({"logits": lambda theta, x: theta @ x.dense[..., 0, :].mT}, Naive(logits=first_patch_logits)),
     "several at once": (
         {"loss": lambda m: (1 - m) ** 2, "gate": lambda h: (h / 2).softmax(dim=-2), "respond": response(torch.tanh)},
         Naive(loss=lambda m: (1 - m) ** 2, gate=tempered(2), respond=summed(math.tanh)),
@@ -157,7 +161,7 @@ def test_a_gate_may_ignore_the_logits():
 
 def test_routing_follows_select_and_the_given_noise():
     it = instance(6, R=1, M=3, n=10)
-    h = [sum_logits(it.theta[0].numpy(), x) for x in it.x[0].numpy()]
+    h = [sum_logits(it.theta[0].numpy(), x) for x in vectors(it.x)[0]]
     worst = [min(range(3), key=lambda m, i=i: h[i][m]) for i in range(10)]
     subject = replace(PAPER, select=lambda h, r: h.argmin(dim=-2))
     it_r = torch.zeros(1, 3, 10).double()
@@ -183,24 +187,31 @@ def test_only_the_routed_expert_is_computed(chosen):
     assert g_theta.all()
 
 
+def test_known_multiples_of_signals_and_plain_patches_are_the_same():
+    it = instance(14, R=2, M=3, n=11)
+    plain = replace(it, x=Patches.of(torch.from_numpy(vectors(it.x))))
+    for known, dense in zip(computed(PAPER, it), computed(PAPER, plain), strict=True):
+        np.testing.assert_allclose(known, dense, rtol=1e-10, atol=1e-13)
+
+
 def test_replicates_do_not_mix():
     it = instance(8, R=4, M=3, n=11)
     g_W, g_theta = computed(PAPER, it)
     for replicate in range(4):
-        alone = replace(it, **{k: v[replicate : replicate + 1] for k, v in vars(it).items()})
-        a_W, a_theta = computed(PAPER, alone)
+        a_W, a_theta = computed(PAPER, it.only(replicate))
         np.testing.assert_allclose(g_W[replicate], a_W[0], rtol=1e-11, atol=1e-14)
         np.testing.assert_allclose(g_theta[replicate], a_theta[0], rtol=1e-11, atol=1e-14)
 
 
 def test_parameters_and_data_are_left_alone():
     it = instance(9)
-    before = {k: v.clone() for k, v in vars(it).items()}
+    given = [it.theta, it.W, it.y, it.r, *tensors_of(it.x)]
+    before = [t.clone() for t in given]
     computed(PAPER, it)
     margins(PAPER, Parameters(it.theta, it.W), it.x, it.y)
-    for k, v in vars(it).items():
-        assert torch.equal(v, before[k])
-        assert not v.requires_grad
+    for now, then in zip(given, before, strict=True):
+        assert torch.equal(now, then)
+        assert not now.requires_grad
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -308,7 +319,7 @@ def test_directions_survive_margins_whose_slopes_underflow(scale):
     assert min(values) > 0.99 * scale
     shift = -min(values)  # log of the largest slope, nearly
     expected = paper_gradients(*arrays, shift=shift)
-    g_W, g_theta = gradients(PAPER, Parameters(theta, W), x, y, r)
+    g_W, g_theta = gradients(PAPER, Parameters(theta, W), Patches.of(x), y, r)
     # A margin is off by some 1000 eps of itself (the sums behind f), and so is the log of its slope.
     relative = 2000 * EPS * max(values)
     for g, value, terms in ((g_W, expected.W, expected.W_terms), (g_theta, expected.theta, expected.theta_terms)):
@@ -326,7 +337,7 @@ def test_directions_survive_margins_whose_slopes_underflow(scale):
 @pytest.mark.parametrize("scale", [50.0, 1e4])
 def test_directions_survive_in_float32(scale):
     theta, W, x, y, r = confident(scale, torch.float32)
-    g_W, _ = gradients(PAPER, Parameters(theta, W), x, y, r)
+    g_W, _ = gradients(PAPER, Parameters(theta, W), Patches.of(x), y, r)
     arrays = [a[0].double().numpy() for a in (theta, W, x, y, r)]
     expected = paper_gradients(*arrays, shift=-scale)
     moved, _ = PAPER.expert_update(torch.zeros_like(W), g_W, 0.25, None)
@@ -341,7 +352,7 @@ def test_directions_survive_in_float32(scale):
 
 def test_experts_with_very_different_slopes_all_move():
     """Expert 0 is unsure (slope 1/2), expert 1 sure (slope e^-500): each is normalised on its own."""
-    x = double([[[[1.0, 0.0]], [[0.0, 1.0]]]])
+    x = Patches.of(double([[[[1.0, 0.0]], [[0.0, 1.0]]]]))
     W = double([[[[0.1, 0.0]], [[0.0, 10.0]]]])
     r = double([[[9.0, 0.0], [0.0, 9.0]]])
     g_W, g_theta = gradients(PAPER, Parameters(torch.zeros(1, 2, 2).double(), W), x, torch.ones(1, 2).double(), r)
@@ -350,6 +361,16 @@ def test_experts_with_very_different_slopes_all_move():
     # pi = 1/2 and margin 500: log_scale is that of the expert's largest slope.
     assert g_W.log_scale.flatten().tolist() == pytest.approx([-math.log(1 + math.exp(0.0005)), -500.0], rel=1e-12)
     assert g_theta.log_scale.item() == pytest.approx(-math.log(1 + math.exp(0.0005)), rel=1e-12)
+
+
+def test_small_slopes_count_where_no_larger_one_does():
+    """Two examples of one expert along different axes, with slopes 1/2 and e^-50: the second alone moves its own axis."""
+    x = Patches.of(double([[[[1.0, 0.0]], [[0.0, 1.0]]]]))
+    W = double([[[[0.1, 50.0 ** (1 / 3)]]]])
+    g_W, _ = gradients(PAPER, Parameters(double([[[0.0, 0.0]]]), W), x, double([[1.0, 1.0]]), double([[[0.0, 0.0]]]))
+    expected = [-3 * w**2 / (1 + math.exp(w**3)) / 2 for w in W.flatten().tolist()]
+    # The margin 50 is rounded to a few eps of itself, which moves the slope by as much.
+    assert g_W.value.flatten().tolist() == pytest.approx(expected, rel=500 * EPS, abs=0)
 
 
 def test_slopes_of_exactly_zero_give_a_zero_gradient():
@@ -366,7 +387,7 @@ def test_slopes_of_exactly_zero_give_a_zero_gradient():
 @pytest.mark.xfail(strict=True, raises=AssertionError, reason="a slope is dropped next to a larger one that has no gradient")
 def test_a_dead_example_does_not_hide_a_confident_one():
     # ReLU: example 0 is seen by no filter (margin 0, slope 1/2, no gradient), example 1 has margin 80 and slope e^-80.
-    x = double([[[[-1.0, 0.0]], [[1.0, 0.0]]]])
+    x = Patches.of(double([[[[-1.0, 0.0]], [[1.0, 0.0]]]]))
     W = double([[[[80.0, 0.0]]]])
     parameters = Parameters(torch.zeros(1, 1, 2).double(), W)
     g_W, _ = gradients(replace(PAPER, respond=response(torch.relu)), parameters, x, torch.ones(1, 2).double(), torch.zeros(1, 1, 2))

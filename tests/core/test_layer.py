@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
-from oracles import EPS, EPS_32, double, generator, instance, pre_activations, softmax, sum_logits, summed
+from oracles import EPS, EPS_32, double, generator, instance, pre_activations, random_patches, softmax, sum_logits, summed, vectors
 
 from core.model import (
     LogisticLoss,
@@ -30,8 +30,9 @@ def normal(*shape, seed=0):
 @pytest.mark.parametrize("batch", BATCHES)
 @pytest.mark.parametrize(("M", "n", "P", "d"), [(3, 4, 5, 6), (1, 1, 4, 4), (8, 2, 4, 9)])
 def test_router_logits(batch, M, n, P, d):
-    theta, x = normal(*batch, M, d, seed=1), normal(*batch, n, P, d, seed=2)
-    h = router_logits(theta, x)
+    theta, patches = normal(*batch, M, d, seed=1), random_patches(2, *batch, n=n, P=P, d=d, Q=3)
+    x = torch.from_numpy(vectors(patches))
+    h = router_logits(theta, patches)
     assert h.shape == (*batch, M, n)
     for at in np.ndindex(*batch):
         for i in range(n):
@@ -123,9 +124,9 @@ def test_patch_additive_classifiers_with_leading_axes():
 def test_a_single_expert_is_patch_additive():
     it = instance(1, R=1, M=1)
     single = PatchAdditive(cube, it.W[0, 0], torch.zeros(2).double(), torch.ones(2).double())
-    for x in it.x[0]:
-        expected = summed(lambda z: z**3)(pre_activations(it.W[0, 0].numpy(), x.numpy()))
-        assert single(x).sum().item() == pytest.approx(expected, rel=1000 * EPS, abs=1000 * EPS)
+    for x in vectors(it.x)[0]:
+        expected = summed(lambda z: z**3)(pre_activations(it.W[0, 0].numpy(), x))
+        assert single(torch.from_numpy(x)).sum().item() == pytest.approx(expected, rel=1000 * EPS, abs=1000 * EPS)
 
 
 def test_homogeneity_is_exact_for_powers_of_two():

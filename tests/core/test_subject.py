@@ -126,9 +126,9 @@ def test_another_ingredient_changes_the_run(name):
 def test_margins_use_the_same_ingredients(name):
     replicate = training.draw_replicate(PAPER, PROBLEM, HYPER, SEEDS[0])
     start = training.stack([replicate.start])
-    examples = training.stack([replicate.examples])
+    x, y = training.stack([replicate.examples.patches]), replicate.examples.y[None]
     with pytest.raises(Used):
-        training.margins(replace(PAPER, **{name: raise_used}), start, examples.x, examples.y)
+        training.margins(replace(PAPER, **{name: raise_used}), start, x, y)
 
 
 def test_a_subject_is_frozen():

@@ -26,9 +26,12 @@ def same(a, b):
 
 
 def same_replicate(a, b):
-    tensors = [*vars(a.signals).values(), *vars(a.examples).values(), *vars(a.start).values()]
-    others = [*vars(b.signals).values(), *vars(b.examples).values(), *vars(b.start).values()]
-    return all(torch.equal(s, t) for s, t in zip(tensors, others, strict=True)) and a.initialisations == b.initialisations
+    def tensors(replicate):
+        e = replicate.examples
+        return [*vars(replicate.signals).values(), e.x, e.positions, e.y, e.eps, e.k, e.k_prime, e.alpha, e.beta, e.gamma]
+
+    pairs = zip([*tensors(a), *vars(a.start).values()], [*tensors(b), *vars(b.start).values()], strict=True)
+    return all(torch.equal(s, t) for s, t in pairs) and a.initialisations == b.initialisations
 
 
 # What it keeps
@@ -220,9 +223,7 @@ def test_accepting_everything_changes_nothing():
 def test_an_impossible_condition_is_an_error():
     calls = []
     with pytest.raises(RuntimeError, match=r"no acceptable initialisation in 7 draws.*M=3"):
-        draw_replicate(
-            PAPER, PROBLEM, HYPER, SEEDS[0], accept=lambda signals, W: calls.append(1) and False, most_initialisations=7
-        )
+        draw_replicate(PAPER, PROBLEM, HYPER, SEEDS[0], accept=lambda signals, W: calls.append(1) and False, most_initialisations=7)
     assert len(calls) == 7
     with pytest.raises(RuntimeError, match="1000 draws"):
         train(PAPER, PROBLEM, HYPER, SEEDS, accept=lambda signals, W: False)
@@ -302,7 +303,7 @@ def assert_close_runs(one, i, other, j):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_chunks_change_results_by_rounding_only(dtype):
-    chunk = HYPER.n * PROBLEM.P * PROBLEM.d * dtype.itemsize
+    chunk = HYPER.n * (PROBLEM.P - 3 + 1) * PROBLEM.d * dtype.itemsize  # noise patches and patch sums
     whole = train(PAPER, PROBLEM, HYPER, SEEDS, keep=range(13), dtype=dtype, memory_budget=2**31)
     for budget in (1, 2 * chunk, 3 * chunk + 1):
         t = train(PAPER, PROBLEM, HYPER, SEEDS, keep=range(13), dtype=dtype, memory_budget=budget)
@@ -316,10 +317,10 @@ def test_chunks_fit_the_budget():
     sizes = []
 
     def logits(theta, x):
-        sizes.append(x.numel() * x.element_size())
+        sizes.append((x.noise.numel() + x.total.numel()) * x.noise.element_size())  # what is of size d
         return PAPER.logits(theta, x)
 
-    one = HYPER.n * PROBLEM.P * PROBLEM.d * 4
+    one = HYPER.n * (PROBLEM.P - 3 + 1) * PROBLEM.d * 4
     for budget, largest in ((1, 1), (one, 1), (2 * one - 1, 1), (2 * one, 2), (4 * one, 4), (99 * one, 5)):
         sizes.clear()
         train(replace(PAPER, logits=logits), PROBLEM, HYPER, SEEDS, memory_budget=budget)
@@ -335,6 +336,24 @@ def test_replicates_are_drawn_from_their_seed_alone():
     exact = draw_replicate(PAPER, PROBLEM, HYPER, SEEDS[0], dtype=torch.float64)
     assert torch.equal(one.start.W, exact.start.W.float())
     assert torch.equal(one.signals.features, exact.signals.features.float())
+
+
+def test_no_stream_is_used_twice():
+    """Signals, experts, examples and every step's noise start from different states of a generator."""
+    states = []
+
+    def recording(ingredient, at):
+        def draw(*arguments):
+            states.append(arguments[at].get_state().numpy().tobytes())
+            return ingredient(*arguments)
+
+        return draw
+
+    places = {"draw_signals": 1, "draw_examples": 3, "initialise_experts": 2, "router_noise": 1}
+    subject = replace(PAPER, **{name: recording(getattr(PAPER, name), at) for name, at in places.items()})
+    train(subject, PROBLEM, HYPER, SEEDS, accept=positive)
+    assert len(states) > len(SEEDS) * (3 + HYPER.T)
+    assert len(set(states)) == len(states)
 
 
 def test_children_of_a_seed_are_those_of_spawn():

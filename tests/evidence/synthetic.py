@@ -9,9 +9,7 @@ from scipy.stats import binom
 from theory_checks.evidence import betting, design
 from theory_checks.evidence.sampling import batch_sizes
 
-SURE = (
-    1e-6  # probability with which a test in this folder may fail although all is well (its seeds are fixed)
-)
+SURE = 1e-6  # probability with which a test in this folder may fail although all is well (its seeds are fixed)
 
 
 def stream(seed: int) -> np.random.SeedSequence:
@@ -27,9 +25,7 @@ def uniform(stream, size):
 
 
 def cells(probabilities):
-    return lambda stream, size: np.random.default_rng(stream).choice(
-        len(probabilities), size, p=probabilities
-    )
+    return lambda stream, size: np.random.default_rng(stream).choice(len(probabilities), size, p=probabilities)
 
 
 def calibrated(alarms: int, runs: int, alpha: float) -> bool:

@@ -31,9 +31,7 @@ def test_wealth_is_that_of_a_naive_loop(bound, size):
     bets = betting.portfolio(0.05)
     for observations in (rng.random(size), (rng.random(size) < bound).astype(float)):
         wealth = betting.update(betting.start(bound, bets), observations)
-        assert np.exp(wealth.log_e_value) == pytest.approx(
-            naive_e_value(observations, bound, bets), rel=1e-10
-        )
+        assert np.exp(wealth.log_e_value) == pytest.approx(naive_e_value(observations, bound, bets), rel=1e-10)
         assert wealth.samples == size
 
 
@@ -50,15 +48,9 @@ def test_wealth_is_a_martingale_under_the_boundary_law(bound, timidest):
     for n in range(length):
         wealth = betting.update(wealth, sequences[n : n + 1])
         e_value = np.exp(wealth.log_e_value)
-        blocks = (law[n] * e_value).reshape(
-            -1, 2, 2 ** (length - 1 - n)
-        )  # the two values of the next observation
-        np.testing.assert_allclose(
-            blocks.sum(axis=1), previous.reshape(blocks.shape[0], 2, -1)[:, 0], rtol=1e-10
-        )
-        assert (law[: n + 1].prod(axis=0) * e_value).sum() / 2 ** (length - 1 - n) == pytest.approx(
-            1, abs=1e-10
-        )
+        blocks = (law[n] * e_value).reshape(-1, 2, 2 ** (length - 1 - n))  # the two values of the next observation
+        np.testing.assert_allclose(blocks.sum(axis=1), previous.reshape(blocks.shape[0], 2, -1)[:, 0], rtol=1e-10)
+        assert (law[: n + 1].prod(axis=0) * e_value).sum() / 2 ** (length - 1 - n) == pytest.approx(1, abs=1e-10)
         previous = e_value
 
 
@@ -115,9 +107,7 @@ def test_a_bound_of_zero_is_refuted_by_one_positive_observation_and_a_bound_of_o
     assert np.isfinite(betting.update(betting.start(1e-300), np.full(64, 0.5)).log_e_value)
 
 
-@pytest.mark.parametrize(
-    "bad", [np.array([0.5, np.nan]), np.array([0.5, 1.1]), np.array([-0.1]), np.array([2])]
-)
+@pytest.mark.parametrize("bad", [np.array([0.5, np.nan]), np.array([0.5, 1.1]), np.array([-0.1]), np.array([2])])
 def test_bad_observations_are_refused(bad):
     with pytest.raises(ValueError, match=r"nan|1\.1|-0\.1|2"):
         betting.update(betting.start(0.5), bad)

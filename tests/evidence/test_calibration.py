@@ -97,9 +97,7 @@ def test_means_of_continuous_variables_are_calibrated(low, high):
     rng, alarms, passes = np.random.default_rng(3), 0, 0
     sizes = list(batch_sizes(design.mean_samples(bound, resolution, ALPHA)))
     for _ in range(10):
-        outside = betting.start(
-            bound, betting.portfolio(betting.kelly(bound, resolution)), tests=(runs // 10,)
-        )
+        outside = betting.start(bound, betting.portfolio(betting.kelly(bound, resolution)), tests=(runs // 10,))
         inside = betting.start(0.4, betting.portfolio(betting.kelly(0.4, resolution)), tests=(runs // 10,))
         alarm, passed = np.zeros((2, runs // 10), bool)
         for size in sizes:
@@ -189,9 +187,7 @@ def test_judging_reaches_the_designed_power_on_both_sides(draw, statement, verdi
 
 
 def test_violations_are_caught_within_a_few_times_the_wald_expectation():
-    violated, _, samples = simulated_race(
-        0.9, 0.875, 0.005, TINY, 2000, seed=5
-    )  # 0.10 against "at least 1/8"
+    violated, _, samples = simulated_race(0.9, 0.875, 0.005, TINY, 2000, seed=5)  # 0.10 against "at least 1/8"
     wald = np.log(1 / TINY) / design.kl_bernoulli(0.10, 0.125)
     assert violated.all()
     assert samples.mean() <= 1.6 * wald  # the bar is 4
@@ -293,9 +289,7 @@ def test_discrete_laws_raise_fewer_false_alarms():
 
 
 @pytest.mark.parametrize(("make", "side"), [(frequency_at_most, 1), (frequency_at_least, -1)])
-@pytest.mark.parametrize(
-    ("alpha", "bound", "resolution", "n"), [(0.01, 0.1, 0.2, 64), (TINY, 0.1, 0.5, 64), (0.01, 0.5, 0.3, 60)]
-)
+@pytest.mark.parametrize(("alpha", "bound", "resolution", "n"), [(0.01, 0.1, 0.2, 64), (TINY, 0.1, 0.5, 64), (0.01, 0.5, 0.3, 60)])
 def test_frequencies_have_exactly_computed_error_rates(make, side, alpha, bound, resolution, n):
     """Judges every possible count of events, and sums binomial probabilities over the verdicts."""
 
@@ -304,10 +298,7 @@ def test_frequencies_have_exactly_computed_error_rates(make, side, alpha, bound,
 
     at = bound if side == 1 else 1 - bound
     verdicts = np.array(
-        [
-            make(at, first(x), resolution=resolution, replicates=n).judge(stream(0), alpha, n).verdict
-            for x in range(n + 1)
-        ]
+        [make(at, first(x), resolution=resolution, replicates=n).judge(stream(0), alpha, n).verdict for x in range(n + 1)]
     )
     null, beyond = binom.pmf(np.arange(n + 1), n, at), binom.pmf(np.arange(n + 1), n, at + side * resolution)
     assert alpha / 20 <= null[verdicts == Verdict.VIOLATED].sum() <= alpha

@@ -37,9 +37,7 @@ def test_clopper_pearson_inverts_the_binomial_tails(alpha):
     for x in range(11):
         low, high = laws.clopper_pearson(x, 10, alpha)
         assert low == 0 if x == 0 else laws.binomial_above(x, 10, low) == pytest.approx(alpha / 2, rel=1e-8)
-        assert (
-            high == 1 if x == 10 else laws.binomial_below(x, 10, high) == pytest.approx(alpha / 2, rel=1e-8)
-        )
+        assert high == 1 if x == 10 else laws.binomial_below(x, 10, high) == pytest.approx(alpha / 2, rel=1e-8)
 
 
 def test_clopper_pearson_refuses_what_is_no_count():
@@ -128,9 +126,7 @@ def test_the_kolmogorov_distance_is_the_supremum_for_discrete_and_mixed_laws():
     def thirds(t):
         return np.clip((np.floor(t) + 1) / 3, 0, 1)
 
-    assert laws.kolmogorov_distance(x, thirds) == pytest.approx(
-        max(abs((x <= v).mean() - thirds(v)) for v in range(3))
-    )
+    assert laws.kolmogorov_distance(x, thirds) == pytest.approx(max(abs((x <= v).mean() - thirds(v)) for v in range(3)))
     # an atom of one half at 0, and Unif[0, 1]
     y = np.maximum(np.random.default_rng(2).uniform(-1, 1, 40), 0)
 

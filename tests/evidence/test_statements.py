@@ -61,9 +61,7 @@ sampled = pytest.mark.parametrize("statement", SAMPLED.values(), ids=SAMPLED.key
 
 def test_at_most():
     evidence = judge(at_most(3, 4, detail="gap"), budget=0)
-    assert evidence == Evidence(
-        Verdict.HOLDS, 3.0, 4.0, 1.0, 0.75, 0.0, 0, 0.0, 0.0, stopped="exact", detail="gap: 3 <= 4"
-    )
+    assert evidence == Evidence(Verdict.HOLDS, 3.0, 4.0, 1.0, 0.75, 0.0, 0, 0.0, 0.0, stopped="exact", detail="gap: 3 <= 4")
     assert judge(at_most(4, 4)).tightness == 1
     assert judge(at_most(4.1, 4)).verdict is Verdict.VIOLATED
     assert judge(at_most(4.1, 4, tolerance=0.2)).verdict is Verdict.HOLDS

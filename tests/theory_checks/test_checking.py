@@ -1,0 +1,219 @@
+"""The path from a claim to its record: what Hypothesis is asked, what is judged, and what the record says."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import assume
+from hypothesis import strategies as st
+
+from core import Problem
+from theory_checks import checking
+from theory_checks.checking import MOST_JUDGED_WHILE_SHRINKING, SHARE, SUSPICION, check, failure
+from theory_checks.claims import CLAIM_IDS, Claim, Kind, claim, with_dependencies
+from theory_checks.evidence import Statement, at_most, frequency_at_most, mean_at_most
+from theory_checks.records import Record
+from theory_checks.report.terminal import table
+from theory_checks.run import Run, digest, load_subject, resolve_device
+
+
+def made(check_function: Any, **options: Any) -> Claim:
+    options = {"kind": Kind.EXACT, "source": "a test", "over": {"x": st.integers(0, 1000)}, **options}
+    return claim("R.1", **options)(check_function)
+
+
+def test_a_violation_is_shrunk_and_reported(run: Run) -> None:
+    def below_500(x: int) -> Statement:
+        """x < 500."""
+        return at_most(x, 499)
+
+    record = check(made(below_500), run)
+    assert (record.verdict, record.observed, record.bound, record.worst_case) == ("violated", 500.0, 499.0, "x=500")
+    assert "x=500" in failure(record)
+    assert record.command in failure(record)
+
+
+def test_the_tightest_input_is_reported_when_a_claim_holds(run: Run) -> None:
+    def at_most_1000(x: int) -> Statement:
+        """x <= 1000.
+
+        It is a whole number of that range.
+        """
+        return at_most(x, 1000)
+
+    found = made(at_most_1000, visits=lambda x: {"even": x % 2 == 0, "x": x}, always=({"x": 7},))
+    record = check(found, run)
+    assert record.verdict == "holds"
+    assert record.tightness == record.observed / 1000 > 0.9  # target climbs
+    assert record.statement == "x <= 1000."
+    assert found.derivation == "It is a whole number of that range."
+    assert record.visited["even"].endswith(f"of {record.examples}")
+    assert record.measured == ("x=7: 7 <= 1000",)
+
+
+def test_the_same_seed_gives_the_same_record_and_another_seed_other_inputs(run: Run) -> None:
+    seen: list[int] = []
+
+    def anything(x: int) -> Statement:
+        """x <= 2000."""
+        seen.append(x)
+        return at_most(x, 2000)
+
+    first = check(made(anything), run)
+    inputs, seen[:] = list(seen), []
+    assert replace(check(made(anything), run), seconds=0) == replace(first, seconds=0)
+    assert seen == inputs
+    seen[:] = []
+    check(made(anything), replace(run, seed=1))
+    assert seen != inputs
+
+
+def test_only_an_independent_stream_at_the_share_decides(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A statement that is suspicious on the search stream is judged again on another stream, at the claim's share of alpha."""
+    judged: list[tuple[tuple[int, ...], float]] = []
+
+    def never_one(x: int) -> Statement:
+        """A variable that is 0 has mean 0."""
+
+        def draw(stream: np.random.SeedSequence, size: int) -> np.ndarray:
+            judged.append((tuple(stream.spawn_key), size))
+            return np.full(size, float(len(judged) == 1))  # ones on the very first stream only
+
+        return frequency_at_most(0.5, draw, resolution=0.49, replicates=200)
+
+    record = check(made(never_one, examples=1), run)
+    assert record.verdict == "holds"
+    assert judged[0][0] != judged[1][0]
+    assert record.false_alarm == SHARE
+
+
+def test_streams_depend_on_every_input_and_on_the_seed(run: Run) -> None:
+    keys = {run.stream("R.1", inputs, phase).spawn_key for inputs in ({"x": 1}, {"x": 2}, {"y": 1}) for phase in (0, 1)}
+    keys |= {replace(run, seed=5).stream("R.1", {"x": 1}, 0).spawn_key}
+    assert len(keys) == 6  # the seed is the entropy, not part of the key
+    assert replace(run, seed=5).stream("R.1").entropy != run.stream("R.1").entropy
+
+
+def test_digests_tell_values_apart() -> None:
+    values: list[Any] = [1, 1.0, "1", None, True, (1,), (1, 2), {"a": 1}, Problem(), Problem(K=3), np.zeros(2), np.zeros(3)]
+    values += [torch.zeros(2), torch.ones(2), torch.zeros(2, dtype=torch.float64)]
+    digests = [digest(v) for v in values]
+    assert len(set(digests)) == len(values) - 1  # a float64 tensor is the array of the same values
+    assert digest(Problem()) == digest(Problem(K=4))
+    with pytest.raises(TypeError, match="function"):
+        digest(test_digests_tell_values_apart)
+
+
+def test_hypotheses_that_are_never_met_make_a_claim_vacuous(run: Run) -> None:
+    def of_the_impossible(x: int) -> Statement:
+        """Every x > 1000 is green."""
+        assume(x > 1000)
+        return at_most(0, 1)
+
+    record = check(made(of_the_impossible), run)
+    assert record.verdict == "vacuous"
+    assert "hypotheses" in failure(record)
+
+
+def test_unclear_evidence_is_inconclusive(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def halfway(x: int) -> Statement:
+        """A mean in the middle between the bound and the bound plus the resolution."""
+
+        def draw(stream: np.random.SeedSequence, size: int) -> np.ndarray:
+            return (np.random.default_rng(stream).random(size) < 0.55).astype(float)
+
+        return mean_at_most(0.5, draw, resolution=0.1)
+
+    monkeypatch.setattr(checking, "MOST_JUDGED_WHILE_SHRINKING", 1)
+    verdicts = {check(made(halfway, examples=3), replace(run, seed=s)).verdict for s in range(3)}
+    assert verdicts <= {"holds", "violated", "inconclusive"}
+
+
+def test_shrinking_judges_a_bounded_number_of_inputs(run: Run) -> None:
+    calls = []
+
+    def hard_to_shrink(x: list[int]) -> Statement:
+        """The sum of a list is not divisible by 7."""
+        calls.append(1)
+        return at_most(float(len(x) > 5 and sum(x) % 7 == 0), 0)
+
+    over = {"x": st.lists(st.integers(0, 10**6), min_size=0, max_size=60)}
+    record = check(made(hard_to_shrink, over=over, examples=400), run)
+    assert record.verdict == "violated"
+    assert len(calls) <= record.examples <= 400 + MOST_JUDGED_WHILE_SHRINKING
+
+
+def test_more_inputs_than_the_error_budget_allows_are_refused(run: Run) -> None:
+    def fine(x: int) -> Statement:
+        """x <= 1000."""
+        return at_most(x, 1000)
+
+    with pytest.raises(ValueError, match=r"more than the 1 / 0\.001"):
+        check(made(fine, examples=round(3 / SUSPICION)), run)
+
+
+def test_a_claim_needs_a_statement() -> None:
+    with pytest.raises(ValueError, match="docstring"):
+        made(lambda x: at_most(x, 1))
+
+
+def test_dependencies_are_followed() -> None:
+    def fine(x: int) -> Statement:
+        """x <= 1000."""
+        return at_most(x, 1000)
+
+    options: Mapping[str, Any] = {"kind": Kind.EXACT, "source": "a test", "over": {}}
+    claims = {
+        "A.3": claim("A.3", depends_on=("R.5",), **options)(fine),
+        "R.5": claim("R.5", depends_on=("R.1", "X.1"), **options)(fine),
+        "S.1": claim("S.1", **options)(fine),
+    }
+    assert with_dependencies(("A.3",), claims) == {"A.3", "R.5", "R.1", "X.1"}
+    assert with_dependencies(("S.1",), claims) == {"S.1"}
+
+
+def test_records_travel_as_json() -> None:
+    record = Record("R.1", "violated", observed=np.float64(0.5), bound=float("inf"), depends_on=("R.2",), visited={"M": "2 to 3"})  # type: ignore[arg-type]
+    text = record.to_json()
+    json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+    back = Record.from_json(text)
+    assert (back.id, back.verdict, back.observed, back.bound, tuple(back.depends_on)) == ("R.1", "violated", 0.5, "inf", ("R.2",))
+    with pytest.raises(ValueError, match="not a record"):
+        Record.from_json('{"colour": "green"}')
+
+
+def test_the_table_has_the_worst_first() -> None:
+    lines = table(
+        [Record("R.1", "holds"), Record("S.3", "violated", observed=0.1, bound=0.125), Record("A.3", "not run")], width=80
+    )
+    assert [line.split()[0] for line in lines[1:4]] == ["S.3", "A.3", "R.1"]
+    assert lines[-1] == "3 claims: 1 violated, 1 not run, 1 holds"
+    assert max(map(len, lines)) <= 80
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("PAPER", "module:NAME"),
+        ("no_such_module:PAPER", "cannot be imported"),
+        ("core:NOTHING", "has no 'NOTHING'"),
+        ("core:Problem", "needs a core.Subject"),
+    ],
+)
+def test_unknown_subjects_are_refused(name: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        load_subject(name)
+
+
+@pytest.mark.parametrize("name", ["gpu", "cuda:99", "cuda:x", "cpu:0", "mps:1"])
+def test_unknown_devices_are_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=f"device '{name}'"):
+        resolve_device(name)
+
+
+def test_there_are_48_claims_to_share_the_error_budget() -> None:
+    assert SHARE * len(CLAIM_IDS) == pytest.approx(checking.ALPHA)
