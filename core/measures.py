@@ -6,10 +6,15 @@ from torch import Tensor
 from core.data import Signals
 
 
+def is_error(margin: Tensor) -> Tensor:
+    """yF <= 0, element-wise; a margin that is not a number is an error too."""
+    return ~(margin > 0)
+
+
 def error_by_cluster(margin: Tensor, k: Tensor, K: int) -> Tensor:
-    """Share of errors (margin <= 0) among the examples of each Omega_k: margin, k (..., n) to (..., K); NaN where empty."""
+    """Share of errors among the examples of each Omega_k: margin, k (..., n) to (..., K); NaN where empty."""
     member = torch.nn.functional.one_hot(k, K).to(margin.dtype)
-    return ((margin <= 0).to(margin.dtype)[..., None] * member).sum(dim=-2) / member.sum(dim=-2)
+    return (is_error(margin).to(margin.dtype)[..., None] * member).sum(dim=-2) / member.sum(dim=-2)
 
 
 def dispatch_counts(routed: Tensor, k: Tensor, M: int, K: int) -> Tensor:

@@ -70,7 +70,7 @@ class LogisticLoss:
 class PatchAdditive:
     """A single classifier F(x) = sum_p f(x^(p)) (section 4.1), f given by J filters, a bias each, and an output weight each.
 
-    f(u) = sum_j a_j sigma(<w_j, u> + b_j): W (..., J, d), b and a (..., J). A single expert of section 3 has b = 0, a = 1.
+    f(u) = sum_j a_j sigma(<w_j, u> + b_j): W (J, d), b and a (J,). A single expert of section 3 has b = 0, a = 1.
     """
 
     sigma: Callable[[Tensor], Tensor]

@@ -1,5 +1,6 @@
 """Algorithm 1: gradient descent with perturbed routing, over a batch of independent replicates."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor
 
 from core.data import Examples, Patches, Problem, Signals, require_count, require_positive
+from core.measures import is_error
 from core.model import Parameters
 
 if TYPE_CHECKING:
@@ -62,6 +64,8 @@ class Gradient:
 
 
 CPU_BUDGET = 2**23  # bytes of patches to train on at a time: they stay in a core's cache, and small runs share the overhead
+
+MT_BEGIN, MT_WORDS = 24, 624  # where a CPU generator's state holds the words of its Mersenne Twister, 8 bytes each
 
 Record = TypeVar("Record", Signals, Patches, Parameters)
 Update = Callable[[Tensor, Gradient, float, Any], tuple[Tensor, Any]]
@@ -192,9 +196,22 @@ def _numbered(routed: Tensor, M: int) -> Tensor:
 
 def _relative(log_size: Tensor, largest: Tensor) -> Tensor:
     """exp(log_size - largest). What is below eps^2 cannot change a sum of fewer than 1 / eps such terms; it is set to 0, because
-    products with the denormal numbers it leads to are slow."""
-    relative = (log_size - largest).exp()
-    return torch.where(relative > torch.finfo(relative.dtype).eps ** 2, relative, 0)
+    products with the denormal numbers it leads to are slow. Examples that `largest` leaves out are cut at eps^-2."""
+    negligible = torch.finfo(log_size.dtype).eps ** 2
+    relative = (log_size - largest).clamp(max=-math.log(negligible)).exp()
+    return torch.where(relative > negligible, relative, 0)
+
+
+def _finite(largest: Tensor) -> Tensor:
+    """0 in place of -infinity, the largest of nothing."""
+    return torch.where(largest.isfinite(), largest, 0)
+
+
+def _pulled(output: Tensor, source: Tensor, weights: Tensor) -> Tensor:
+    """The gradient of sum(weights * output) in source; 0 where the output does not depend on it."""
+    if not output.requires_grad:
+        return torch.zeros_like(source)
+    return torch.autograd.grad(output, source, weights, materialize_grads=True)[0]
 
 
 def gradients(subject: "Subject", parameters: Parameters, x: Patches, y: Tensor, r: Tensor) -> tuple[Gradient, Gradient]:
@@ -219,13 +236,13 @@ def gradients(subject: "Subject", parameters: Parameters, x: Patches, y: Tensor,
     pi_value, f_value = pi.detach(), f.detach()
     sign, log_size = loss_slope(subject.loss, y * pi_value * f_value)
     signed = sign * y / y.shape[-1]
-    log_of_all = log_size.amax(dim=-1, keepdim=True)
-    log_of_all = torch.where(log_of_all.isfinite(), log_of_all, 0)
-    log_of_expert = log_size.new_full((R * M,), -torch.inf).scatter_reduce(0, expert, log_size.flatten(), "amax")
-    log_of_expert = torch.where(log_of_expert.isfinite(), log_of_expert, 0)  # no example, or only slopes of exactly 0
+    # An example with f = 0 (all of whose ReLUs are off, say) has a large slope but pulls on nothing: it must not hide the others.
+    pulling = torch.where(f_value != 0, log_size, -torch.inf)
+    log_of_all = _finite(pulling.amax(dim=-1, keepdim=True))
+    log_of_expert = _finite(pulling.new_full((R * M,), -torch.inf).scatter_reduce(0, expert, pulling.flatten(), "amax"))
     own = log_of_expert.index_select(0, expert).view_as(y)
-    (grad_z,) = torch.autograd.grad(f, z, signed * pi_value * _relative(log_size, own))
-    (grad_theta,) = torch.autograd.grad(pi, theta, signed * f_value * _relative(log_size, log_of_all))
+    grad_z = _pulled(f, z, signed * pi_value * _relative(log_size, own))
+    grad_theta = _pulled(pi, theta, signed * f_value * _relative(log_size, log_of_all))
     grad_W = products.pull_back(grad_z, W)
     return Gradient(grad_W, log_of_expert.view(R, M, 1, 1)), Gradient(grad_theta, log_of_all[..., None])
 
@@ -245,8 +262,18 @@ class Replicate:
 
 
 def generator_from(seed: np.random.SeedSequence, device: torch.device | str = "cpu") -> torch.Generator:
-    """A torch.Generator on the device, seeded from the seed sequence."""
-    return torch.Generator(device).manual_seed(int(seed.generate_state(1, np.uint64)[0] >> 1))
+    """A torch.Generator on the device, seeded from the seed sequence.
+
+    torch uses 32 bits of a seed for its Mersenne Twister on the CPU, so that among 2^16 streams two would be the same as likely as
+    not; there its 624 words are set instead, as NumPy does.
+    """
+    generator = torch.Generator(device).manual_seed(int(seed.generate_state(1, np.uint64)[0] >> 1))
+    if generator.device.type == "cpu":
+        state = generator.get_state()
+        words = seed.generate_state(MT_WORDS, np.uint32).astype(np.uint64)
+        state[MT_BEGIN : MT_BEGIN + 8 * MT_WORDS] = torch.from_numpy(words.view(np.uint8))
+        generator.set_state(state)
+    return generator
 
 
 def child(seed: np.random.SeedSequence, *path: int) -> np.random.SeedSequence:
@@ -328,9 +355,9 @@ def train(
     """
     if not seeds:
         raise ValueError("train: needs at least one seed")
+    if not all(isinstance(step, int) and 0 <= step <= hyper.T for step in keep):
+        raise ValueError(f"keep = {tuple(keep)}: needs whole numbers between 0 and T = {hyper.T}")
     kept = sorted({*keep, hyper.T})
-    if kept[0] < 0 or kept[-1] > hyper.T:
-        raise ValueError(f"keep = {tuple(keep)}: needs steps between 0 and T = {hyper.T}")
     require_count("look_every", look_every, 1)
     device = torch.device(device)
     if memory_budget is None:
@@ -411,7 +438,7 @@ def _train_chunk(
             snapshots.append(parameters)
         if t % look_every == 0 or t == hyper.T:
             looked_at.append(t)
-            errors.append((margins(subject, parameters, x, y)[0] <= 0).float().mean(dim=-1))
+            errors.append(is_error(margins(subject, parameters, x, y)[0]).float().mean(dim=-1))
     return Trajectory(
         steps=tuple(kept),
         theta=torch.stack([p.theta for p in snapshots], dim=1).cpu(),

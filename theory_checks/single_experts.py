@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from core import Examples, PatchAdditive, Problem, Signals, Subject
+from core.measures import is_error
 from core.model import cube, identity
 
 PatchFunction = Callable[[Tensor], Tensor]  # f of each patch: (..., d) to (...)
@@ -179,4 +180,4 @@ def orbit(problem: Problem, signals: Signals, examples: Examples, beta_prime: Te
 
 def wrong(f: PatchFunction, examples: Examples) -> np.ndarray:
     """Whether yF(x) <= 0, for each example."""
-    return (examples.y * f(examples.x).sum(dim=-1) <= 0).numpy()
+    return is_error(examples.y * f(examples.x).sum(dim=-1)).numpy()

@@ -1,7 +1,5 @@
 """The random initialisation: how many experts each cluster gets, and how clearly."""
 
-import itertools
-import math
 from collections.abc import Callable
 
 import numpy as np
@@ -15,7 +13,7 @@ from core import Hyperparameters, Problem, Subject
 from core.measures import cluster_gap, every_group_occupied, feature_alignment, groups
 from core.training import child, generator_from
 from theory_checks.claims import Kind, claim
-from theory_checks.evidence import Statement, all_of, at_least, cells_follow, follows_law, mean_equals
+from theory_checks.evidence import Statement, all_of, cells_follow, follows_law, mean_equals
 
 
 def alignments(subject: Subject, problem: Problem, hyper: Hyperparameters, stream: np.random.SeedSequence, size: int) -> Tensor:
@@ -60,13 +58,9 @@ def groups_are_multinomial(subject: Subject, sizes: tuple[int, int], J: int, sig
     def occupied(stream: np.random.SeedSequence, size: int) -> np.ndarray:
         return every_group_occupied(alignments(subject, problem, hyper, stream, size)).numpy()
 
-    chance = chance_of_occupied_groups(K, M)
-    enumerated = np.mean([len(set(each)) == K for each in itertools.product(range(K), repeat=M)])
     return all_of(
         cells_follow(np.full(K**M, K**-M), assignment, resolution=0.07, detail="assignment of experts to groups"),
-        mean_equals(chance, occupied, resolution=0.04, detail="frequency of E_init"),
-        at_least(enumerated, 1 - K * math.exp(-M / K), detail="P(E_init), enumerated"),
-        at_least(-abs(enumerated - chance), 0, tolerance=1e-12, detail="P(E_init), enumerated against the formula"),
+        mean_equals(chance_of_occupied_groups(K, M), occupied, resolution=0.04, detail="frequency of E_init"),
     )
 
 

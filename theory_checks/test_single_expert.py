@@ -7,6 +7,7 @@ from torch import Tensor
 
 from core import Examples, Hyperparameters, Problem, Signals, Subject, Uniform, train
 from core.data import AmplitudeLaw
+from core.measures import is_error
 from core.training import child, generator_from
 from theory_checks.claims import Kind, Profile, claim
 from theory_checks.evidence import (
@@ -331,11 +332,11 @@ def without_a_router_experts_are_no_better(subject: Subject, profile: Profile, c
         h = torch.zeros_like(f)
         match control:
             case "unrouted sum":
-                return (e.y * f.sum(dim=0) <= 0).numpy()
+                return is_error(e.y * f.sum(dim=0)).numpy()
             case "random routing":
                 routed = subject.select(h, torch.rand(f.shape, generator=generator).to(f))
             case _:
                 routed = subject.select(h, h)
-        return (e.y * f.gather(0, routed[None])[0] <= 0).numpy()
+        return is_error(e.y * f.gather(0, routed[None])[0]).numpy()
 
     return mean_at_least(1 / 8, wrong_examples, resolution=0.02, detail=f"error of {control}")

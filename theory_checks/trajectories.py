@@ -18,7 +18,7 @@ from theory_checks.run import Run, digest
 from theory_checks.scenarios import Scenario
 
 SEARCH, DECIDE = 0, 1
-BLOCK = 2  # replicates simulated at a time: small enough for workers to share a scenario, large enough to batch
+BLOCK = 4  # replicates simulated at a time: few enough for workers to share a scenario, enough to share the overhead
 
 
 def groups_occupied(signals: Signals, W: torch.Tensor) -> bool:
