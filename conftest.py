@@ -21,7 +21,7 @@ import pytest
 
 from theory_checks.claims import CLAIM_IDS, Claim, Profile, with_dependencies
 from theory_checks.records import NOT_RUN, PROPERTY, Record
-from theory_checks.report.terminal import table
+from theory_checks.report.terminal import details, rank, table
 
 if TYPE_CHECKING:
     from theory_checks.run import Run
@@ -193,5 +193,9 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
                     records[id] = found
     if records:
         terminalreporter.section("claims")
+        if config.get_verbosity() > 0:
+            for record in sorted(records.values(), key=rank):
+                for line in details(record):
+                    terminalreporter.write_line(line)
         for line in table(records.values(), terminalreporter._tw.fullwidth):
             terminalreporter.write_line(line)

@@ -19,7 +19,8 @@ from torch import Tensor
 
 from core import PAPER, Hyperparameters, Problem, Subject
 from core.model import Parameters
-from core.training import CPU_BUDGET, child, descent, draw_replicate, generator_from, replicates_per_chunk, stack
+from core.seeds import child, generator_from
+from core.training import CPU_BUDGET, descent, draw_replicate, replicates_per_chunk, stack
 
 PROBLEM = Problem(K=4, d=50, P=4)
 HYPER = Hyperparameters(M=8, J=16, n=1000, sigma_0=0.05, eta=0.01, eta_r=0.64, T=10)

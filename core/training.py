@@ -12,6 +12,7 @@ from torch import Tensor
 from core.data import Examples, Patches, Problem, Signals, require_count, require_positive
 from core.measures import is_error
 from core.model import Parameters
+from core.seeds import child, generator_from
 
 if TYPE_CHECKING:
     from core.subject import Subject
@@ -64,8 +65,6 @@ class Gradient:
 
 
 CPU_BUDGET = 2**23  # bytes of patches to train on at a time: they stay in a core's cache, and small runs share the overhead
-
-MT_BEGIN, MT_WORDS = 24, 624  # where a CPU generator's state holds the words of its Mersenne Twister, 8 bytes each
 
 Record = TypeVar("Record", Signals, Patches, Parameters)
 Update = Callable[[Tensor, Gradient, float, Any], tuple[Tensor, Any]]
@@ -259,26 +258,6 @@ class Replicate:
     start: Parameters
     noise_seed: np.random.SeedSequence
     initialisations: int
-
-
-def generator_from(seed: np.random.SeedSequence, device: torch.device | str = "cpu") -> torch.Generator:
-    """A torch.Generator on the device, seeded from the seed sequence.
-
-    torch uses 32 bits of a seed for its Mersenne Twister on the CPU, so that among 2^16 streams two would be the same as likely as
-    not; there its 624 words are set instead, as NumPy does.
-    """
-    generator = torch.Generator(device).manual_seed(int(seed.generate_state(1, np.uint64)[0] >> 1))
-    if generator.device.type == "cpu":
-        state = generator.get_state()
-        words = seed.generate_state(MT_WORDS, np.uint32).astype(np.uint64)
-        state[MT_BEGIN : MT_BEGIN + 8 * MT_WORDS] = torch.from_numpy(words.view(np.uint8))
-        generator.set_state(state)
-    return generator
-
-
-def child(seed: np.random.SeedSequence, *path: int) -> np.random.SeedSequence:
-    """The seed sequence below this one along a path; unlike `spawn` it leaves no mark on its parent."""
-    return np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, *path))
 
 
 def draw_replicate(

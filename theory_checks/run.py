@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from core import Subject
-from core.training import child
+from core.seeds import child
 from theory_checks.claims import Profile
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from core import Examples, Problem, Signals, Subject
 from core.data import AmplitudeLaw
-from core.training import generator_from
+from core.seeds import generator_from
 from theory_checks.claims import Kind, claim
 from theory_checks.evidence import Statement, all_of, at_least, at_most, cells_follow, equal, follows_law, mean_equals
 from theory_checks.scenarios import SEEDS, problems

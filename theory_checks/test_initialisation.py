@@ -11,7 +11,7 @@ from torch import Tensor
 
 from core import Hyperparameters, Problem, Subject
 from core.measures import cluster_gap, every_group_occupied, feature_alignment, groups
-from core.training import child, generator_from
+from core.seeds import child, generator_from
 from theory_checks.claims import Kind, claim
 from theory_checks.evidence import Statement, all_of, cells_follow, follows_law, mean_equals
 
@@ -37,6 +37,7 @@ SIZES = st.sampled_from([(2, 3), (2, 6), (3, 4), (3, 5), (4, 4)])  # (K, M) with
     kind=Kind.LAW,
     source="derived from W^(0) ~ N(0, sigma_0^2/d)",
     over={"sizes": SIZES, "J": st.integers(1, 3), "sigma_0": st.sampled_from([0.05, 1.0])},
+    always=({"sizes": (4, 4), "J": 2, "sigma_0": 0.05},),
     depends_on=("D.1",),
     examples=3,
     cost=15,
@@ -92,6 +93,7 @@ def gap_law(K: int, J: int) -> Callable[[np.ndarray], np.ndarray]:
     source="derived from W^(0) ~ N(0, sigma_0^2/d)",
     given="the second largest cluster score is positive",
     over={"K": st.integers(2, 5), "J": st.integers(1, 6)},
+    always=({"K": 3, "J": 4},),
     depends_on=("D.1",),
     examples=3,
     cost=15,

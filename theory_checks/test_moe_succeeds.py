@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from core import Parameters, Subject
 from core.measures import is_error
-from core.training import child, generator_from, margins, stack
+from core.seeds import child, generator_from
+from core.training import margins, stack
 from theory_checks.claims import Inputs, Kind, Profile, claim
 from theory_checks.evidence import Statement, frequency_at_most
 from theory_checks.evidence.design import frequency_resolution

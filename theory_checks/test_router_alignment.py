@@ -5,7 +5,8 @@ import numpy as np
 from core import Parameters, Subject
 from core.measures import cluster_gap, feature_alignment, groups
 from core.routing import routing_probabilities
-from core.training import child, generator_from, margins, stack
+from core.seeds import child, generator_from
+from core.training import margins, stack
 from theory_checks.claims import Kind, claim
 from theory_checks.evidence import Statement, all_of
 from theory_checks.scenarios import Scenario

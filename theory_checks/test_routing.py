@@ -10,7 +10,8 @@ from torch import Tensor
 
 from core import Hyperparameters, Parameters, Problem, Subject
 from core.routing import routing_probabilities
-from core.training import Gradient, child, generator_from, gradients, stack
+from core.seeds import child, generator_from
+from core.training import Gradient, gradients, stack
 from theory_checks.claims import Kind, claim
 from theory_checks.evidence import Statement, all_of, at_least, at_most, cells_follow, equal, mean_equals
 from theory_checks.oracles import gradients_if_routed
@@ -70,7 +71,7 @@ def sup_norm(difference: Tensor) -> np.ndarray:
     kind=Kind.EXACT,
     source="derived from the definition of p",
     over={"h": logits(), "shift": st.sampled_from([-3.0, -0.5, 0.25, 1.0, 64.0]), "relabel": SEEDS},
-    examples=150,
+    examples=250,
     visits=facts_about,
 )
 def probabilities_of_a_symmetric_choice(subject: Subject, h: Tensor, shift: float, relabel: int) -> Statement:
@@ -108,7 +109,7 @@ def probabilities_of_a_symmetric_choice(subject: Subject, h: Tensor, shift: floa
     source="Lemma 5.1",
     over={"h": logits(), "perturbation": perturbations()},
     depends_on=("R.3",),
-    examples=150,
+    examples=250,
     visits=facts_about,
 )
 def probabilities_are_lipschitz(h: Tensor, perturbation: tuple[float, str, int]) -> Statement:
@@ -128,7 +129,7 @@ def probabilities_are_lipschitz(h: Tensor, perturbation: tuple[float, str, int])
         {"h": torch.zeros(64, 8, dtype=torch.float64), "perturbation": (1e-3, "one up, rest down", 0)},
         {"h": torch.zeros(2, 8, dtype=torch.float64), "perturbation": (1e-6, "one up, rest down", 1)},
     ),
-    examples=150,
+    examples=250,
     visits=facts_about,
 )
 def probabilities_move_at_most_twice_as_far_as_logits(h: Tensor, perturbation: tuple[float, str, int]) -> Statement:
@@ -149,7 +150,7 @@ def probabilities_move_at_most_twice_as_far_as_logits(h: Tensor, perturbation: t
     source="derived: noise of width 1 cannot cross a larger gap",
     over={"h": logits(), "seed": SEEDS},
     depends_on=("R.1",),
-    examples=150,
+    examples=250,
     visits=facts_about,
 )
 def experts_further_than_the_noise_are_never_chosen(subject: Subject, h: Tensor, seed: int) -> Statement:

@@ -8,7 +8,7 @@ from torch import Tensor
 from core import Examples, Hyperparameters, Problem, Signals, Subject, Uniform, train
 from core.data import AmplitudeLaw
 from core.measures import is_error
-from core.training import child, generator_from
+from core.seeds import child, generator_from
 from theory_checks.claims import Kind, Profile, claim
 from theory_checks.evidence import (
     Statement,
@@ -155,7 +155,7 @@ def always_tried() -> tuple[dict[str, object], ...]:
     """The trained, the searched and the witness classifiers, on one small problem."""
     trained = [Classifier("trained", activation, 1) for activation in ACTIVATIONS]
     found = [*trained, Classifier("searched", "", 1), Classifier("witness", "", 1)]
-    return tuple({"problem": SMALL, "classifier": classifier} for classifier in found)
+    return tuple({"classifier": classifier, "problem": SMALL} for classifier in found)
 
 
 @claim(

@@ -113,14 +113,6 @@ def test_patch_additive_classifier(batch, sigma, naive):
         assert f[at].item() == pytest.approx(sum(terms), abs=100 * d * EPS * (1 + sum(map(abs, terms))))
 
 
-@pytest.mark.xfail(strict=True, raises=RuntimeError, reason="b and a (R, J) do not broadcast against patches (R, n, J)")
-def test_patch_additive_classifiers_with_leading_axes():
-    W, b, a, patches = normal(2, 3, 5, seed=4), normal(2, 3, seed=5), normal(2, 3, seed=6), normal(2, 7, 5, seed=7)
-    f = PatchAdditive(torch.tanh, W, b, a)(patches)
-    for r in range(2):
-        torch.testing.assert_close(f[r], PatchAdditive(torch.tanh, W[r], b[r], a[r])(patches[r]))
-
-
 def test_a_single_expert_is_patch_additive():
     it = instance(1, R=1, M=1)
     single = PatchAdditive(cube, it.W[0, 0], torch.zeros(2).double(), torch.ones(2).double())

@@ -36,7 +36,11 @@ def test_error_by_cluster(batch):
         assert math.isnan(error[at][K - 1])
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="a NaN margin is <= 0 nowhere and so counts as right")
+def test_errors_are_margins_that_are_not_positive():
+    margin = torch.tensor([-math.inf, -1.0, -0.0, 0.0, 5e-324, 1.0, math.inf, math.nan], dtype=torch.float64)
+    assert measures.is_error(margin).tolist() == [True, True, True, True, False, False, False, True]
+
+
 def test_a_margin_that_is_not_a_number_is_an_error():
     assert measures.error_by_cluster(torch.tensor([math.nan, 1.0]), torch.tensor([0, 0]), 2)[0] == 0.5
 

@@ -70,8 +70,9 @@ def correlated_experts(problem: Problem, hyper: Hyperparameters, generator: torc
     return (W + 0.5 * W[:1]) / 1.25**0.5
 
 
-def one_sided_experts(problem: Problem, hyper: Hyperparameters, generator: torch.Generator) -> Tensor:
-    return gaussian_experts(problem, hyper, generator).square()
+def equal_filters(problem: Problem, hyper: Hyperparameters, generator: torch.Generator) -> Tensor:
+    W = gaussian_experts(problem, hyper, generator)
+    return W[:, :1].expand_as(W)
 
 
 def averaging_logits(theta: Tensor, x: Patches) -> Tensor:
@@ -113,7 +114,7 @@ FAULTS = {
     "random noise too small": Fault("D.3", {"draw_examples": too_little_noise}),
     "cyclic order of patches": Fault("D.4", {"draw_examples": rotated_order}),
     "experts correlated": Fault("I.1", {"initialise_experts": correlated_experts}),
-    "experts of another law": Fault("I.2", {"initialise_experts": one_sided_experts}),
+    "filters of an expert all equal": Fault("I.2", {"initialise_experts": equal_filters}),
     "half-width noise": Fault("R.5", {"router_noise": lambda s, g, t: 0.5 * uniform_noise(s, g, t)}),
     "noise shared by examples": Fault("R.5", {"router_noise": lambda s, g, t: uniform_noise((s[0], 1), g, t).expand(s)}),
     "noise shared by steps": Fault("R.5", {"router_noise": lambda s, g, t: uniform_noise(s, torch.Generator().manual_seed(1), t)}),

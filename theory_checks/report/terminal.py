@@ -25,3 +25,17 @@ def table(records: Iterable[Record], width: int) -> list[str]:
     counts = Counter(r.verdict for r in ordered)
     lines.append(f"{len(ordered)} claims: " + ", ".join(f"{counts[v]} {v}" for v in ORDER if counts[v]))
     return [line if len(line) <= width else line[: width - 1] + "…" for line in lines]
+
+
+def details(record: Record) -> list[str]:
+    """What stands behind a line of the table: source, hypotheses, what was visited, the worst case, cases listed by name."""
+    lines = [f"{record.id} ({record.kind}; {record.source}) {record.statement}"]
+    if record.given:
+        lines.append(f"  given: {record.given}")
+    lines.append(f"  {record.detail}; {record.stopped}, {record.examples} inputs, {record.samples} samples")
+    if record.visited:
+        lines.append("  visited: " + "; ".join(f"{name} {summary}" for name, summary in record.visited.items()))
+    if record.worst_case:
+        lines.append(f"  worst case: {record.worst_case}")
+    lines.extend(f"  {case}" for case in record.measured)
+    return lines
