@@ -13,13 +13,15 @@ import platform
 import secrets
 import shutil
 import tempfile
+from fractions import Fraction
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from theory_checks.claims import CLAIM_IDS, Claim, Profile, with_dependencies
+from theory_checks.claims import CLAIM_IDS, DEFAULT_ALPHA, Claim, Profile, ledger, with_dependencies
+from theory_checks.evidence.ledger import Ledger
 from theory_checks.records import NOT_RUN, PROPERTY, Record
 from theory_checks.report.terminal import details, rank, table
 
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent
 DEFAULT_SUBJECT, DEFAULT_SEED = "core:PAPER", 20221128
 EXPECTED = {Profile.QUICK: "under 1 minute", Profile.STANDARD: "under 3 minutes", Profile.DEEP: "under 1 hour"}
+UNDECIDED = ("inconclusive", "vacuous", NOT_RUN)
+EXIT_UNDECIDED = 6  # the exit status of a run in which no claim is violated, but not all were found to hold
 RUN = pytest.StashKey["Run"]()
 SEED = pytest.StashKey[int]()
 SHARED = pytest.StashKey[Path]()
@@ -42,6 +46,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--theory-claim", action="append", default=[], metavar="ID", help="check this claim and what it depends on (repeatable)"
     )
     group.addoption("--theory-device", default="auto", help="auto, cpu, cuda, cuda:i or mps")
+    group.addoption(
+        "--theory-alpha", default=str(float(DEFAULT_ALPHA)), metavar="A", help="probability of any false alarm in the whole run"
+    )
+    group.addoption("--theory-ledger", action="store_true", help="print how alpha is shared among the claims, and end")
     group.addoption("--theory-seed", default=str(DEFAULT_SEED), metavar="N", help="a whole number, or random")
 
 
@@ -61,6 +69,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[SHARED] = Path(config.workerinput["theory_shared"])
         return
     config.stash[SEED] = parse_seed(config.getoption("--theory-seed"))
+    parse_alpha(config.getoption("--theory-alpha"))
     for id in config.getoption("--theory-claim"):
         if id not in CLAIM_IDS:
             raise pytest.UsageError(f"--theory-claim {id}: no such claim; known: {', '.join(CLAIM_IDS)}")
@@ -96,6 +105,21 @@ def parse_seed(text: str) -> int:
     if not text.isdecimal():
         raise pytest.UsageError(f"--theory-seed {text}: needs a whole number >= 0, or random")
     return int(text)
+
+
+def parse_alpha(text: str) -> Ledger:
+    """The error budget for an alpha from the command line. Raises UsageError unless it is a number between 0 and 1."""
+    try:
+        return ledger(Fraction(text))
+    except (ValueError, ZeroDivisionError):
+        raise pytest.UsageError(f"--theory-alpha {text}: needs a number between 0 and 1, both excluded") from None
+
+
+def pytest_cmdline_main(config: pytest.Config) -> int | None:
+    if not config.getoption("--theory-ledger"):
+        return None
+    print("\n".join(parse_alpha(config.getoption("--theory-alpha")).text()))
+    return 0
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
@@ -176,10 +200,12 @@ def make_run(config: pytest.Config) -> "Run":
         device = torch.device("cuda", worker % torch.cuda.device_count())
     name = config.getoption("--theory-subject")
     profile = Profile(config.getoption("--theory-profile"))
-    return Run(load_subject(name), name, profile, device, config.stash[SEED], config.stash[SHARED])
+    budget = parse_alpha(config.getoption("--theory-alpha"))
+    return Run(load_subject(name), name, profile, device, config.stash[SEED], budget, config.stash[SHARED])
 
 
-def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+def records_of(terminalreporter: Any) -> dict[str, Record]:
+    """The records that arrived with the test reports; a claim whose worker crashed has none and is `not run`."""
     records: dict[str, Record] = {}
     for reports in terminalreporter.stats.values():
         for report in reports:
@@ -191,6 +217,23 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
                 found = Record.from_json(texts[0]) if texts else Record(id, NOT_RUN, detail="its worker left no record")
                 if texts or id not in records:
                     records[id] = found
+    return records
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if is_worker(session.config) or reporter is None or session.exitstatus != pytest.ExitCode.TESTS_FAILED:
+        return
+    failed = [report for report in reporter.stats.get("failed", ()) if isinstance(report, pytest.TestReport)]
+    records = records_of(reporter)
+    unclear = [records[id].verdict in UNDECIDED for r in failed if (id := r.nodeid.rpartition("::")[2]) in records]
+    if len(unclear) == len(failed) and all(unclear) and not reporter.stats.get("error"):
+        session.exitstatus = EXIT_UNDECIDED
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    records = records_of(terminalreporter)
     if records:
         terminalreporter.section("claims")
         if config.get_verbosity() > 0:

@@ -73,7 +73,7 @@ class Discrete:
 
     def cdf(self, amplitude: np.ndarray) -> np.ndarray:
         below = np.searchsorted(np.asarray(self.values), np.asarray(amplitude), side="right")
-        return np.concatenate([[0.0], np.cumsum(self.weights)])[below]
+        return np.concatenate([[0.0], np.cumsum(self.weights)[:-1], [1.0]])[below]
 
     def quantile(self, u: Tensor) -> Tensor:
         steps = u.new_tensor(np.cumsum(self.weights)[:-1])
@@ -109,7 +109,10 @@ class Problem:
         if not (0 < self.C1 <= self.C2 < math.inf):
             raise ValueError(f"[C1, C2] = [{self.C1}, {self.C2}]: needs 0 < C1 <= C2 < infinity")
         for name in ("alpha", "beta", "gamma"):
-            low, high = getattr(self, name).support
+            law = getattr(self, name)
+            if not isinstance(law, AmplitudeLaw):
+                raise ValueError(f"D_{name} = {law!r}: needs an amplitude law with support, cdf and quantile")
+            low, high = law.support
             if not (self.C1 <= low <= high <= self.C2):
                 raise ValueError(f"D_{name} has support [{low}, {high}], which must lie in [C1, C2] = [{self.C1}, {self.C2}]")
 
@@ -122,7 +125,8 @@ def require_count(name: str, value: int, least: int, why: str = "") -> None:
 
 def require_positive(name: str, value: float, *, or_zero: bool = False) -> None:
     """Raises ValueError unless value is a finite number > 0 (>= 0 with or_zero)."""
-    if not (math.isfinite(value) and (value > 0 or (or_zero and value == 0))):
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not (number and math.isfinite(value) and (value > 0 or (or_zero and value == 0))):
         raise ValueError(f"{name} = {value!r}: needs a finite number {'>=' if or_zero else '>'} 0")
 
 
@@ -244,7 +248,11 @@ def draw_signals(problem: Problem, generator: torch.Generator) -> Signals:
 
 
 def draw_examples(problem: Problem, signals: Signals, n: int, generator: torch.Generator) -> Examples:
-    """n independent examples from D (Definition 3.1), in the dtype and on the device of the signals (K, d)."""
+    """n independent examples from D (Definition 3.1), in the dtype and on the device of the signals (K, d).
+
+    Raises ValueError unless n >= 1.
+    """
+    require_count("n", n, 1)
     K, P, d = problem.K, problem.P, problem.d
     device, dtype = signals.features.device, signals.features.dtype
 

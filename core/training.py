@@ -193,12 +193,14 @@ def _numbered(routed: Tensor, M: int) -> Tensor:
     return (routed + M * torch.arange(len(routed), device=routed.device)[:, None]).flatten()
 
 
-def _relative(log_size: Tensor, largest: Tensor) -> Tensor:
-    """exp(log_size - largest). What is below eps^2 cannot change a sum of fewer than 1 / eps such terms; it is set to 0, because
-    products with the denormal numbers it leads to are slow. Examples that `largest` leaves out are cut at eps^-2."""
-    negligible = torch.finfo(log_size.dtype).eps ** 2
-    relative = (log_size - largest).clamp(max=-math.log(negligible)).exp()
-    return torch.where(relative > negligible, relative, 0)
+def _relative(log_slope: Tensor, log_pull: Tensor, log_largest: Tensor) -> Tensor:
+    """exp(log_slope - log_largest), where log_pull is the log of the example's contribution and log_largest the largest of those.
+
+    A contribution below eps^2 of the largest cannot change a sum of fewer than 1 / eps of them; it is left out, because products
+    with the denormal numbers it leads to are slow.
+    """
+    negligible = 2 * math.log(torch.finfo(log_slope.dtype).eps)
+    return torch.where(log_pull > log_largest + negligible, (log_slope - log_largest).exp(), 0)
 
 
 def _finite(largest: Tensor) -> Tensor:
@@ -218,8 +220,8 @@ def gradients(subject: "Subject", parameters: Parameters, x: Patches, y: Tensor,
 
     Batched over replicates as in `margins`, with router noise r (R, M, n). This is the chain rule at the margin: with
     c_i = l'_i y_i / n, the gradient in W is that of f with weights c_i pi_i, the gradient in theta that of pi with weights
-    c_i f_i. Autograd differentiates the gate, the logits and the response. The slopes l' are divided by the largest among the
-    examples they are summed with (of the expert for W, of all for theta), which the gradient's log_scale remembers.
+    c_i f_i. Autograd differentiates the gate, the logits and the response. Slopes l' are divided by the largest contribution
+    |l' df/dz| among the examples they are summed with (the expert's for W; |l' f| of all for theta), which log_scale remembers.
     """
     theta, W = parameters.theta.detach().requires_grad_(), parameters.W
     R, M = W.shape[:2]
@@ -233,16 +235,18 @@ def gradients(subject: "Subject", parameters: Parameters, x: Patches, y: Tensor,
         z = products.pre_activations(W).requires_grad_()
         f = subject.respond(z).view_as(y)
     pi_value, f_value = pi.detach(), f.detach()
-    sign, log_size = loss_slope(subject.loss, y * pi_value * f_value)
+    sign, log_slope = loss_slope(subject.loss, y * pi_value * f_value)
     signed = sign * y / y.shape[-1]
-    # An example with f = 0 (all of whose ReLUs are off, say) has a large slope but pulls on nothing: it must not hide the others.
-    pulling = torch.where(f_value != 0, log_size, -torch.inf)
-    log_of_all = _finite(pulling.amax(dim=-1, keepdim=True))
-    log_of_expert = _finite(pulling.new_full((R * M,), -torch.inf).scatter_reduce(0, expert, pulling.flatten(), "amax"))
-    own = log_of_expert.index_select(0, expert).view_as(y)
-    grad_z = _pulled(f, z, signed * pi_value * _relative(log_size, own))
-    grad_theta = _pulled(pi, theta, signed * f_value * _relative(log_size, log_of_all))
-    grad_W = products.pull_back(grad_z, W)
+
+    f_by_z = _pulled(f, z, torch.ones_like(f))
+    log_pull = log_slope + f_by_z.abs().amax(dim=(-2, -1)).log().view_as(y)
+    log_of_expert = _finite(log_pull.new_full((R * M,), -torch.inf).scatter_reduce(0, expert, log_pull.flatten(), "amax"))
+    weight = signed * pi_value * _relative(log_slope, log_pull, log_of_expert.index_select(0, expert).view_as(y))
+    grad_W = products.pull_back(f_by_z * weight.view(-1, 1, 1), W)
+
+    log_pull = log_slope + f_value.abs().log()
+    log_of_all = _finite(log_pull.amax(dim=-1, keepdim=True))
+    grad_theta = _pulled(pi, theta, signed * f_value * _relative(log_slope, log_pull, log_of_all))
     return Gradient(grad_W, log_of_expert.view(R, M, 1, 1)), Gradient(grad_theta, log_of_all[..., None])
 
 
@@ -329,7 +333,8 @@ def train(
     """Algorithm 1 from every seed, T steps each, keeping the parameters at step T and at the steps in `keep`.
 
     Replicates are trained side by side in chunks whose examples fit in memory_budget bytes (default: what a core's cache
-    likes on the CPU, 2 GiB elsewhere). Chunking changes results by rounding only. Raises ValueError for no seeds, or for a
+    likes on the CPU, 2 GiB elsewhere). Chunking changes results by rounding only; with the same chunks they repeat bit for bit on
+    the CPU, and elsewhere as far as torch's index_add_ does. Raises ValueError for no seeds, or for a
     step to keep outside 0..T.
     """
     if not seeds:
@@ -341,6 +346,7 @@ def train(
     device = torch.device(device)
     if memory_budget is None:
         memory_budget = CPU_BUDGET if device.type == "cpu" else 2**31
+    require_count("memory_budget", memory_budget, 1)
     size = replicates_per_chunk(problem, hyper, dtype, memory_budget)
     chunks = []
     for first in range(0, len(seeds), size):

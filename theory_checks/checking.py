@@ -1,10 +1,8 @@
 """From a claim to its verdict: Hypothesis searches for inputs, the evidence of each is judged, the record says what was found.
 
-Search, then decide. The statement about each input is first judged on a search stream at level SUSPICION = s = 1e-3; only a
-suspicious one is judged again, on a fresh independent stream at the claim's share of ALPHA, and only that makes it violated.
-Both streams are seeded by a hash of run seed, claim id, *all* inputs and the phase, so the decision is independent of
-whatever the search selected. A claim that is true is then called violated with probability at most
-(number of inputs) * s * share <= share, because at most 1 / s inputs are tried; over the claims this adds up to at most ALPHA.
+Search, then decide. The statement about each input is first judged on a search stream at level SUSPICION; only a suspicious one
+is judged again, on a fresh independent stream at the claim's share of the run's alpha, and only that makes it violated. Why a
+run's false alarms then stay below alpha is proved in `theory_checks.evidence.ledger`.
 """
 
 import contextlib
@@ -21,15 +19,13 @@ from hypothesis import HealthCheck, Phase
 from hypothesis.errors import Unsatisfiable
 from torch import Tensor
 
-from theory_checks.claims import CLAIM_IDS, Claim
+from theory_checks.claims import DEFAULT_ALPHA, Claim
 from theory_checks.evidence import Evidence, Statement, Verdict
+from theory_checks.evidence.ledger import SUSPICION
 from theory_checks.records import Record, number
 from theory_checks.run import Run, digest
 from theory_checks.trajectories import DECIDE, SEARCH, Trained
 
-ALPHA = 1e-6  # probability of any false alarm in a whole run
-SUSPICION = 1e-3
-SHARE = ALPHA / len(CLAIM_IDS)
 ATTAINED = 0.999  # the tightness from which a bound counts as attained
 MOST_JUDGED_WHILE_SHRINKING = 60  # new inputs judged once a violation is known; a shrink may ask for hundreds
 
@@ -67,8 +63,9 @@ def check(claim: Claim, run: Run) -> Record:
     log = _Log()
     over = claim.over(run.profile) if callable(claim.over) else claim.over
     examples = max(len(claim.always) + 1, round(claim.examples * run.profile.pick(0.4, 1, 4)))
-    if len(claim.always) + examples > 1 / SUSPICION:
-        raise ValueError(f"claim {claim.id}: {examples} inputs are more than the 1 / {SUSPICION} that its error budget allows")
+    allowed = run.ledger.line(claim.id).inputs
+    if len(claim.always) + examples + MOST_JUDGED_WHILE_SHRINKING > allowed:
+        raise ValueError(f"claim {claim.id}: up to {examples} inputs and their shrinking exceed the {allowed} of its ledger line")
     smallest: list[Mapping[str, Any]] = []
 
     def judge_input(**inputs: Any) -> None:
@@ -115,14 +112,22 @@ def check(claim: Claim, run: Run) -> Record:
 
 def search_then_decide(claim: Claim, run: Run, inputs: Mapping[str, Any]) -> Evidence:
     """The evidence for the claim on one input (module docstring)."""
-    found = _judge(claim, run, inputs, SEARCH, SUSPICION)
+    found = _judge(claim, run, inputs, SEARCH, float(SUSPICION))
     if found.verdict is Verdict.VIOLATED and found.samples > 0:
-        return _judge(claim, run, inputs, DECIDE, SHARE)
+        share = float(run.ledger.share(claim.id))
+        if share == 0:
+            raise ValueError(f"claim {claim.id} samples, but its ledger line gives it no share of alpha")
+        return _judge(claim, run, inputs, DECIDE, share)
     return found
 
 
 def _judge(claim: Claim, run: Run, inputs: Mapping[str, Any], phase: int, alpha: float) -> Evidence:
-    context = {"subject": run.subject, "profile": run.profile, "trained": Trained(run, phase)}
+    context = {
+        "subject": run.subject,
+        "profile": run.profile,
+        "trained": Trained(run, phase),
+        "share": float(run.ledger.share(claim.id)),
+    }
     wanted = {name: context[name] for name in inspect.signature(claim.check).parameters if name in context}
     statement: Statement = claim.check(**wanted, **inputs)
     return statement.judge(run.stream(claim.id, dict(inputs), phase), alpha, statement.samples_needed(alpha))
@@ -158,7 +163,7 @@ def _record(claim: Claim, run: Run, log: _Log, smallest: list[Mapping[str, Any]]
         tightness=evidence.tightness,
         resolution=evidence.resolution,
         detail=evidence.detail,
-        false_alarm=0.0 if evidence.samples == 0 else SHARE,
+        false_alarm=float(run.ledger.share(claim.id)),
         false_pass=evidence.false_pass,
         stopped=evidence.stopped,
         worst_case=describe(inputs),
@@ -199,7 +204,8 @@ def reproduce(id: str, run: Run) -> str:
     """The command that checks this claim again with the same draws."""
     subject = "" if run.subject_name == "core:PAPER" else f" --theory-subject {run.subject_name}"
     device = "" if run.device.type == "cpu" else f" --theory-device {run.device}"
-    return f"pytest theory_checks/ -k '{id}' --theory-seed {run.seed} --theory-profile {run.profile}{subject}{device}"
+    alpha = "" if run.ledger.alpha == DEFAULT_ALPHA else f" --theory-alpha {float(run.ledger.alpha)}"
+    return f"pytest theory_checks/ -k '{id}' --theory-seed {run.seed} --theory-profile {run.profile}{subject}{device}{alpha}"
 
 
 ADVICE = {

@@ -4,13 +4,16 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from fractions import Fraction
 from typing import Any, TypeVar
 
 from hypothesis.strategies import SearchStrategy
 
 from theory_checks.evidence import Statement
+from theory_checks.evidence.ledger import Ledger, Line
 
 T = TypeVar("T")
+DEFAULT_ALPHA = Fraction(1, 10**6)  # probability of any false alarm in a whole run
 
 CLAIM_IDS = (
     *("D.1", "D.2", "D.3", "D.4", "D.5"),
@@ -23,7 +26,24 @@ CLAIM_IDS = (
     *("A.1", "A.2", "A.3", "A.4", "A.5", "A.6"),
     *("N.1", "N.2", "N.3", "N.4", "N.5"),
     *("L.1", "L.2", "L.3"),
-)  # every id of the theory, in dependency order; the error budget is shared among all of them
+)  # every id of the theory, in dependency order
+
+EXACT_IDS = {"D.1", "D.5", "S.1", "S.4", "S.6", *(f"R.{i}" for i in range(1, 5)), *(f"G.{i}" for i in range(1, 7))}
+TRAINED_GROUPS = "EXANL"  # their samples are training runs
+
+
+def ledger_line(id: str) -> Line:
+    """The claim's line in the error budget. Certainty costs log(1 / share) samples: cheap where samples are, dear in replicates."""
+    if id in EXACT_IDS:
+        return Line(id, 0, 1000, "exact: no chance enters")
+    if id[0] in TRAINED_GROUPS:
+        return Line(id, 4, 20, "samples are training runs, few and dear: a larger share")
+    return Line(id, 1, 200, "samples are cheap")
+
+
+def ledger(alpha: Fraction) -> Ledger:
+    """The error budget of a run. Raises ValueError unless 0 < alpha < 1."""
+    return Ledger(alpha, tuple(map(ledger_line, CLAIM_IDS)))
 
 
 class Kind(StrEnum):
@@ -57,12 +77,11 @@ class Claim:
 
     statement: what it says; given: its hypotheses; source: where it stands in the paper, or "derived"; depends_on: claims it
     builds on; over: strategies for the inputs that Hypothesis chooses, or a function of the profile that gives them;
-    examples: how many inputs are tried in the standard profile (at most 1 / SUSPICION, see checking.py); always: inputs tried in
-    every run; visits: what to count about the inputs visited; cost: seconds on one core in the standard profile, to
-    schedule by.
+    examples: how many inputs are tried in the standard profile; always: inputs tried in every run; visits: what to count about the
+    inputs visited; cost: seconds on one core in the standard profile, to schedule by.
 
-    check: from the inputs (and, where it names them, `subject`, `trained`, `profile`) to a Statement. The first paragraph of its
-    docstring is the claim's statement, the rest its derivation.
+    check: from the inputs (and, where it names them, `subject`, `profile`, `trained`, `share`) to a Statement. The first paragraph
+    of its docstring is the claim's statement, the rest its derivation.
     """
 
     id: str

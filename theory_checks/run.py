@@ -13,6 +13,7 @@ from torch import Tensor
 from core import Subject
 from core.seeds import child
 from theory_checks.claims import Profile
+from theory_checks.evidence.ledger import Ledger
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Run:
     profile: Profile
     device: torch.device
     seed: int
+    ledger: Ledger
     shared: Path
 
     def stream(self, *names: Any) -> np.random.SeedSequence:

@@ -17,7 +17,6 @@ from theory_checks.scenarios import Scenario, whole_runs
 from theory_checks.trajectories import Trained
 
 RARE = 0.02  # replicates that may fail a claim of the form "with probability 1 - o(1)", by design
-ALARM = 1e-8  # the level that the stated resolutions are computed for; SHARE is above it
 GIVEN = (
     "E_init; the ladder's first point: K = 4, M = J = 8, d = 64, sigma_0 = d^(-1/3), eta = sigma_0/50, eta_r = M^2 eta, T = 8/eta"
 )
@@ -32,11 +31,11 @@ def facts_about(scenario: Scenario, **_: Any) -> Mapping[str, Any]:
     return {"d": scenario.problem.d, "n": scenario.hyper.n, "replicates": scenario.replicates}
 
 
-def rarely(events: np.ndarray, detail: str) -> Statement:
-    """The event happens in at most RARE of replicates; the resolution is the smallest that this many replicates afford."""
+def rarely(events: np.ndarray, share: float, detail: str) -> Statement:
+    """The event happens in at most RARE of replicates; the resolution is the smallest that they afford at this share of alpha."""
     n = len(events)
     return frequency_at_most(
-        RARE, lambda stream, size: events, resolution=frequency_resolution(RARE, n, ALARM), replicates=n, detail=detail
+        RARE, lambda stream, size: events, resolution=frequency_resolution(RARE, n, share), replicates=n, detail=detail
     )
 
 
@@ -51,10 +50,10 @@ def rarely(events: np.ndarray, detail: str) -> Statement:
     cost=200,
     visits=facts_about,
 )
-def some_iterate_fits_the_training_data(trained: Trained, scenario: Scenario) -> Statement:
+def some_iterate_fits_the_training_data(trained: Trained, share: float, scenario: Scenario) -> Statement:
     """Some iterate t <= T has training error exactly zero, with argmax routing. (Looked for at every 10th step.)"""
     error = trained.trajectory(scenario).training_error
-    return rarely((error != 0).all(dim=1).numpy(), "replicates that never reach training error 0")
+    return rarely((error != 0).all(dim=1).numpy(), share, "replicates that never reach training error 0")
 
 
 @claim(
@@ -68,7 +67,7 @@ def some_iterate_fits_the_training_data(trained: Trained, scenario: Scenario) ->
     cost=190,
     visits=facts_about,
 )
-def the_test_error_is_small(subject: Subject, trained: Trained, scenario: Scenario) -> Statement:
+def the_test_error_is_small(subject: Subject, trained: Trained, share: float, scenario: Scenario) -> Statement:
     """At T the error on fresh data is at most 0.001 (the stated level for o(1) at the ladder's first point).
 
     A replicate counts as failed when more than 0.1 % of 20,000 fresh examples are wrong.
@@ -82,4 +81,4 @@ def the_test_error_is_small(subject: Subject, trained: Trained, scenario: Scenar
         one = Parameters(final.theta[i : i + 1], final.W[i : i + 1])
         margin, _ = margins(subject, one, stack([fresh.patches]), fresh.y[None])
         failed.append(float(is_error(margin).double().mean()) > 0.001)
-    return rarely(np.array(failed), "replicates with test error above 0.001")
+    return rarely(np.array(failed), share, "replicates with test error above 0.001")

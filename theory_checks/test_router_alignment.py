@@ -28,7 +28,7 @@ MOSTLY = 0.9  # a cluster goes to M_k when at least this share of it does: the s
     cost=195,
     visits=facts_about,
 )
-def clusters_go_to_their_group_of_experts(subject: Subject, trained: Trained, scenario: Scenario) -> Statement:
+def clusters_go_to_their_group_of_experts(subject: Subject, trained: Trained, share: float, scenario: Scenario) -> Statement:
     """At T an x in Omega_k goes to an expert of M_k with probability 1 - o(1), without router noise and with it.
 
     Without noise by argmax h, with it by the exact p_m(h(x)); at this size 1 - o(1) is read as at least 0.9.
@@ -54,6 +54,6 @@ def clusters_go_to_their_group_of_experts(subject: Subject, trained: Trained, sc
         quiet.append(min(without, default=1.0) < MOSTLY)
         noisy.append(min(with_noise, default=1.0) < MOSTLY)
     return all_of(
-        rarely(np.array(quiet), "replicates where a cluster goes elsewhere, without noise"),
-        rarely(np.array(noisy), "replicates where a cluster goes elsewhere, with noise"),
+        rarely(np.array(quiet), share / 2, "replicates where a cluster goes elsewhere, without noise"),
+        rarely(np.array(noisy), share / 2, "replicates where a cluster goes elsewhere, with noise"),
     )

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,10 @@ from hypothesis import strategies as st
 
 from core import Problem
 from theory_checks import checking
-from theory_checks.checking import MOST_JUDGED_WHILE_SHRINKING, SHARE, SUSPICION, check, failure
-from theory_checks.claims import CLAIM_IDS, Claim, Kind, claim, with_dependencies
+from theory_checks.checking import MOST_JUDGED_WHILE_SHRINKING, check, failure
+from theory_checks.claims import CLAIM_IDS, DEFAULT_ALPHA, Claim, Kind, claim, ledger, with_dependencies
 from theory_checks.evidence import Statement, at_most, frequency_at_most, mean_at_most
+from theory_checks.evidence.ledger import Ledger, Line
 from theory_checks.records import Record
 from theory_checks.report.terminal import table
 from theory_checks.run import Run, digest, load_subject, resolve_device
@@ -23,7 +25,7 @@ from theory_checks.run import Run, digest, load_subject, resolve_device
 
 def made(check_function: Any, **options: Any) -> Claim:
     options = {"kind": Kind.EXACT, "source": "a test", "over": {"x": st.integers(0, 1000)}, **options}
-    return claim("R.1", **options)(check_function)
+    return claim(options.pop("id", "R.1"), **options)(check_function)
 
 
 def test_a_violation_is_shrunk_and_reported(run: Run) -> None:
@@ -85,10 +87,10 @@ def test_only_an_independent_stream_at_the_share_decides(run: Run, monkeypatch: 
 
         return frequency_at_most(0.5, draw, resolution=0.49, replicates=200)
 
-    record = check(made(never_one, examples=1), run)
+    record = check(made(never_one, id="S.3", over={"x": st.just(1)}, examples=1), run)
     assert record.verdict == "holds"
     assert judged[0][0] != judged[1][0]
-    assert record.false_alarm == SHARE
+    assert record.false_alarm == float(run.ledger.share("S.3"))
 
 
 def test_streams_depend_on_every_input_and_on_the_seed(run: Run) -> None:
@@ -129,7 +131,7 @@ def test_unclear_evidence_is_inconclusive(run: Run, monkeypatch: pytest.MonkeyPa
         return mean_at_most(0.5, draw, resolution=0.1)
 
     monkeypatch.setattr(checking, "MOST_JUDGED_WHILE_SHRINKING", 1)
-    verdicts = {check(made(halfway, examples=3), replace(run, seed=s)).verdict for s in range(3)}
+    verdicts = {check(made(halfway, id="S.3", examples=3), replace(run, seed=s)).verdict for s in range(3)}
     assert verdicts <= {"holds", "violated", "inconclusive"}
 
 
@@ -152,8 +154,8 @@ def test_more_inputs_than_the_error_budget_allows_are_refused(run: Run) -> None:
         """x <= 1000."""
         return at_most(x, 1000)
 
-    with pytest.raises(ValueError, match=r"more than the 1 / 0\.001"):
-        check(made(fine, examples=round(3 / SUSPICION)), run)
+    with pytest.raises(ValueError, match=r"R\.1: up to 1200 inputs .* exceed the 1000 of its ledger line"):
+        check(made(fine, examples=3000), run)
 
 
 def test_a_claim_needs_a_statement() -> None:
@@ -215,5 +217,33 @@ def test_unknown_devices_are_refused(name: str) -> None:
         resolve_device(name)
 
 
-def test_there_are_48_claims_to_share_the_error_budget() -> None:
-    assert SHARE * len(CLAIM_IDS) == pytest.approx(checking.ALPHA)
+@pytest.mark.parametrize("alpha", [DEFAULT_ALPHA, Fraction(1, 20), Fraction("1e-9")])
+def test_the_ledger_adds_up_exactly(alpha: Fraction) -> None:
+    budget = ledger(alpha)
+    assert sum(budget.share(id) for id in CLAIM_IDS) == alpha
+    assert budget.share("R.3") == 0 < budget.share("D.2") < budget.share("N.1")
+    assert budget.text()[-1].split()[1] == f"{float(alpha):.3g}"
+
+
+def test_the_ledger_refuses_what_would_break_its_proof() -> None:
+    line = Line("A", 1, 10, "")
+    for alpha, lines, message in [
+        (Fraction(1), (line,), "alpha"),
+        (Fraction(1, 9), (line, line), "same id"),
+        (Fraction(1, 9), (replace(line, weight=0),), "above 0"),
+        (Fraction(1, 9), (replace(line, weight=-1), replace(line, id="B")), "at least 0"),
+        (Fraction(1, 9), (replace(line, inputs=1001),), "A may try 1001 inputs"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            Ledger(alpha, lines)
+    with pytest.raises(ValueError, match="Z has no line"):
+        Ledger(Fraction(1, 9), (line,)).share("Z")
+
+
+def test_an_exact_claim_may_not_sample(run: Run) -> None:
+    def of_chance(x: int) -> Statement:
+        """A mean is at most 0."""
+        return mean_at_most(0.0, lambda stream, size: np.ones(size), resolution=0.1)
+
+    with pytest.raises(ValueError, match="no share of alpha"):
+        check(made(of_chance, examples=1), run)

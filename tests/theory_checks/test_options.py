@@ -23,6 +23,7 @@ def pytest_run(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess
         (("--theory-device", "abacus"), "--theory-device 'abacus': needs auto, cpu, cuda, cuda:i or mps"),
         (("--theory-subject", "core:NOBODY"), "--theory-subject 'core:NOBODY': module 'core' has no 'NOBODY'"),
         (("--theory-profile", "heroic"), "invalid choice: 'heroic'"),
+        (("--theory-alpha", "2"), "--theory-alpha 2: needs a number between 0 and 1"),
     ],
 )
 def test_bad_options_end_the_run_before_any_work(arguments: tuple[str, ...], message: str) -> None:
@@ -34,7 +35,7 @@ def test_bad_options_end_the_run_before_any_work(arguments: tuple[str, ...], mes
 
 
 def test_a_claim_is_checked_with_what_it_depends_on() -> None:
-    result = pytest_run("-n", "2", "--theory-claim", "R.2", "--theory-profile", "quick", "-v")
+    result = pytest_run("-n", "2", "--theory-claim", "R.2", "--theory-profile", "quick")
     assert result.returncode == 0
     assert "subject core:PAPER, device auto" in result.stdout
     assert "seed 20221128, profile quick" in result.stdout
@@ -81,7 +82,7 @@ def test_a_variant_that_breaks_a_claim_is_told_which_and_how_to_see_it(tmp_path:
 
 def test_claims_of_a_crashed_worker_are_listed_as_not_run(tmp_path: Path) -> None:
     result = variant_run(tmp_path, "CRASHING", "-n", "2", "-k", "R.5 or R.1", "--max-worker-restart", "2")
-    assert result.returncode == 1
+    assert result.returncode == 6
     assert "1 not run, 1 holds" in result.stdout
 
 
@@ -90,6 +91,18 @@ def test_an_exception_in_a_variant_is_an_error_not_a_violation(tmp_path: Path) -
     assert result.returncode == 1
     assert "1 error, 1 holds" in result.stdout
     assert "ZeroDivisionError" in result.stdout
+
+
+def test_a_run_that_is_undecided_has_an_exit_status_of_its_own(tmp_path: Path) -> None:
+    result = variant_run(tmp_path, "CRASHING", "-n", "2", "-k", "R.5", "--max-worker-restart", "2")
+    assert result.returncode == 6
+
+
+def test_the_ledger_is_printed() -> None:
+    result = pytest_run("--theory-ledger", "--theory-alpha", "0.05")
+    assert result.returncode == 0
+    assert len(result.stdout.splitlines()) == 50
+    assert "0.05  = alpha" in result.stdout
 
 
 def test_the_controller_of_workers_needs_no_torch() -> None:
