@@ -145,6 +145,8 @@ def _record(claim: Claim, run: Run, log: _Log, smallest: list[Mapping[str, Any]]
         examples=len(log.judged),
         discarded=log.tried - len(log.judged),
         samples=log.samples,
+        met=sum(evidence.met for evidence, _ in log.judged.values()),
+        tried=sum(evidence.tried for evidence, _ in log.judged.values()),
         visited={name: _summary(counts) for name, counts in log.visited.items()},
         seconds=seconds,
         seed=run.seed,

@@ -14,9 +14,10 @@ NOT_RUN = "not run"
 class Record:
     """All that a run found out about one claim; the fields of `theory_checks.evidence.Evidence` are those of the worst case.
 
-    verdict: holds, violated, inconclusive, vacuous or not run; examples: inputs judged; discarded: inputs that did not meet the
-    hypotheses; samples: draws over all inputs; visited: what the inputs covered; worst_case: the input with the tightest (or
-    violated, then smallest) evidence; measured: worst_case-like lines of every kind of input the claim wants listed.
+    verdict: holds, violated, inconclusive, vacuous, error or not run; examples: inputs judged; discarded: inputs that did not meet
+    the hypotheses; samples: draws over all inputs; met, tried: how many of the draws that were counted met the hypotheses; visited:
+    what the inputs covered; worst_case: the input with the tightest (or violated, then smallest) evidence; measured: one line for
+    each input that the claim always tries.
     """
 
     id: str
@@ -35,6 +36,8 @@ class Record:
     examples: int = 0
     discarded: int = 0
     samples: int = 0
+    met: int = 0
+    tried: int = 0
     false_alarm: float | None = None
     false_pass: float | None = None
     stopped: str = ""

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from core import Parameters, Subject
+from core import Parameters, Subject, Trajectory
 from core.measures import is_error
 from core.seeds import child, generator_from
 from core.training import margins, stack
 from theory_checks.claims import Inputs, Kind, Profile, claim
-from theory_checks.evidence import Statement, frequency_at_most
+from theory_checks.evidence import Statement, frequency_at_most, given
 from theory_checks.evidence.design import frequency_resolution
 from theory_checks.scenarios import Scenario, whole_runs
 from theory_checks.trajectories import Trained
@@ -29,6 +29,12 @@ def trained_scenarios(profile: Profile) -> Inputs:
 
 def facts_about(scenario: Scenario, **_: Any) -> Mapping[str, Any]:
     return {"d": scenario.problem.d, "n": scenario.hyper.n, "replicates": scenario.replicates}
+
+
+def given_occupied_groups(statement: Statement, trajectory: Trajectory) -> Statement:
+    """The statement given E_init, with the number of initialisations that it took."""
+    drawn = trajectory.initialisations
+    return given(statement, met=len(drawn), tried=sum(drawn), hypotheses="E_init")
 
 
 def rarely(events: np.ndarray, share: float, detail: str) -> Statement:
@@ -52,8 +58,9 @@ def rarely(events: np.ndarray, share: float, detail: str) -> Statement:
 )
 def some_iterate_fits_the_training_data(trained: Trained, share: float, scenario: Scenario) -> Statement:
     """Some iterate t <= T has training error exactly zero, with argmax routing. (Looked for at every 10th step.)"""
-    error = trained.trajectory(scenario).training_error
-    return rarely((error != 0).all(dim=1).numpy(), share, "replicates that never reach training error 0")
+    trajectory = trained.trajectory(scenario)
+    never = (trajectory.training_error != 0).all(dim=1).numpy()
+    return given_occupied_groups(rarely(never, share, "replicates that never reach training error 0"), trajectory)
 
 
 @claim(
@@ -81,4 +88,4 @@ def the_test_error_is_small(subject: Subject, trained: Trained, share: float, sc
         one = Parameters(final.theta[i : i + 1], final.W[i : i + 1])
         margin, _ = margins(subject, one, stack([fresh.patches]), fresh.y[None])
         failed.append(float(is_error(margin).double().mean()) > 0.001)
-    return rarely(np.array(failed), share, "replicates with test error above 0.001")
+    return given_occupied_groups(rarely(np.array(failed), share, "replicates with test error above 0.001"), trajectory)

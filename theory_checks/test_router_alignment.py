@@ -8,7 +8,7 @@ from core.routing import routing_probabilities
 from core.seeds import child, generator_from
 from core.training import margins, stack
 from theory_checks.claims import Kind, claim
-from theory_checks.evidence import Statement, all_of
+from theory_checks.evidence import Statement, all_of, given
 from theory_checks.scenarios import Scenario
 from theory_checks.test_moe_succeeds import GIVEN, facts_about, rarely, trained_scenarios
 from theory_checks.trajectories import Trained
@@ -36,7 +36,7 @@ def clusters_go_to_their_group_of_experts(subject: Subject, trained: Trained, sh
     trajectory = trained.trajectory(scenario)
     problem, hyper = scenario.problem, scenario.hyper
     final = trajectory.parameters(hyper.T)
-    quiet, noisy = [], []
+    quiet, noisy, clear = [], [], 0
     for i, seed in enumerate(trained.seeds(scenario)):
         replicate = trained.replicate(scenario, seed)
         a = feature_alignment(replicate.signals, replicate.start.W)
@@ -48,12 +48,14 @@ def clusters_go_to_their_group_of_experts(subject: Subject, trained: Trained, sh
         without, with_noise = [], []
         for k in range(problem.K):
             if bool((gap[group == k] >= CLEAR_GAP).any()):
+                clear += 1
                 cluster = fresh.k == k
                 without.append(float((group[routed[0][cluster]] == k).double().mean()))
                 with_noise.append(float(p[group == k][:, cluster].sum(dim=0).mean()))
         quiet.append(min(without, default=1.0) < MOSTLY)
         noisy.append(min(with_noise, default=1.0) < MOSTLY)
-    return all_of(
+    statement = all_of(
         rarely(np.array(quiet), share / 2, "replicates where a cluster goes elsewhere, without noise"),
         rarely(np.array(noisy), share / 2, "replicates where a cluster goes elsewhere, with noise"),
     )
+    return given(statement, met=clear, tried=scenario.replicates * problem.K, least=scenario.replicates, hypotheses="clear gap")

@@ -17,6 +17,7 @@ from theory_checks.evidence import (
     cells_follow,
     equal,
     follows_law,
+    given,
     mean_at_least,
     mean_at_most,
 )
@@ -58,6 +59,13 @@ def opposite_signs(subject: Subject, problem: Problem, signals: Signals, stream:
     return examples.where(chosen)
 
 
+def given_opposite_signs(statement: Statement, subject: Subject, problem: Problem, signals: Signals, seed: int) -> Statement:
+    """The statement given eps = -y, with how often that happens in a sample of the subject's draws."""
+    sample = subject.draw_examples(problem, signals, 1000, torch.Generator().manual_seed(seed))
+    opposite = int((sample.eps == -sample.y).sum())
+    return given(statement, met=opposite, tried=len(sample.y), least=10, hypotheses="eps = -y")
+
+
 def beta_prime(subject: Subject, problem: Problem, stream: np.random.SeedSequence, size: int) -> Tensor:
     """Fresh centre amplitudes, from the subject's own draws."""
     generator = generator_from(child(stream, 1000))
@@ -89,7 +97,8 @@ def the_margins_of_an_orbit_sum_to_zero(subject: Subject, problem: Problem, clas
     f_values = f(values)[inverse].view(members.patches.shape[:-1])
     total = (members.labels[..., None] * f_values).flatten(1).sum(dim=1)
     scale = f_values.abs().flatten(1).sum(dim=1)
-    return equal(total, 0, tolerance=4 * problem.P * EPS * scale, detail="sum of four margins")
+    found = equal(total, 0, tolerance=4 * problem.P * EPS * scale, detail="sum of four margins")
+    return given_opposite_signs(found, subject, problem, signals, seed)
 
 
 @claim(
@@ -145,10 +154,12 @@ def orbit_members_follow_the_data_law(subject: Subject, problem: Problem) -> Sta
             detail=f"{role} amplitude of {'ABCD'[which]}",
         )
 
-    return all_of(
+    found = all_of(
         *(cells(which) for which in (1, 2, 3)),
         *(amplitude(which, role, law) for which in (2, 3) for role, law in laws.items()),
     )
+    signals = subject.draw_signals(problem, torch.Generator().manual_seed(0))
+    return given_opposite_signs(found, subject, problem, signals, 0)
 
 
 def always_tried() -> tuple[dict[str, object], ...]:
@@ -184,12 +195,13 @@ def every_patch_additive_classifier_errs_on_an_eighth(
     def fresh(stream: np.random.SeedSequence, size: int) -> np.ndarray:
         return wrong(f, subject.draw_examples(problem, signals, size, generator_from(stream)))
 
-    def given_opposite_signs(stream: np.random.SeedSequence, size: int) -> np.ndarray:
+    def conditional(stream: np.random.SeedSequence, size: int) -> np.ndarray:
         return wrong(f, opposite_signs(subject, problem, signals, stream, size))
 
+    sharper = mean_at_least(1 / 4, conditional, resolution=profile.pick(0.02, 0.01, 0.005), detail="error given eps = -y")
     return all_of(
         mean_at_least(1 / 8, fresh, resolution=profile.pick(0.01, 0.005, 0.0025), detail="error"),
-        mean_at_least(1 / 4, given_opposite_signs, resolution=profile.pick(0.02, 0.01, 0.005), detail="error given eps = -y"),
+        given_opposite_signs(sharper, subject, problem, signals, classifier.seed),
     )
 
 

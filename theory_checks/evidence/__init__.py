@@ -2,6 +2,7 @@
 paper."""
 
 from .exact import at_least, at_most, equal
+from .rates import at_most_of_order, fitted_exponent, stays_of_order, tends_to_zero
 from .statements import (
     Statement,
     all_of,
@@ -10,6 +11,7 @@ from .statements import (
     follows_law,
     frequency_at_least,
     frequency_at_most,
+    given,
     mean_at_least,
     mean_at_most,
     mean_equals,
@@ -23,13 +25,18 @@ __all__ = [
     "all_of",
     "at_least",
     "at_most",
+    "at_most_of_order",
     "cells_follow",
     "equal",
     "events_independent",
+    "fitted_exponent",
     "follows_law",
     "frequency_at_least",
     "frequency_at_most",
+    "given",
     "mean_at_least",
     "mean_at_most",
     "mean_equals",
+    "stays_of_order",
+    "tends_to_zero",
 ]

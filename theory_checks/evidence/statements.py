@@ -40,6 +40,7 @@ __all__ = [
     "follows_law",
     "frequency_at_least",
     "frequency_at_most",
+    "given",
     "mean_at_least",
     "mean_at_most",
     "mean_equals",
@@ -437,6 +438,8 @@ class AllOf:
         return replace(
             found[worst],
             samples=sum(evidence.samples for evidence in found),
+            met=sum(evidence.met for evidence in found),
+            tried=sum(evidence.tried for evidence in found),
             false_alarm=alpha if total else 0.0,
             detail=f"{name}member {worst + 1} of {len(self.members)}: {found[worst].detail}",
         )
@@ -445,6 +448,41 @@ class AllOf:
 def all_of(*statements: Statement, detail: str = "") -> AllOf:
     """The conjunction: alpha is split evenly over the members that sample (Bonferroni)."""
     return AllOf(statements, detail)
+
+
+# Hypotheses
+
+
+@dataclass(frozen=True)
+class Given:
+    """A statement that is conditional on hypotheses, which `met` of `tried` draws satisfied."""
+
+    statement: Statement
+    met: int
+    tried: int
+    least: int
+    hypotheses: str
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.met <= self.tried or self.tried < 1 or self.least < 1:
+            raise ValueError(f"met {self.met} of {self.tried}, least {self.least}: needs 0 <= met <= tried, tried, least >= 1")
+
+    def samples_needed(self, alpha: float) -> int:
+        """Those of the statement."""
+        return self.statement.samples_needed(alpha)
+
+    def judge(self, stream: np.random.SeedSequence, alpha: float, budget: int) -> Evidence:
+        """The evidence for the statement; VACUOUS, whatever it says, where the hypotheses were met less than `least` times."""
+        found = replace(self.statement.judge(stream, alpha, budget), met=self.met, tried=self.tried)
+        if self.met >= self.least:
+            return found
+        detail = f"{self.hypotheses} in {self.met} of {self.tried} draws, needs {self.least}; {found.detail}"
+        return replace(found, verdict=Verdict.VACUOUS, detail=detail)
+
+
+def given(statement: Statement, *, met: int, tried: int, hypotheses: str, least: int = 1) -> Given:
+    """The statement, conditional on hypotheses that `met` of `tried` draws satisfied; VACUOUS if those are fewer than `least`."""
+    return Given(statement, met, tried, least, hypotheses)
 
 
 def _line(detail: str, comparison: str) -> str:

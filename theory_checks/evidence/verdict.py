@@ -39,3 +39,5 @@ class Evidence:
     false_pass: float  # level at which `holds` is declared; 0 for exact checks
     stopped: str  # why sampling stopped
     detail: str  # one line: what was compared
+    met: int = 0  # how often the hypotheses were met
+    tried: int = 0  # among how many draws; 0 where there are none to count

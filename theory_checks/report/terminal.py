@@ -33,6 +33,8 @@ def details(record: Record) -> list[str]:
     if record.given:
         lines.append(f"  given: {record.given}")
     lines.append(f"  {record.detail}; {record.stopped}, {record.examples} inputs, {record.samples} samples")
+    if record.tried:
+        lines.append(f"  hypotheses met in {record.met} of {record.tried} draws ({100 * record.met / record.tried:.1f} %)")
     if record.visited:
         lines.append("  visited: " + "; ".join(f"{name} {summary}" for name, summary in record.visited.items()))
     if record.worst_case:
