@@ -8,7 +8,7 @@ judged by an exact binomial test. All events are judged on the same replicates.
 
 Why the errors are what they say. The values at one size are independent of each other and of those at other
 sizes, and are put into random order, so pairing the i-th with the i-th gives independent pairs: each count is
-binomial. `violated`: each of the m events has alpha / m (Bonferroni; the events may depend on each other).
+binomial. (Replicates that share random numbers between sizes do not meet this.) `violated`: each of the m events has alpha / m (Bonferroni; the events may depend on each other).
 `holds`: every event must reject, at 5 %, both "it happens in at most share - resolution of cases" and "it
 happens in at most half of them". The event that makes the claim false has to pass by accident, so that level
 is not split.
@@ -152,7 +152,7 @@ class Ladder:
 def ladder_replicates(share: float, resolution: float, events: int, alpha: float) -> int:
     """The fewest replicates at each size with which (i) an event that happens in at most share - resolution of
     cases is `violated` with probability 95 %, and (ii) the verdict is `holds` with probability 95 % if every event
-    happens in at least `share` of cases. Exact binomials; saw-toothed, so searched one by one.
+    happens in at least `share` of cases (pairs of zeros apart). Exact binomials; saw-toothed, so searched one by one.
 
     `events` is len(ladder.events): levels (1 for tends_to_zero, else one for each size) and trends (1, or with
     every_step one less than sizes).
@@ -199,7 +199,7 @@ def tends_to_zero(
     points = _ladder(sizes)
     require_positive("exponent", exponent)
     require_positive("level", level)
-    scales = tuple(float(size) ** -exponent for size in points)
+    scales = _scales(points, lambda size: float(size) ** -exponent)
     last = len(points) - 1
     at_the_end = Event("constant", (last,), 0.0, level / scales[last], f"value at most {level:g} at {points[last]}")
     falls = _trends(points, 0.0, 1.0, f"falls like size^-{exponent:g}", every_step)
