@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 
 import numpy as np
 import pytest
@@ -38,9 +39,9 @@ def judge(statement, seed=0, alpha=LEDGER):
     return statement.judge(stream(seed), alpha, statement.samples_needed(alpha))
 
 
-def to_zero(measure, *, share=0.9, resolution=0.6, replicates=32, **rest):
-    stated = {"exponent": 0.25, "level": 0.1} | rest
-    return tends_to_zero(SIZES, measure, share=share, resolution=resolution, replicates=replicates, **stated)
+def to_zero(measure, sizes=SIZES, **rest):
+    stated = {"exponent": 0.25, "level": 0.1, "share": 0.9, "resolution": 0.6, "replicates": 32} | rest
+    return tends_to_zero(sizes, measure, **stated)
 
 
 def root(size):
@@ -52,9 +53,9 @@ def of_order(measure, **rest):
     return stays_of_order(SIZES, measure, root, **stated)
 
 
-def bounded(measure, **rest):
+def bounded(measure, scale=root, **rest):
     stated = {"constant": 2.0, "drift": 1.2, "share": 0.9, "resolution": 0.6, "replicates": 32} | rest
-    return at_most_of_order(SIZES, measure, root, **stated)
+    return at_most_of_order(SIZES, measure, scale, **stated)
 
 
 # What holds and what does not
@@ -76,8 +77,8 @@ def bounded(measure, **rest):
         (of_order, power_law(1, -0.5, 0.1), Verdict.HOLDS, False, False),
         (of_order, power_law(4, -0.5, 0.1), Verdict.VIOLATED, False, True),
         (of_order, power_law(0.1, -0.5, 0.1), Verdict.VIOLATED, False, True),
-        (lambda m, **r: of_order(m, low=0.1, high=10, **r), power_law(1, -0.8, 0.1), Verdict.VIOLATED, True, False),
-        (lambda m, **r: of_order(m, low=0.1, high=10, **r), power_law(1, -0.2, 0.1), Verdict.VIOLATED, True, False),
+        (lambda m, **r: of_order(m, low=0.1, high=10, **r), power_law(8, -1, 0.1), Verdict.VIOLATED, True, False),
+        (lambda m, **r: of_order(m, low=0.1, high=10, **r), power_law(0.2, 0, 0.1), Verdict.VIOLATED, True, False),
     ],
 )
 def test_wrong_rates_and_wrong_constants_are_told_apart(make, measure, verdict, wrong_rate, wrong_constant, every_step):
@@ -89,7 +90,8 @@ def test_wrong_rates_and_wrong_constants_are_told_apart(make, measure, verdict, 
 def test_the_evidence():
     evidence = judge(to_zero(lambda size, stream, n: np.full(n, 2 * root(size)), detail="router"))
     assert evidence.detail == (
-        "router; constant: value at most 0.1 at 1024: 32/32 = 1 >= 0.9 (95 %: 0.891 to 1); medians 0.25, 0.125, 0.0625 at 64, 256, 1024"
+        "router; constant: value at most 0.1 at 1024: 32/32 = 1 >= 0.9 (95 %: 0.891 to 1); "
+        "medians 0.25, 0.125, 0.0625 at 64, 256, 1024"
     )
     assert (evidence.observed, evidence.bound, evidence.tightness, evidence.resolution) == (1, 0.9, 0.9, 0.6)
     assert (evidence.samples, evidence.false_alarm, evidence.false_pass) == (96, LEDGER, 0.05)
@@ -97,6 +99,29 @@ def test_the_evidence():
     evidence = judge(to_zero(power_law(0.01, 0)))
     assert evidence.detail.startswith("wrong rate: falls like size^-0.25 from 64 to 1024: 0/32 = 0 >= 0.9")
     assert evidence.margin == pytest.approx(-0.9)
+
+
+def test_the_event_seen_least_is_reported():
+    def mixed(size, stream, n):  # a third are too large at the end, all fall at the wrong rate
+        return np.where(np.arange(n) < n // 3, 1.0, 0.05)
+
+    evidence = judge(to_zero(mixed, level=0.5, exponent=3))
+    assert (evidence.verdict, evidence.observed) == (Verdict.VIOLATED, 0)
+    evidence = judge(to_zero(power_law(2, -0.5, 0.7), level=1))
+    assert evidence.verdict is Verdict.HOLDS
+    assert evidence.detail.startswith("rate: ")
+    assert 0.7 < evidence.observed < 1
+
+
+def test_every_size_has_a_stream_of_its_own():
+    seen = []
+
+    def measure(size, stream, n):
+        seen.append(tuple(stream.generate_state(4)))
+        return np.full(n, 2 * root(size))
+
+    judge(to_zero(measure))
+    assert len({*seen, tuple(stream(0).generate_state(4))}) == len(SIZES) + 1
 
 
 def test_judging_is_a_function_of_the_stream():
@@ -118,10 +143,10 @@ def test_every_step_sees_a_fall_that_ends_early():
     def levels_out(size, stream, n):
         return power_law(1, -0.5, 0.01)(min(size, 256), stream, n)
 
-    assert judge(to_zero(levels_out)).verdict is Verdict.HOLDS
-    evidence = judge(to_zero(levels_out, every_step=True))
+    assert judge(to_zero(levels_out, exponent=0.2)).verdict is Verdict.HOLDS
+    evidence = judge(to_zero(levels_out, exponent=0.2, every_step=True))
     assert evidence.verdict is Verdict.VIOLATED
-    assert evidence.detail.startswith("wrong rate: falls like size^-0.25 from 256 to 1024")
+    assert evidence.detail.startswith("wrong rate: falls like size^-0.2 from 256 to 1024")
 
 
 def test_zeros_are_neither_for_nor_against_a_fall():
@@ -152,6 +177,7 @@ def test_ladders_join_conjunctions():
 # Error rates, exactly
 
 
+@lru_cache
 def tables(share, resolution, n, alpha):
     """The verdict on each possible count, of the level alone and of the trend alone (the other always happens)."""
 
@@ -159,18 +185,24 @@ def tables(share, resolution, n, alpha):
         def measure(size, stream, replicates):
             return np.where(np.arange(n) < count, inside, outside) if size == 4 else np.ones(n)
 
-        statement = tends_to_zero((1, 4), measure, exponent=1, level=level, share=share, resolution=resolution, replicates=n)
-        return judge(statement, alpha=alpha).verdict
+        stated = {"exponent": 1, "level": level, "share": share, "resolution": resolution, "replicates": n}
+        return judge(to_zero(measure, (1, 4), **stated), alpha=alpha).verdict
 
     level = [verdict(count, 0.20, 0.24, 0.2) for count in range(n + 1)]
     trend = [verdict(count, 0.25, 0.28, 0.3) for count in range(n + 1)]
     return np.array(level), np.array(trend)
 
 
-DESIGNS = [(0.9, 0.6, 32, LEDGER), (0.9, 0.4, 64, LEDGER), (0.9, 0.57, 16, ALPHA), (0.75, 0.3, 64, ALPHA), (0.95, 0.2, 64, ALPHA)]
-
-
-@pytest.mark.parametrize(("share", "resolution", "n", "alpha"), DESIGNS)
+@pytest.mark.parametrize(
+    ("share", "resolution", "n", "alpha"),
+    [
+        (0.9, 0.6, 32, LEDGER),
+        (0.9, 0.4, 64, LEDGER),
+        (0.9, 0.57, 16, ALPHA),
+        (0.75, 0.3, 64, ALPHA),
+        (0.95, 0.2, 64, ALPHA),
+    ],
+)
 def test_error_rates_are_exactly_those_of_the_design(share, resolution, n, alpha):
     """Judges every possible count, and sums binomial probabilities over the verdicts."""
     for verdicts in tables(share, resolution, n, alpha):
@@ -220,19 +252,19 @@ def test_false_alarms_at_the_boundary_of_both_events():
         def measure(size, stream, replicates, run=run):
             return at_1[run] if size == 1 else at_4[run]
 
-        statement = tends_to_zero((1, 4), measure, exponent=1, level=1, share=share, resolution=0.3, replicates=n)
+        statement = to_zero(measure, (1, 4), exponent=1, level=1, share=share, resolution=0.3, replicates=n)
         order = np.random.default_rng(child(stream(run), 2))
         small, large = order.permutation(at_1[run]), order.permutation(at_4[run])
         expected = level[(large <= 1).sum()] or trend[(large <= small / 4).sum()]
         assert (judge(statement, run, ALPHA).verdict is Verdict.VIOLATED) == expected
 
 
-@pytest.mark.parametrize("spread", [0.0, 0.1, 1.0, 10.0])
+@pytest.mark.parametrize("spread", [0.0, 0.5, 10.0])
 def test_a_small_quantity_that_does_not_fall_passes_at_most_one_time_in_twenty(spread):
     """Also where the stated fall is slight, the spread is large, and 16 replicates resolve next to nothing."""
     statement = to_zero(power_law(1e-9, 0, spread), exponent=1e-3, level=1e9, resolution=0.8, replicates=16)
-    verdicts = [judge(statement, seed, 1e-8).verdict for seed in range(300)]
-    assert calibrated(verdicts.count(Verdict.HOLDS), 300, 0.05)
+    verdicts = [judge(statement, seed, 1e-8).verdict for seed in range(200)]
+    assert calibrated(verdicts.count(Verdict.HOLDS), 200, 0.05)
 
 
 # Broken on purpose
@@ -254,11 +286,9 @@ def test_pairing_sorted_values_is_noticed():
 
     sound = to_zero(sorted_values, exponent=1e-3, level=1e9)
     broken = Unshuffled(**vars(sound))
-    passes = {
-        statement: sum(judge(statement, seed).verdict is Verdict.HOLDS for seed in range(300)) for statement in (sound, broken)
-    }
-    assert calibrated(passes[sound], 300, 0.05)
-    assert not calibrated(passes[broken], 300, 0.05)
+    for statement, fine in ((sound, True), (broken, False)):
+        passes = sum(judge(statement, seed).verdict is Verdict.HOLDS for seed in range(200))
+        assert calibrated(passes, 200, 0.05) == fine
 
 
 def test_passing_without_the_comparison_with_half_is_noticed_exactly():
@@ -267,9 +297,7 @@ def test_passing_without_the_comparison_with_half_is_noticed_exactly():
     def first(count):
         return lambda stream, size: np.arange(size) < count
 
-    alone = [
-        judge(frequency_at_least(share, first(x), resolution=resolution, replicates=n), alpha=LEDGER).verdict for x in counts
-    ]
+    alone = [judge(frequency_at_least(share, first(x), resolution=resolution, replicates=n)).verdict for x in counts]
     _, trend = tables(share, resolution, n, LEDGER)
     half = binom.pmf(counts, n, 0.5)
     assert half[np.array(alone) == Verdict.HOLDS].sum() > 0.9
@@ -306,20 +334,16 @@ def test_replicates_and_resolution_are_inverse(share, events, alpha):
         afforded = ladder_resolution(share, n, events, alpha)
         assert afforded <= resolution
         assert ladder_replicates(share, afforded, events, alpha) <= n
-        if share < 1 or n > 1:
-            assert n == 1 or not _affords(share, n - 1, resolution, events, alpha)
-
-
-def _affords(share, n, resolution, events, alpha):
-    try:
-        return ladder_resolution(share, n, events, alpha) <= resolution
-    except ValueError:
-        return False
+        one_fewer = {"share": share, "resolution": resolution, "replicates": n - 1}
+        statement = to_zero(None, **one_fewer) if events == 2 else of_order(None, **one_fewer)
+        with pytest.raises(ValueError, match=f": {n} are needed"):
+            statement.samples_needed(alpha)
 
 
 def test_figures_of_the_design():
     """The replicates that a run pays for; a change here is a change of the design."""
-    assert [ladder_replicates(0.9, resolution, 2, LEDGER) for resolution in (0.77, 0.6, 0.4, 0.3)] == [16, 26, 59, 91]
+    assert [ladder_replicates(0.9, resolution, 2, LEDGER) for resolution in (0.77, 0.6, 0.4, 0.3)] == [16, 27, 56, 91]
+    assert ladder_replicates(0.9, 0.77, 4, LEDGER) == 18  # more events may miss `holds`
     assert ladder_replicates(1.0, 0.5, 2, LEDGER) == ladder_replicates(1.0, 0.5, 2, ALPHA)
 
 
@@ -329,9 +353,9 @@ def test_figures_of_the_design():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: tends_to_zero((64,), None, exponent=1, level=1, share=0.9, resolution=0.6, replicates=32), "1 sizes show no trend"),
-        (lambda: tends_to_zero((64, 64), None, exponent=1, level=1, share=0.9, resolution=0.6, replicates=32), "strictly increasing"),
-        (lambda: tends_to_zero((0, 64), None, exponent=1, level=1, share=0.9, resolution=0.6, replicates=32), r"\(0, 64\)"),
+        (lambda: to_zero(None, (64,)), "1 sizes show no trend"),
+        (lambda: to_zero(None, (64, 64)), "strictly increasing"),
+        (lambda: to_zero(None, (0, 64)), r"\(0, 64\)"),
         (lambda: to_zero(None, exponent=0), "exponent = 0 must be positive"),
         (lambda: to_zero(None, exponent=1000), r"scale\(64\) = 0.0 must be positive"),
         (lambda: to_zero(None, level=-1), "level = -1 must be positive"),
@@ -347,7 +371,7 @@ def test_figures_of_the_design():
         (lambda: of_order(None, high=0.4), "high - low"),
         (lambda: bounded(None, drift=0.9), "drift = 0.9 must be finite and at least 1"),
         (lambda: bounded(None, constant=0), "constant = 0 must be positive"),
-        (lambda: at_most_of_order(SIZES, None, lambda d: d - 256, constant=1, drift=1, share=0.9, resolution=0.6, replicates=32), "scale"),
+        (lambda: bounded(None, lambda d: d - 256), r"scale\(64\) = -192.0 must be positive"),
     ],
 )
 def test_statements_out_of_range_are_errors(make, message):
@@ -359,13 +383,13 @@ def test_statements_out_of_range_are_errors(make, message):
 def test_too_few_replicates_are_an_error_that_names_how_many_are_needed(replicates):
     statement = to_zero(power_law(2, -0.5), replicates=replicates)
     for act in (lambda: statement.samples_needed(LEDGER), lambda: statement.judge(stream(0), LEDGER, 10**6)):
-        with pytest.raises(ValueError, match=rf"{replicates} replicates .* for 2 events .*: 26 are needed"):
+        with pytest.raises(ValueError, match=rf"{replicates} replicates .* for 2 events .*: 27 are needed"):
             act()
 
 
 def test_a_design_that_cannot_tell_its_share_from_half_is_an_error():
     with pytest.raises(ValueError, match="more than 3999 replicates"):
-        to_zero(power_law(2, -0.5), share=0.51).samples_needed(LEDGER)
+        to_zero(None, share=0.51, resolution=0.1).samples_needed(LEDGER)
 
 
 def test_budgets_and_levels_are_checked():
@@ -400,11 +424,11 @@ def test_bad_values_are_errors_that_name_the_size(bad, message):
 
 @pytest.mark.parametrize(("exponent", "spread", "n"), [(-0.5, 0.3, 32), (-0.667, 1.0, 16), (0.0, 0.5, 8), (0.3, 0.05, 64)])
 def test_fitted_exponents_cover_the_truth(exponent, spread, n):
-    runs = 300
+    runs = 200
     covered, slopes = 0, []
     for run in range(runs):
         values = [power_law(3, exponent, spread)(size, stream(1000 * run + size), n) for size in SIZES]
-        slope, low, high = fitted_exponent(SIZES, values, seed=run, resamples=400)
+        slope, low, high = fitted_exponent(SIZES, values, seed=run, resamples=300)
         assert low <= high
         covered += low <= exponent <= high
         slopes.append(slope)

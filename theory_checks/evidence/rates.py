@@ -7,11 +7,11 @@ factor (else the rate is wrong). Each event is claimed to happen in at least `sh
 judged by an exact binomial test. All events are judged on the same replicates.
 
 Why the errors are what they say. The values at one size are independent of each other and of those at other
-sizes, and are put into random order, so pairing the i-th with the i-th gives independent pairs: each count is
-binomial. (Replicates that share random numbers between sizes do not meet this.) `violated`: each of the m events has alpha / m (Bonferroni; the events may depend on each other).
-`holds`: every event must reject, at 5 %, both "it happens in at most share - resolution of cases" and "it
-happens in at most half of them". The event that makes the claim false has to pass by accident, so that level
-is not split.
+sizes (so no random numbers shared between sizes), and are put into random order; pairing the i-th with the
+i-th then gives independent pairs, and each count is binomial. `violated`: each of the m events has alpha / m
+(Bonferroni; the events may depend on each other). `holds`: every event must reject, at 5 %, both "it happens
+in at most share - resolution of cases" and "it happens in at most half of them". The event that makes the
+claim false has to pass by accident, so that level is not split.
 
 Why half. Let X and Y be the values at the smaller and the larger size, and let Y be stochastically at least
 c X for some c above the stated factor f (a quantity that does not fall has c = 1; one that falls too slowly
@@ -263,8 +263,9 @@ def fitted_exponent(
     sizes: Sequence[int], values: Sequence[Array], seed: int, *, confidence: float = 0.95, resamples: int = 2000
 ) -> tuple[float, float, float]:
     """For display only, never a verdict: (slope, low, high) of the least-squares line of log median on log
-    size, with a percentile bootstrap over replicates. The interval has no finite-sample guarantee, and the
-    line is fitted whether or not there is a power law."""
+    size, with a percentile bootstrap over replicates. The interval has no finite-sample guarantee (nominal 95 %
+    covered 91 to 94 % of power laws with 8 to 64 replicates), and the line is fitted whether or not there is a
+    power law."""
     points = _ladder(sizes)
     require_probability("confidence", confidence)
     if len(values) != len(points):
