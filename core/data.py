@@ -173,6 +173,12 @@ class Patches:
         return _rows(self.order.argsort(dim=-1))
 
     @cached_property
+    def noise_and_zero(self) -> Tensor:
+        """`noise` of all examples and replicates, one after the other, and a last one that is 0: (... * n + 1, P - Q, d)."""
+        noise = self.noise.flatten(0, -3)
+        return torch.cat([noise, torch.zeros_like(noise[:1])])
+
+    @cached_property
     def along_signals(self) -> Tensor:
         """The Q pieces that are multiples of a vector, (..., n, Q, d)."""
         *lead, n, Q = self.which.shape

@@ -64,6 +64,8 @@ class Gradient:
         return self.direction * self.log_scale.exp()
 
 
+TILE = 64  # examples of one expert in a batched product: few enough to waste little, enough for an efficient product
+
 CPU_BUDGET = 2**23  # bytes of patches to train on at a time: they stay in a core's cache, and small runs share the overhead
 
 Record = TypeVar("Record", Signals, Patches, Parameters)
@@ -101,26 +103,35 @@ class _RoutedProducts:
     """Inner products of the patches with the filters of the expert that their example is routed to, and their pull-back.
 
     Over the N = R * n examples of a batch. A piece along a signal is looked up in the table of <w_mj, dictionary vector>,
-    (R * M * D, J), at row `entry` (N * Q,). For the others the examples are sorted by (replicate, expert), which takes one matrix
-    product for every expert and piece: order and rank are that sorting and its inverse (N,), counts the examples of each expert,
-    noise the other pieces in sorted order (N, P - Q, d).
+    (R * M * D, J), at row `entry` (N * Q,). For the others the examples are dealt into tiles of TILE slots that belong to one
+    (replicate, expert) each, so that one batched matrix product serves all experts, however skewed the routing.
+
+    slot: the slot of each example (N,); owner: replicate * M + expert of each tile; noise: the other pieces in slot order, (tiles,
+    TILE * (P - Q), d), 0 in slots that stay empty; member: the example in each slot, N where it is empty.
     """
 
     x: Patches
     entry: Tensor
-    order: Tensor
-    rank: Tensor
-    counts: list[int]
+    slot: Tensor
+    member: Tensor
+    owner: Tensor
     noise: Tensor
 
     @classmethod
     def of(cls, x: Patches, expert: Tensor, experts: int) -> "_RoutedProducts":
         """expert: replicate * M + expert for every example (N,); experts: R * M."""
+        N = len(expert)
+        example = torch.arange(N, device=expert.device)
+        counts = expert.bincount(minlength=experts)
+        tiles = (counts + TILE - 1) // TILE
+        owner = torch.arange(experts, device=expert.device).repeat_interleave(tiles)
+        shift = TILE * (tiles.cumsum(dim=0) - tiles) - (counts.cumsum(dim=0) - counts)  # from rank in sorted order to slot
         order = expert.argsort()
-        rank = torch.empty_like(order).index_copy_(0, order, torch.arange(len(order), device=order.device))
+        slot = torch.empty_like(order).index_copy_(0, order, example + shift[expert[order]])
+        member = torch.full((TILE * len(owner),), N, device=expert.device).index_copy_(0, slot, example)
+        noise = x.noise_and_zero.index_select(0, member).view(len(owner), TILE * x.noise.shape[-2], x.noise.shape[-1])
         entry = x.which.flatten(0, 1) + x.dictionary.shape[-2] * expert[:, None]
-        counts = expert.bincount(minlength=experts).tolist()
-        return cls(x, entry.flatten(), order, rank, counts, x.noise.flatten(0, 1).index_select(0, order))
+        return cls(x, entry.flatten(), slot, member, owner, noise)
 
     @property
     def coefficient(self) -> Tensor:
@@ -128,16 +139,12 @@ class _RoutedProducts:
 
     def pre_activations(self, W: Tensor) -> Tensor:
         """z = <w_mj, x^(p)>: W (R, M, J, d) to (N, P, J)."""
-        (N, Q, _), J = self.coefficient.shape, W.shape[-2]
+        (N, Q, _), P, J = self.coefficient.shape, self.x.order.shape[-1], W.shape[-2]
         table = (W @ self.x.dictionary[:, None].mT).mT.reshape(-1, J)
-        pieces = W.new_empty(N, Q + self.noise.shape[1], J)
+        pieces = W.new_empty(N, P, J)
         torch.mul(table.index_select(0, self.entry).view(N, Q, J), self.coefficient, out=pieces[:, :Q])
-        z = W.new_empty(N, J)
-        filters = W.flatten(0, 1).mT.unbind()
-        for p, noise in enumerate(self.noise.unbind(dim=1)):
-            for part, w, target in zip(torch.split(noise, self.counts), filters, torch.split(z, self.counts), strict=True):
-                torch.mm(part, w, out=target)
-            pieces[:, Q + p] = z.index_select(0, self.rank)
+        z = self.noise @ W.flatten(0, 1).index_select(0, self.owner).mT
+        pieces[:, Q:] = z.view(len(self.member), P - Q, J).index_select(0, self.slot)
         return pieces.flatten(0, 1).index_select(0, self.x.piece_of_patch).view_as(pieces)
 
     def pull_back(self, grad_z: Tensor, W: Tensor) -> Tensor:
@@ -147,11 +154,9 @@ class _RoutedProducts:
         table = W.new_zeros(R * M * self.x.dictionary.shape[-2], J)
         table.index_add_(0, self.entry, (pieces[:, :Q] * self.coefficient).flatten(0, 1))
         grad_W = table.view(R, M, -1, J).mT @ self.x.dictionary[:, None]
-        totals = grad_W.flatten(0, 1).unbind()
-        for p, noise in enumerate(self.noise.unbind(dim=1)):
-            grads = torch.split(pieces[:, Q + p].index_select(0, self.order), self.counts)
-            for total, grad, part in zip(totals, grads, torch.split(noise, self.counts), strict=True):
-                total.addmm_(grad.T, part)
+        others = torch.cat([pieces[:, Q:], pieces.new_zeros(1, *pieces[0, Q:].shape)]).index_select(0, self.member)
+        others = others.view(len(self.owner), self.noise.shape[1], J)
+        grad_W.flatten(0, 1).index_add_(0, self.owner, others.mT @ self.noise)
         return grad_W
 
 
