@@ -12,7 +12,7 @@ from core.seeds import child, generator_from
 from core.training import margins, stack
 from theory_checks.claims import Inputs, Kind, Profile, claim
 from theory_checks.evidence import Statement, frequency_at_most, given
-from theory_checks.evidence.design import frequency_resolution
+from theory_checks.evidence.design import frequency_passing, frequency_resolution
 from theory_checks.scenarios import Scenario, whole_runs
 from theory_checks.trajectories import Trained
 
@@ -38,10 +38,15 @@ def given_occupied_groups(statement: Statement, trajectory: Trajectory) -> State
 
 
 def rarely(events: np.ndarray, share: float, detail: str) -> Statement:
-    """The event happens in at most RARE of replicates; the resolution is the smallest that they afford at this share of alpha."""
+    """The event happens in at most RARE of replicates, with the smallest resolutions that they afford at this share of alpha."""
     n = len(events)
     return frequency_at_most(
-        RARE, lambda stream, size: events, resolution=frequency_resolution(RARE, n, share), replicates=n, detail=detail
+        RARE,
+        lambda stream, size: events,
+        resolution=frequency_resolution(RARE, n, share),
+        passing=frequency_passing(RARE, n),
+        replicates=n,
+        detail=detail,
     )
 
 

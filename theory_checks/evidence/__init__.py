@@ -16,10 +16,11 @@ from .statements import (
     mean_at_most,
     mean_equals,
 )
-from .verdict import Evidence, Verdict
+from .verdict import Evidence, HypothesesNotMet, Verdict
 
 __all__ = [
     "Evidence",
+    "HypothesesNotMet",
     "Statement",
     "Verdict",
     "all_of",

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
-from scipy.stats import binom
+from scipy.stats import beta, binom
 
 from .betting import kelly, portfolio
 from .laws import expected_total_variation, hoeffding_radius, multinomial_regret
@@ -207,6 +207,15 @@ def frequency_samples(bound: float, resolution: float, alpha: float) -> int:
         if sufficient.any():
             return int(candidates[sufficient.argmax()])
     raise ValueError(f"resolution = {resolution} needs more than 100000 replicates at alpha = {alpha}")
+
+
+def frequency_passing(bound: float, replicates: int) -> float:
+    """The smallest violation of "rate <= bound" that these replicates reject at 5 % whenever they hold, if a true claim at its
+    boundary is to hold with probability 95 %: with up to the 95 % quantile of Bin(bound) counts against it."""
+    accepted = int(binom.ppf(1 - MISS, replicates, bound))
+    if accepted >= replicates:
+        return 1 - bound
+    return float(beta.ppf(1 - FALSE_PASS, accepted + 1, replicates - accepted)) - bound
 
 
 def frequency_resolution(bound: float, replicates: int, alpha: float) -> float:

@@ -313,7 +313,11 @@ def follows_law(cdf: Callable[[Array], Array], draw: Draw, *, resolution: float,
 @dataclass(frozen=True)
 class Frequency:
     """An event happens in at most (side +1) or at least (-1) the bound's share of replicates, of which there
-    are few."""
+    are few.
+
+    A violation by `resolution` is declared `violated` with probability 95 %; one by `passing`, which is
+    smaller, is declared `holds` with probability at most 5 %. Counts in between are inconclusive.
+    """
 
     bound: float
     draw: Draw
@@ -321,9 +325,11 @@ class Frequency:
     replicates: int
     side: int
     detail: str
+    passing: float
 
     def __post_init__(self) -> None:
         require_positive("resolution", self.resolution)
+        require_positive("passing", self.passing)
         if self.replicates < 1:
             raise ValueError(f"replicates = {self.replicates} must be at least 1")
         if not 0 <= self.bound <= 1:
@@ -345,8 +351,8 @@ class Frequency:
         return self.replicates
 
     def judge(self, stream: np.random.SeedSequence, alpha: float, budget: int) -> Evidence:
-        """One exact binomial test on all replicates, drawn in one call. It always decides: the power of 95 %
-        means that counts too small to be a violation are below the 5 % quantile at the resolution."""
+        """One exact binomial test on all replicates, drawn in one call. With passing = resolution it always
+        decides: the power of 95 % means that counts too small to be a violation are below the 5 % quantile."""
         n = self.samples_needed(alpha)
         require_budget(budget, n)
         events = observe(self.draw, child(stream, 0), n)
@@ -354,11 +360,11 @@ class Frequency:
             raise ValueError(f"draw returned {events[~np.isin(events, (0, 1))][0]}, events must be 0 or 1")
         count = int(events.sum())
         against = count if self.side == 1 else n - count
-        beyond = min(self._oriented + self.resolution, 1.0)
-        resolvable = design.possible(self._oriented, self.resolution)
+        beyond = min(self._oriented + self.passing, 1.0)
+        resolvable = design.possible(self._oriented, self.passing)
         if laws.binomial_above(against, n, self._oriented) <= alpha:
             verdict = Verdict.VIOLATED
-        elif not resolvable or laws.binomial_below(against, n, beyond) <= design.FALSE_PASS:
+        elif not resolvable or laws.binomial_below(against, n, beyond) <= design.FALSE_PASS * (1 + design.ROUNDING):
             verdict = Verdict.HOLDS
         else:
             verdict = Verdict.INCONCLUSIVE
@@ -372,7 +378,7 @@ class Frequency:
             bound=self.bound,
             margin=self.side * (self.bound - rate) + 0.0,  # not -0.0
             tightness=ratio[0] / ratio[1] if self.bound > 0 and ratio[1] > 0 else None,
-            resolution=self.resolution,
+            resolution=self.passing,
             samples=n,
             false_alarm=alpha,
             false_pass=design.FALSE_PASS,
@@ -384,15 +390,19 @@ class Frequency:
         )
 
 
-def frequency_at_most(bound: float, draw: Draw, *, resolution: float, replicates: int, detail: str = "") -> Frequency:
+def frequency_at_most(
+    bound: float, draw: Draw, *, resolution: float, replicates: int, passing: float | None = None, detail: str = ""
+) -> Frequency:
     """An event (0 or 1 for each replicate) has probability at most the bound. `design.frequency_resolution`
-    gives the resolution that a number of replicates affords."""
-    return Frequency(float(bound), draw, resolution, replicates, 1, detail)
+    gives the resolution that a number of replicates affords, `design.frequency_passing` the smallest passing."""
+    return Frequency(float(bound), draw, resolution, replicates, 1, detail, passing or resolution)
 
 
-def frequency_at_least(bound: float, draw: Draw, *, resolution: float, replicates: int, detail: str = "") -> Frequency:
+def frequency_at_least(
+    bound: float, draw: Draw, *, resolution: float, replicates: int, passing: float | None = None, detail: str = ""
+) -> Frequency:
     """An event (0 or 1 for each replicate) has probability at least the bound."""
-    return Frequency(float(bound), draw, resolution, replicates, -1, detail)
+    return Frequency(float(bound), draw, resolution, replicates, -1, detail, passing or resolution)
 
 
 # Conjunctions

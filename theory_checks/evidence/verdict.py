@@ -20,6 +20,10 @@ class Verdict(StrEnum):
         return (Verdict.HOLDS, Verdict.INCONCLUSIVE, Verdict.VACUOUS, Verdict.VIOLATED).index(self)
 
 
+class HypothesesNotMet(Exception):
+    """The hypotheses of a statement cannot be met by drawing; the verdict is VACUOUS."""
+
+
 @dataclass(frozen=True)
 class Evidence:
     """A verdict with everything needed to judge it; plain Python values, so that it can be sent as JSON.
