@@ -142,12 +142,12 @@ class ClaimItem(pytest.Item):
         self.claim = claim
 
     def runtest(self) -> None:
-        from theory_checks.checking import NotHeld, check, failure
+        from theory_checks.checking import NotHeld, broken, check, failure
 
         try:
             record = check(self.claim, self.config.stash[RUN])
         except Exception as error:
-            self._keep(Record(self.claim.id, "error", self.claim.statement, detail=f"{type(error).__name__}: {error}"))
+            self._keep(broken(self.claim, self.config.stash[RUN], error))
             raise
         self._keep(record)
         if record.verdict != "holds":
@@ -160,7 +160,11 @@ class ClaimItem(pytest.Item):
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         from theory_checks.checking import NotHeld
 
-        return str(excinfo.value) if isinstance(excinfo.value, NotHeld) else super().repr_failure(excinfo)
+        if isinstance(excinfo.value, NotHeld):
+            return str(excinfo.value)
+        # Only frames of the project and of the code under test: those of pytest and Hypothesis say nothing about it.
+        excinfo.traceback = excinfo.traceback.filter(lambda entry: "site-packages" not in str(entry.path))
+        return self._repr_failure_py(excinfo, style="short")
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
         return self.path, None, f"{self.claim.id} {self.claim.statement}"
@@ -240,5 +244,8 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
             for record in sorted(records.values(), key=rank):
                 for line in details(record):
                     terminalreporter.write_line(line)
+        for id in config.getoption("--theory-claim"):
+            if id not in records:
+                terminalreporter.write_line(f"{id}: no check of this claim was collected")
         for line in table(records.values(), terminalreporter._tw.fullwidth):
             terminalreporter.write_line(line)

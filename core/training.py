@@ -255,6 +255,10 @@ def gradients(subject: "Subject", parameters: Parameters, x: Patches, y: Tensor,
     return Gradient(grad_W, log_of_expert.view(R, M, 1, 1)), Gradient(grad_theta, log_of_all[..., None])
 
 
+class NotAccepted(RuntimeError):
+    """No initialisation met the condition that was asked for."""
+
+
 @dataclass(frozen=True)
 class Replicate:
     """What one seed determines: signals, training examples and initial parameters, on the CPU, and the seed of the noise.
@@ -281,7 +285,7 @@ def draw_replicate(
 ) -> Replicate:
     """Draws the replicate of a seed, whatever batch or machine it is trained in: draws are made on the CPU.
 
-    accept: condition on the initialisation, a function of the signals and W (M, J, d), met by rejection; RuntimeError if it is
+    accept: condition on the initialisation, a function of the signals and W (M, J, d), met by rejection; NotAccepted if it is
     not met in `most_initialisations` draws.
     """
     generator = generator_from(child(seed, 0))
@@ -291,7 +295,7 @@ def draw_replicate(
     initialisations, W = 1, subject.initialise_experts(problem, hyper, generator)
     while accept is not None and not accept(exact, W):
         if initialisations == most_initialisations:
-            raise RuntimeError(f"no acceptable initialisation in {most_initialisations} draws, for {hyper}")
+            raise NotAccepted(f"no acceptable initialisation in {most_initialisations} draws, for {hyper}")
         initialisations, W = initialisations + 1, subject.initialise_experts(problem, hyper, generator)
     examples = subject.draw_examples(problem, signals, hyper.n, generator)
     return Replicate(signals, examples, Parameters(theta.to(dtype), W.to(dtype)), child(seed, 1), initialisations)

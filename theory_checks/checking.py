@@ -7,6 +7,7 @@ run's false alarms then stay below alpha is proved in `theory_checks.evidence.le
 
 import contextlib
 import inspect
+import math
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -15,18 +16,20 @@ from typing import Any
 
 import hypothesis
 import numpy as np
+import torch
 from hypothesis import HealthCheck, Phase
-from hypothesis.errors import Unsatisfiable
+from hypothesis.errors import Unsatisfiable, UnsatisfiedAssumption
 from torch import Tensor
 
 from theory_checks.claims import DEFAULT_ALPHA, Claim
-from theory_checks.evidence import Evidence, Statement, Verdict
+from theory_checks.evidence import Evidence, HypothesesNotMet, Statement, Verdict
 from theory_checks.evidence.ledger import SUSPICION
 from theory_checks.records import Record, number
 from theory_checks.run import Run, digest
 from theory_checks.trajectories import DECIDE, SEARCH, Trained
 
 ATTAINED = 0.999  # the tightness from which a bound counts as attained
+MOST_LISTED = 40  # inputs whose sampled evidence is listed one by one
 MOST_JUDGED_WHILE_SHRINKING = 60  # new inputs judged once a violation is known; a shrink may ask for hundreds
 
 
@@ -43,6 +46,7 @@ class _Log:
     """What one check of a claim has judged so far."""
 
     judged: dict[tuple[int, ...], tuple[Evidence, Mapping[str, Any]]] = field(default_factory=dict)
+    raised: dict[tuple[int, ...], Exception] = field(default_factory=dict)
     visited: dict[str, Counter[Any]] = field(default_factory=dict)
     tried: int = 0
     samples: int = 0
@@ -53,8 +57,9 @@ class _Log:
             self.visited.setdefault(name, Counter())[value] += 1
 
     @property
-    def violated(self) -> bool:
-        return any(evidence.verdict is Verdict.VIOLATED for evidence, _ in self.judged.values())
+    def shrinks(self) -> bool:
+        """Whether Hypothesis has something to shrink."""
+        return bool(self.raised) or any(evidence.verdict is Verdict.VIOLATED for evidence, _ in self.judged.values())
 
 
 def check(claim: Claim, run: Run) -> Record:
@@ -62,21 +67,26 @@ def check(claim: Claim, run: Run) -> Record:
     started = time.perf_counter()
     log = _Log()
     over = claim.over(run.profile) if callable(claim.over) else claim.over
-    examples = max(len(claim.always) + 1, round(claim.examples * run.profile.pick(0.4, 1, 4)))
-    allowed = run.ledger.line(claim.id).inputs
-    if len(claim.always) + examples + MOST_JUDGED_WHILE_SHRINKING > allowed:
-        raise ValueError(f"claim {claim.id}: up to {examples} inputs and their shrinking exceed the {allowed} of its ledger line")
+    examples = inputs_tried(claim, run)
     smallest: list[Mapping[str, Any]] = []
 
     def judge_input(**inputs: Any) -> None:
         log.tried += 1
         key = digest(inputs)
+        if key in log.raised:
+            raise log.raised[key]
         if key not in log.judged:
-            if log.violated:
+            if log.shrinks:
                 log.shrinking += 1
                 if log.shrinking > MOST_JUDGED_WHILE_SHRINKING:
                     return
-            log.judged[key] = search_then_decide(claim, run, inputs), inputs
+            try:
+                log.judged[key] = search_then_decide(claim, run, inputs), inputs
+            except UnsatisfiedAssumption:
+                raise
+            except Exception as error:
+                log.raised[key] = error
+                raise
             evidence = log.judged[key][0]
             log.samples += evidence.samples
             if claim.visits is not None:
@@ -110,9 +120,26 @@ def check(claim: Claim, run: Run) -> Record:
     return _record(claim, run, log, smallest, time.perf_counter() - started)
 
 
+def inputs_tried(claim: Claim, run: Run) -> int:
+    """How many inputs Hypothesis tries besides those that are always tried, by profile, within the claim's line of the ledger.
+
+    Raises ValueError if the standard profile alone exceeds the line.
+    """
+    reserved = len(claim.always) + MOST_JUDGED_WHILE_SHRINKING
+    allowed = run.ledger.line(claim.id).inputs - reserved
+    if claim.examples > allowed:
+        raise ValueError(
+            f"claim {claim.id}: {claim.examples} inputs and {reserved} others exceed its ledger line by {claim.examples - allowed}"
+        )
+    return min(max(1, round(claim.examples * run.profile.pick(0.4, 1, 4))), allowed)
+
+
 def search_then_decide(claim: Claim, run: Run, inputs: Mapping[str, Any]) -> Evidence:
     """The evidence for the claim on one input (module docstring)."""
-    found = _judge(claim, run, inputs, SEARCH, float(SUSPICION))
+    try:
+        found = _judge(claim, run, inputs, SEARCH, float(SUSPICION))
+    except HypothesesNotMet as reason:
+        return Evidence(Verdict.VACUOUS, math.nan, math.nan, math.nan, None, math.nan, 0, 0.0, 0.0, "no draws", str(reason))
     if found.verdict is Verdict.VIOLATED and found.samples > 0:
         share = float(run.ledger.share(claim.id))
         if share == 0:
@@ -162,22 +189,22 @@ def _record(claim: Claim, run: Run, log: _Log, smallest: list[Mapping[str, Any]]
         observed=evidence.observed,
         bound=evidence.bound,
         margin=evidence.margin,
-        tightness=evidence.tightness,
+        tightness=evidence.tightness if evidence.false_pass == 0 else None,
         resolution=evidence.resolution,
         detail=evidence.detail,
         false_alarm=float(run.ledger.share(claim.id)),
-        false_pass=evidence.false_pass,
+        false_pass=2 * evidence.false_pass,  # a violation may pass the search, or be suspicious and pass the decision
         stopped=evidence.stopped,
         worst_case=describe(inputs),
         measured=tuple(
-            f"{describe(inputs)}: {log.judged[key][0].detail}" for inputs in claim.always if (key := digest(inputs)) in log.judged
+            f"{describe(case)}: {found.detail}" for found, case in list(log.judged.values())[:MOST_LISTED] if found.samples > 0
         ),
     )
 
 
-def _severity(judged: tuple[Evidence, Mapping[str, Any]]) -> tuple[int, float, float]:
+def _severity(judged: tuple[Evidence, Mapping[str, Any]]) -> tuple[int, float]:
     evidence, _ = judged
-    return evidence.verdict.severity, evidence.tightness or 0.0, -evidence.margin
+    return evidence.verdict.severity, evidence.closeness
 
 
 def _summary(counts: Counter[Any]) -> str:
@@ -205,9 +232,17 @@ def _shown(value: Any) -> str:
 def reproduce(id: str, run: Run) -> str:
     """The command that checks this claim again with the same draws."""
     subject = "" if run.subject_name == "core:PAPER" else f" --theory-subject {run.subject_name}"
-    device = "" if run.device.type == "cpu" else f" --theory-device {run.device}"
+    device = "" if run.device.type == "cpu" and not torch.cuda.is_available() else f" --theory-device {run.device}"
     alpha = "" if run.ledger.alpha == DEFAULT_ALPHA else f" --theory-alpha {float(run.ledger.alpha)}"
     return f"pytest theory_checks/ -k '{id}' --theory-seed {run.seed} --theory-profile {run.profile}{subject}{device}{alpha}"
+
+
+def broken(claim: Claim, run: Run, error: Exception) -> Record:
+    """The record of a claim whose check raised."""
+    detail = f"{type(error).__name__}: {error}"
+    return Record(
+        claim.id, "error", claim.statement, claim.kind.value, detail=detail, seed=run.seed, command=reproduce(claim.id, run)
+    )
 
 
 ADVICE = {

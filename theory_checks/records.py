@@ -17,7 +17,7 @@ class Record:
     verdict: holds, violated, inconclusive, vacuous, error or not run; examples: inputs judged; discarded: inputs that did not meet
     the hypotheses; samples: draws over all inputs; met, tried: how many of the draws that were counted met the hypotheses; visited:
     what the inputs covered; worst_case: the input with the tightest (or violated, then smallest) evidence; measured: one line for
-    each input that the claim always tries.
+    each of the first inputs that were sampled.
     """
 
     id: str

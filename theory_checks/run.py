@@ -61,12 +61,13 @@ def _canonical(value: Any) -> str:
 def load_subject(name: str) -> Subject:
     """The Subject called `module:NAME`. Raises ValueError that says what is missing."""
     module_name, _, attribute = name.partition(":")
-    if not module_name or not attribute:
+    if not module_name or not attribute or module_name.startswith("."):
         raise ValueError(f"subject {name!r}: needs the form module:NAME, for example core:PAPER")
     try:
         module = importlib.import_module(module_name)
-    except ImportError as error:
-        raise ValueError(f"subject {name!r}: module {module_name!r} cannot be imported ({error})") from error
+    except Exception as error:  # whatever the user's module raises while it is imported
+        what = f"{type(error).__name__}: {error}"
+        raise ValueError(f"subject {name!r}: module {module_name!r} cannot be imported ({what})") from error
     if not hasattr(module, attribute):
         raise ValueError(f"subject {name!r}: module {module_name!r} has no {attribute!r}")
     subject = getattr(module, attribute)

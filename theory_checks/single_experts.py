@@ -11,6 +11,7 @@ from torch.nn import functional
 from core import Examples, PatchAdditive, Problem, Signals, Subject
 from core.measures import is_error
 from core.model import cube, identity
+from core.seeds import generator_from
 
 PatchFunction = Callable[[Tensor], Tensor]  # f of each patch: (..., d) to (...)
 
@@ -108,9 +109,29 @@ def searched(signals: Signals, seed: int, starts: int = 64, moves: int = 4000) -
     return OnSignals(signals, best[:K], best[K:])
 
 
+@dataclass(frozen=True)
+class AlongFeatures:
+    """A network of the amplitude of patches along a feature, f(a v_k) = sigma(w_k a + b_k), and exactly 0 on all other patches."""
+
+    signals: Signals
+    sigma: Callable[[Tensor], Tensor]
+    w: Tensor
+    b: Tensor
+
+    def __call__(self, patches: Tensor) -> Tensor:
+        along = patches @ self.signals.features.mT
+        on_v = along.abs() >= patches.norm(dim=-1, keepdim=True) * (1 - 1e-9)
+        return (self.sigma(self.w * along + self.b) * on_v).sum(dim=-1)
+
+
+def stream_of(classifier_seed: int, purpose: int) -> torch.Generator:
+    """A generator of its own for each purpose: signals (0), filters (1), training data (2)."""
+    return generator_from(np.random.SeedSequence((classifier_seed, purpose)))
+
+
 def random_network(problem: Problem, activation: str, seed: int, J: int = 40) -> PatchAdditive:
     """J random filters, biases and output weights."""
-    generator = torch.Generator().manual_seed(seed)
+    generator = stream_of(seed, 1)
     W = torch.randn(J, problem.d, generator=generator, dtype=torch.float64)
     b, a = torch.randn(2, J, generator=generator, dtype=torch.float64)
     return PatchAdditive(ACTIVATIONS[activation], W, b, a / J)
@@ -120,8 +141,7 @@ def trained_network(
     subject: Subject, problem: Problem, signals: Signals, activation: str, seed: int, *, n: int = 1500, steps: int = 300
 ) -> PatchAdditive:
     """A random network trained on n examples by full-batch Adam on the subject's loss, as the paper's single models were."""
-    generator = torch.Generator().manual_seed(seed)
-    examples = subject.draw_examples(problem, signals, n, generator)
+    examples = subject.draw_examples(problem, signals, n, stream_of(seed, 2))
     start = random_network(problem, activation, seed)
     parameters = [(0.3 * p).requires_grad_() for p in (start.W, start.b)] + [start.a.clone().requires_grad_()]
     optimiser = torch.optim.Adam(parameters, lr=0.02, weight_decay=5e-4)
@@ -145,8 +165,7 @@ def build(classifier: Classifier, subject: Subject, problem: Problem, signals: S
         case Classifier("searched", _, seed):
             return searched(signals, seed)
         case Classifier("lookup", _, seed):
-            generator = torch.Generator().manual_seed(seed)
-            return Lookup(torch.randn(problem.d, generator=generator, dtype=torch.float64))
+            return Lookup(torch.randn(problem.d, generator=stream_of(seed, 1), dtype=torch.float64))
     raise ValueError(f"unknown classifier {classifier}")
 
 

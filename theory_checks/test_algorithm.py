@@ -12,7 +12,7 @@ from torch import Tensor
 from core import Hyperparameters, Parameters, Patches, Problem, Subject
 from core.training import descent, loss_slope, stack
 from theory_checks.claims import Kind, claim
-from theory_checks.evidence import Statement, all_of, at_most, equal
+from theory_checks.evidence import Statement, all_of, at_most, equal, given
 from theory_checks.oracles import central_differences, losses_if_routed
 from theory_checks.scenarios import SEEDS
 
@@ -145,7 +145,8 @@ def experts_move_by_eta_or_not_at_all(subject: Subject, run: SmallRun, blow_up: 
     """Every expert with a non-zero gradient moves by exactly eta in Frobenius norm, however small the gradient; others do not move.
 
     So norm(W_m^(t) - W_m^(0)) <= eta t. The experts are blown up, which makes margins of up to 1e6 and gradients far below the
-    smallest float. An expert has a non-zero gradient if it got an example whose loss has a non-zero slope (in log space).
+    smallest float. An expert has a non-zero gradient if it got an example whose loss has a non-zero slope (in
+    log space) and whose response depends on the expert.
     Subtracting the step from W rounds by eps max(|W|, eta) an entry, hence by that times sqrt(J d) in norm.
     """
     begun = started(subject, run)
@@ -156,9 +157,11 @@ def experts_move_by_eta_or_not_at_all(subject: Subject, run: SmallRun, blow_up: 
         before, after = iterates[t], iterates[t + 1]
         m = routed(subject, begun, before, t)
         h = subject.logits(before.theta, begun.x)[0]
-        z = torch.stack([begun.x.dense[0, i] @ before.W[0, m[i]].mT for i in range(run.n)])
-        margin = begun.y[0] * subject.gate(h).gather(0, m[None])[0] * subject.respond(z)
-        pulls = loss_slope(subject.loss, margin)[1] > -torch.inf
+        z = torch.stack([begun.x.dense[0, i] @ before.W[0, m[i]].mT for i in range(run.n)]).requires_grad_()
+        f = subject.respond(z)
+        (f_by_z,) = torch.autograd.grad(f.sum(), z)
+        margin = begun.y[0] * subject.gate(h).gather(0, m[None])[0] * f.detach()
+        pulls = (loss_slope(subject.loss, margin)[1] > -torch.inf) & (f_by_z != 0).any(dim=-1).any(dim=-1)
         moves = torch.tensor([bool((pulls & (m == e)).any()) for e in range(run.M)])
         lengths.append((after.W - before.W)[0].flatten(1).norm(dim=1))
         expected.append(run.eta * moves.double())
@@ -192,6 +195,7 @@ def training_follows_the_gradients_of_its_loss(subject: Subject, run: SmallRun) 
     x = Patches.of(begun.x.dense[0])
     iterates = begun.iterates(subject)
     statements: list[Statement] = []
+    seen = 0  # experts whose gradient the oracle tells from 0
     for t in range(run.T):
         before, after = first(iterates[t]), first(iterates[t + 1])
         m = routed(subject, begun, iterates[t], t)
@@ -213,12 +217,13 @@ def training_follows_the_gradients_of_its_loss(subject: Subject, run: SmallRun) 
         norm = fine_W.flatten(1).norm(dim=1)[:, None, None]
         doubt = doubt_W.flatten(1).norm(dim=1)[:, None, None]
         clear = (norm > 10 * doubt).expand_as(fine_W)  # directions of gradients that the oracle cannot tell from 0 say nothing
+        seen += int(clear[:, 0, 0].sum())
         direction = torch.where(clear, fine_W / norm, 0.0)
         moved = torch.where(clear, (before.W - after.W) / run.eta, 0.0)
         # A relative error e of a vector turns its direction by at most 2 e.
         uncertain = torch.where(clear, 2 * doubt / norm + 4 * EPS * before.W.abs() / run.eta, EPS)
         statements.append(equal(moved, direction, tolerance=uncertain, detail=f"direction of step {t} of W"))
-    return all_of(*statements)
+    return given(all_of(*statements), met=seen, tried=run.T * run.M, hypotheses="a gradient that the oracle tells from 0")
 
 
 @claim(

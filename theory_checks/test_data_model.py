@@ -104,13 +104,16 @@ def labels_clusters_signs_and_amplitudes(subject: Subject, problem: Problem) -> 
             detail=f"D_{name}",
         )
 
-    def sign_product(stream: np.random.SeedSequence, size: int) -> np.ndarray:
-        _, examples = drawn(subject, problem, stream, size)
-        return (examples.y * examples.eps).numpy()
+    def sign(name: str) -> Statement:
+        def draw(stream: np.random.SeedSequence, size: int) -> np.ndarray:
+            _, e = drawn(subject, problem, stream, size)
+            return {"y": e.y, "eps": e.eps, "y eps": e.y * e.eps}[name].numpy()
+
+        return mean_equals(0.0, draw, resolution=0.02, low=-1, high=1, detail=f"E[{name}]")
 
     return all_of(
         cells_follow(table, joint, resolution=0.06, detail="joint table"),
-        mean_equals(0.0, sign_product, resolution=0.02, low=-1, high=1, detail="E[y eps]"),
+        *map(sign, ("y", "eps", "y eps")),
         *map(amplitude, names),
     )
 
@@ -120,8 +123,9 @@ def labels_clusters_signs_and_amplitudes(subject: Subject, problem: Problem) -> 
     kind=Kind.LAW,
     source="Definition 3.1",
     over={"problem": problems(most_K=4, most_d=16), "direction": SEEDS},
+    always=({"problem": Problem(K=2, d=5, P=6), "direction": 0},),
     depends_on=("D.5",),
-    examples=6,
+    examples=5,
     cost=10,
     visits=facts_about,
 )
@@ -130,12 +134,14 @@ def random_noise_is_gaussian(subject: Subject, problem: Problem, direction: int)
 
     All noise patches of an example together are one standard Gaussian vector after scaling: its squared norm is chi^2, and its
     projection on a random unit vector across patches is N(0, 1), which correlations between patches or directions would change
-    (Cramer-Wold). The sign of the projection is independent of label, noise sign, cluster and amplitude.
+    (Cramer-Wold); so is the sum of the first and last patch. The sign of the projection is independent of label, noise sign,
+    cluster and amplitude, and the signs of the projections on v_k, v_k', c_k of each other, of label and of noise sign.
     """
     K, d = problem.K, problem.d
     size_of_noise = (problem.P - 3) * d
     unit = torch.randn(size_of_noise, generator=torch.Generator().manual_seed(direction), dtype=torch.float64)
     unit = unit / unit.norm()
+    along = unit[:d] / unit[:d].norm()
 
     def standardised(stream: np.random.SeedSequence, size: int) -> tuple[Signals, Examples, Tensor]:
         signals, examples = drawn(subject, problem, stream, size)
@@ -154,6 +160,17 @@ def random_noise_is_gaussian(subject: Subject, problem: Problem, direction: int)
         signals, _, noise = standardised(stream, size)
         return (noise[:, -d:] @ signals.features[0]).numpy()
 
+    def across_patches(stream: np.random.SeedSequence, size: int) -> np.ndarray:
+        _, _, noise = standardised(stream, size)
+        first, last = noise[:, :d] @ along, noise[:, -d:] @ along
+        return (first if problem.P == 4 else (first + last) / math.sqrt(2)).numpy()
+
+    def towards_own_signals(stream: np.random.SeedSequence, size: int) -> np.ndarray:
+        signals, e, noise = standardised(stream, size)
+        own = torch.stack([signals.features[e.k], signals.features[e.k_prime], signals.centres[e.k]], dim=1)
+        bits = torch.cat([(own @ noise[:, :d, None]).squeeze(-1), e.y[:, None], e.eps[:, None]], dim=1) > 0
+        return (bits.long() * 2 ** torch.arange(5)).sum(dim=1).numpy()
+
     def joint(stream: np.random.SeedSequence, size: int) -> np.ndarray:
         _, examples, noise = standardised(stream, size)
         above, _ = above_median(problem.alpha, examples.alpha)
@@ -167,6 +184,8 @@ def random_noise_is_gaussian(subject: Subject, problem: Problem, direction: int)
         follows_law(chi2(d).cdf, first_norms, resolution=0.03, detail="squared norm of one patch"),
         follows_law(norm.cdf, projections, resolution=0.03, detail="projection across patches"),
         follows_law(norm.cdf, along_a_signal, resolution=0.03, detail="projection on a signal"),
+        follows_law(norm.cdf, across_patches, resolution=0.03, detail="first and last patch together"),
+        cells_follow(np.full(32, 1 / 32), towards_own_signals, resolution=0.04, detail="signs towards the example's own signals"),
         cells_follow(table, joint, resolution=0.05, detail="sign of the projection with the rest"),
     )
 

@@ -6,14 +6,14 @@ import numpy as np
 import torch
 from hypothesis import strategies as st
 from scipy.special import comb
-from scipy.stats import norm
+from scipy.stats import chi2, norm
 from torch import Tensor
 
 from core import Hyperparameters, Problem, Subject
 from core.measures import cluster_gap, every_group_occupied, feature_alignment, groups
 from core.seeds import child, generator_from
 from theory_checks.claims import Kind, claim
-from theory_checks.evidence import Statement, all_of, cells_follow, follows_law, mean_equals
+from theory_checks.evidence import HypothesesNotMet, Statement, all_of, cells_follow, follows_law, mean_equals
 
 
 def alignments(subject: Subject, problem: Problem, hyper: Hyperparameters, stream: np.random.SeedSequence, size: int) -> Tensor:
@@ -46,7 +46,8 @@ SIZES = st.sampled_from([(2, 3), (2, 6), (3, 4), (3, 5), (4, 4)])  # (K, M) with
 def groups_are_multinomial(subject: Subject, sizes: tuple[int, int], J: int, sigma_0: float) -> Statement:
     """The group sizes are Multinomial(M; 1/K, ...), and P(E_init) = sum_i (-1)^i C(K,i) (1 - i/K)^M >= 1 - K e^(-M/K).
 
-    Tested on the whole assignment of experts to groups, which is uniform on its K^M values.
+    Tested on the whole assignment of experts to groups, which is uniform on its K^M values. What it is derived from is tested too:
+    d norm(w_mj)^2 / sigma_0^2 is chi^2_d.
     """
     K, M = sizes
     problem = Problem(K=K, d=2 * K)
@@ -59,7 +60,13 @@ def groups_are_multinomial(subject: Subject, sizes: tuple[int, int], J: int, sig
     def occupied(stream: np.random.SeedSequence, size: int) -> np.ndarray:
         return every_group_occupied(alignments(subject, problem, hyper, stream, size)).numpy()
 
+    def squared_norms(stream: np.random.SeedSequence, size: int) -> np.ndarray:
+        generator = generator_from(stream)
+        draws = [subject.initialise_experts(problem, hyper, generator)[0, 0] for _ in range(size)]
+        return (torch.stack(draws).double().square().sum(dim=-1) * (problem.d / sigma_0**2)).numpy()
+
     return all_of(
+        follows_law(chi2(problem.d).cdf, squared_norms, resolution=0.05, detail="squared norm of a filter"),
         cells_follow(np.full(K**M, K**-M), assignment, resolution=0.07, detail="assignment of experts to groups"),
         mean_equals(chance_of_occupied_groups(K, M), occupied, resolution=0.04, detail="frequency of E_init"),
     )
@@ -107,6 +114,8 @@ def the_cluster_gap_has_its_exact_law(subject: Subject, K: int, J: int) -> State
     def gaps(stream: np.random.SeedSequence, size: int) -> np.ndarray:
         found: list[np.ndarray] = []
         while sum(map(len, found)) < size:
+            if len(found) == 20:
+                raise HypothesesNotMet(f"{sum(map(len, found))} positive second scores in {20 * (size // 2 + 64) * 4} experts")
             a = alignments(subject, problem, hyper, child(stream, len(found)), size // 2 + 64)
             gap = cluster_gap(a).flatten()
             found.append(gap[gap.isfinite()].numpy())

@@ -1,5 +1,6 @@
 """Lemma 5.1 and relatives: the perturbed router picks expert m with probability p_m(h), which moves slowly with the logits."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,7 +14,17 @@ from core.routing import routing_probabilities
 from core.seeds import child, generator_from
 from core.training import Gradient, gradients, stack
 from theory_checks.claims import Kind, claim
-from theory_checks.evidence import Statement, all_of, at_least, at_most, cells_follow, equal, mean_equals
+from theory_checks.evidence import (
+    Statement,
+    all_of,
+    at_least,
+    at_most,
+    cells_follow,
+    equal,
+    mean_at_least,
+    mean_at_most,
+    mean_equals,
+)
 from theory_checks.oracles import gradients_if_routed
 from theory_checks.scenarios import SEEDS, logits
 
@@ -66,6 +77,25 @@ def sup_norm(difference: Tensor) -> np.ndarray:
     return difference.abs().amax(dim=0).numpy()
 
 
+def rise_of_the_choice(subject: Subject, h: Tensor, other: Tensor, bound: np.ndarray) -> Statement:
+    """p_m(h') - p_m(h) <= bound for the subject's own router, where the closed form says that it is tightest.
+
+    The same noise decides at h and at h': the difference of the two indicators has the difference of probabilities as its mean.
+    """
+    rise = routing_probabilities(other) - routing_probabilities(h)
+    column = int((rise.amax(dim=0) - torch.from_numpy(bound)).argmax())
+    m = int(rise[:, column].argmax())
+    before, after = h[:, [column]], other[:, [column]]
+
+    def draw(stream: np.random.SeedSequence, size: int) -> np.ndarray:
+        noise = subject.router_noise((len(h), size), generator_from(stream), 0).to(h)
+        chosen = subject.select(after.expand_as(noise), noise) == m
+        return (chosen.double() - (subject.select(before.expand_as(noise), noise) == m).double()).numpy()
+
+    ceiling = min(float(bound[column]), 1.0)
+    return mean_at_most(ceiling, draw, resolution=0.1, low=-1, high=1, detail="rise of the drawn choice")
+
+
 @claim(
     "R.1",
     kind=Kind.EXACT,
@@ -112,11 +142,18 @@ def probabilities_of_a_symmetric_choice(subject: Subject, h: Tensor, shift: floa
     examples=250,
     visits=facts_about,
 )
-def probabilities_are_lipschitz(h: Tensor, perturbation: tuple[float, str, int]) -> Statement:
-    """norm_inf(p(h) - p(h')) <= M^2 norm_inf(h - h')."""
+def probabilities_are_lipschitz(subject: Subject, h: Tensor, perturbation: tuple[float, str, int]) -> Statement:
+    """norm_inf(p(h) - p(h')) <= M^2 norm_inf(h - h').
+
+    For the closed form of p, exactly, and for the choices that the subject's router draws.
+    """
     other = moved(h, perturbation)
     M, step = len(h), sup_norm(other - h)
-    return at_most(sup_norm(routing_probabilities(other) - routing_probabilities(h)), M**2 * step, tolerance=2 * rounding(M))
+    bound = M**2 * step
+    return all_of(
+        at_most(sup_norm(routing_probabilities(other) - routing_probabilities(h)), bound, tolerance=2 * rounding(M)),
+        rise_of_the_choice(subject, h, other, bound),
+    )
 
 
 @claim(
@@ -127,21 +164,28 @@ def probabilities_are_lipschitz(h: Tensor, perturbation: tuple[float, str, int])
     over={"h": logits(), "perturbation": perturbations()},
     always=(
         {"h": torch.zeros(64, 8, dtype=torch.float64), "perturbation": (1e-3, "one up, rest down", 0)},
+        {"h": torch.zeros(8, 8, dtype=torch.float64), "perturbation": (0.1, "one up, rest down", 3)},
         {"h": torch.zeros(2, 8, dtype=torch.float64), "perturbation": (1e-6, "one up, rest down", 1)},
     ),
     examples=250,
     visits=facts_about,
 )
-def probabilities_move_at_most_twice_as_far_as_logits(h: Tensor, perturbation: tuple[float, str, int]) -> Statement:
+def probabilities_move_at_most_twice_as_far_as_logits(
+    subject: Subject, h: Tensor, perturbation: tuple[float, str, int]
+) -> Statement:
     """norm_inf(p(h) - p(h')) <= 2 norm_inf(h - h').
 
     With G(r) = prod F(r + h_m - h_m'), a move of size delta shifts the argument by at most 2 delta, and int density(r)
     (G(r + 2 delta) - G(r)) dr <= 2 delta. Sharp: at h = 0, one coordinate up and the rest down by delta, p rises by
-    2 delta - (2 delta)^M / M.
+    2 delta - (2 delta)^M / M. For the closed form of p, exactly, and for the choices that the subject's router draws.
     """
     other = moved(h, perturbation)
     M, step = len(h), sup_norm(other - h)
-    return at_most(sup_norm(routing_probabilities(other) - routing_probabilities(h)), 2 * step, tolerance=2 * rounding(M))
+    bound = 2 * step
+    return all_of(
+        at_most(sup_norm(routing_probabilities(other) - routing_probabilities(h)), bound, tolerance=2 * rounding(M)),
+        rise_of_the_choice(subject, h, other, bound),
+    )
 
 
 @claim(
@@ -166,7 +210,18 @@ def experts_further_than_the_noise_are_never_chosen(subject: Subject, h: Tensor,
     chosen = subject.select(h, subject.router_noise(tuple(h.shape), torch.Generator().manual_seed(seed), 0).to(h))
     gap = top - h.gather(0, chosen[None]).squeeze(0)
     size = EPS * (1 + top.abs().numpy() + gap.numpy())  # rounding of h + r, and of the gap
+    # The expert with the least, but not tiny, chance by that lower bound: does the subject's router ever choose it?
+    least = torch.where(room**M / M > 0.02, room**M / M, torch.inf)
+    m, column = divmod(int(least.argmin()), h.shape[1])
+
+    def chosen_at_all(stream: np.random.SeedSequence, size: int) -> np.ndarray:
+        noise = subject.router_noise((M, size), generator_from(stream), 0).to(h)
+        return (subject.select(h[:, [column]].expand_as(noise), noise) == m).numpy()
+
+    floor = float(least.min())
+    drawn = [mean_at_least(floor, chosen_at_all, resolution=0.9 * floor, detail="choices of m")] if floor < math.inf else []
     return all_of(
+        *drawn,
         at_most(p, room, tolerance=rounding(M), detail="p_m against its room"),
         at_least(p, room**M / M, tolerance=rounding(M), detail="p_m against room^M / M"),
         at_most((p > 0).double(), (room > 0).double(), detail="possible although out of reach"),
@@ -281,9 +336,21 @@ def expected_gradient_through_the_routing_probabilities(
             return projected(gradients(subject, many, stack([x] * size), examples.y.expand(size, -1), noise)[which], along)
 
         expected = float((p * table).sum() / n)
-        return mean_equals(
-            expected, draw, resolution=0.05 * (high - low) + slack, low=low - slack, high=high + slack, detail=f"gradient in {name}"
+        sample = draw(np.random.SeedSequence(seed), 256)
+        inside = equal(sample, (low + high) / 2, tolerance=(high - low) / 2 + slack, detail=f"range of the gradient in {name}")
+
+        def clipped(stream: np.random.SeedSequence, size: int) -> np.ndarray:
+            return draw(stream, size).clip(low - slack, high + slack)
+
+        law = mean_equals(
+            expected,
+            clipped,
+            resolution=0.05 * (high - low) + slack,
+            low=low - slack,
+            high=high + slack,
+            detail=f"gradient in {name}",
         )
+        return all_of(inside, law)
 
     table_W = torch.einsum("mijkl,jkl->mi", of_W, along_W)
     table_theta = torch.einsum("mijk,jk->mi", of_theta, along_theta)

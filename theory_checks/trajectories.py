@@ -13,7 +13,8 @@ from filelock import FileLock, Timeout
 from core import Trajectory, train
 from core.data import Signals
 from core.measures import every_group_occupied, feature_alignment
-from core.training import Replicate, concatenate, draw_replicate
+from core.training import NotAccepted, Replicate, concatenate, draw_replicate
+from theory_checks.evidence import HypothesesNotMet
 from theory_checks.run import Run, digest
 from theory_checks.scenarios import Scenario
 
@@ -66,9 +67,12 @@ class Trained:
                     return
                 hyper = scenario.hyper
                 keep = (0, min(hyper.T_1, hyper.T))
-                found = train(
-                    self.run.subject, scenario.problem, hyper, seeds, keep=keep, device=self.run.device, accept=groups_occupied
-                )
+                try:
+                    found = train(
+                        self.run.subject, scenario.problem, hyper, seeds, keep=keep, device=self.run.device, accept=groups_occupied
+                    )
+                except NotAccepted as reason:
+                    raise HypothesesNotMet(f"E_init: {reason}") from reason
                 partial = path.with_suffix(f".{os.getpid()}")
                 torch.save(found, partial)
                 partial.replace(path)

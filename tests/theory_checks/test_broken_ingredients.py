@@ -10,11 +10,11 @@ from torch import Tensor
 from core import PAPER, Examples, Hyperparameters, Patches, Problem, Signals
 from core.data import draw_examples, draw_signals
 from core.model import linear_response
-from core.routing import uniform_noise
+from core.routing import no_noise, uniform_noise
 from core.training import Gradient, gaussian_experts, normalised_step, plain_step
 from theory_checks import test_algorithm, test_data_model, test_initialisation, test_routing, test_single_expert
-from theory_checks.checking import check, failure
-from theory_checks.claims import CLAIM_IDS, Claim
+from theory_checks.checking import check, failure, inputs_tried
+from theory_checks.claims import CLAIM_IDS, Claim, Profile
 from theory_checks.run import Run
 
 CLAIMS = {
@@ -61,8 +61,26 @@ def rotated_order(problem: Problem, signals: Signals, n: int, generator: torch.G
 
 
 def swapped_amplitudes(problem: Problem, signals: Signals, n: int, generator: torch.Generator) -> Examples:
-    found = draw_examples(replace(problem, alpha=problem.beta, beta=problem.alpha), signals, n, generator)
-    return found
+    return draw_examples(replace(problem, alpha=problem.beta, beta=problem.alpha), signals, n, generator)
+
+
+def biased_labels(problem: Problem, signals: Signals, n: int, generator: torch.Generator) -> Examples:
+    found = draw_examples(problem, signals, n, generator)
+    y = torch.where(torch.rand(n, generator=generator) < 0.04, 1.0, found.y)
+    coefficient = torch.stack([y * found.alpha, found.beta, found.eps * found.gamma], dim=1)
+    return with_patches(replace(found, y=y), coefficient=coefficient)
+
+
+def correlated_patches(problem: Problem, signals: Signals, n: int, generator: torch.Generator) -> Examples:
+    found = draw_examples(problem, signals, n, generator)
+    noise = found.patches.noise
+    return with_patches(found, noise=0.7**0.5 * noise + 0.3**0.5 * noise.roll(1, dims=1))
+
+
+def noise_along_the_signal(problem: Problem, signals: Signals, n: int, generator: torch.Generator) -> Examples:
+    found = draw_examples(problem, signals, n, generator)
+    shift = 0.3 * problem.sigma_p / problem.d**0.5 * found.y[:, None] * signals.features[found.k]
+    return with_patches(found, noise=found.patches.noise + shift[:, None])
 
 
 def correlated_experts(problem: Problem, hyper: Hyperparameters, generator: torch.Generator) -> Tensor:
@@ -110,11 +128,19 @@ FAULTS = {
     "signals not orthogonal": Fault("D.1", {"draw_signals": tilted_signals}),
     "noise sign follows the label in a tenth": Fault("D.2", {"draw_examples": sign_follows_label}),
     "noise sign follows the label in a tenth, seen by S.3": Fault("S.3", {"draw_examples": sign_follows_label}),
+    "amplitudes swapped": Fault("D.2", {"draw_examples": swapped_amplitudes}),
+    "labels biased": Fault("D.2", {"draw_examples": biased_labels}),
+    "noise of patches correlated": Fault("D.3", {"draw_examples": correlated_patches}),
+    "noise follows the signal": Fault("D.3", {"draw_examples": noise_along_the_signal}),
     "k' = k allowed": Fault("D.5", {"draw_examples": own_feature_as_noise}),
     "random noise too small": Fault("D.3", {"draw_examples": too_little_noise}),
     "cyclic order of patches": Fault("D.4", {"draw_examples": rotated_order}),
     "experts correlated": Fault("I.1", {"initialise_experts": correlated_experts}),
     "filters of an expert all equal": Fault("I.2", {"initialise_experts": equal_filters}),
+    "experts twice as large": Fault("I.1", {"initialise_experts": lambda *given: 2 * gaussian_experts(*given)}),
+    "no noise, seen by R.3": Fault("R.3", {"router_noise": no_noise}),
+    "no noise, seen by R.4": Fault("R.4", {"router_noise": no_noise}),
+    "no noise, seen by R.5": Fault("R.5", {"router_noise": no_noise}),
     "half-width noise": Fault("R.5", {"router_noise": lambda s, g, t: 0.5 * uniform_noise(s, g, t)}),
     "noise shared by examples": Fault("R.5", {"router_noise": lambda s, g, t: uniform_noise((s[0], 1), g, t).expand(s)}),
     "noise shared by steps": Fault("R.5", {"router_noise": lambda s, g, t: uniform_noise(s, torch.Generator().manual_seed(1), t)}),
@@ -140,6 +166,26 @@ def test_a_broken_ingredient_violates_its_claim(name: str, run: Run) -> None:
     for part in (fault.claim, record.statement, "observed", "bound", f"seed {run.seed}", "--theory-subject faults:ONE"):
         assert part in message
     assert record.worst_case
+
+
+@pytest.mark.parametrize("id", ["G.1", "G.2", "G.3", "G.4", "R.5", "S.7"])
+@pytest.mark.parametrize("respond", [torch.relu, torch.tanh])
+def test_a_different_response_breaks_no_claim_that_is_true_of_it(id: str, respond: Any, run: Run) -> None:
+    subject = replace(PAPER, respond=lambda z: respond(z).sum(dim=(-2, -1)))
+    record = check(CLAIMS[id], replace(run, subject=subject))
+    assert record.verdict == "holds", failure(record)
+
+
+def test_hypotheses_that_no_draw_meets_make_a_claim_vacuous(run: Run) -> None:
+    still = replace(PAPER, initialise_experts=lambda *given: 0 * gaussian_experts(*given))
+    assert check(CLAIMS["I.2"], replace(run, subject=still)).verdict == "vacuous"
+
+
+@pytest.mark.parametrize("profile", Profile)
+def test_every_profile_stays_within_the_ledger(profile: Profile, run: Run) -> None:
+    for claim in CLAIMS.values():
+        tried = inputs_tried(claim, replace(run, profile=profile))
+        assert 1 <= tried <= run.ledger.line(claim.id).inputs - len(claim.always)
 
 
 def test_faults_reach_every_part_of_the_subject() -> None:

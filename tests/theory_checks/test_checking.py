@@ -54,7 +54,7 @@ def test_the_tightest_input_is_reported_when_a_claim_holds(run: Run) -> None:
     assert record.statement == "x <= 1000."
     assert found.derivation == "It is a whole number of that range."
     assert record.visited["even"].endswith(f"of {record.examples}")
-    assert record.measured == ("x=7: 7 <= 1000",)
+    assert record.measured == ()  # exact evidence is not listed input by input
 
 
 def test_the_same_seed_gives_the_same_record_and_another_seed_other_inputs(run: Run) -> None:
@@ -154,7 +154,7 @@ def test_more_inputs_than_the_error_budget_allows_are_refused(run: Run) -> None:
         """x <= 1000."""
         return at_most(x, 1000)
 
-    with pytest.raises(ValueError, match=r"R\.1: up to 1200 inputs .* exceed the 1000 of its ledger line"):
+    with pytest.raises(ValueError, match=r"R\.1: 3000 inputs and 60 others exceed its ledger line"):
         check(made(fine, examples=3000), run)
 
 
@@ -221,7 +221,7 @@ def test_unknown_devices_are_refused(name: str) -> None:
 def test_the_ledger_adds_up_exactly(alpha: Fraction) -> None:
     budget = ledger(alpha)
     assert sum(budget.share(id) for id in CLAIM_IDS) == alpha
-    assert budget.share("R.3") == 0 < budget.share("D.2") < budget.share("N.1")
+    assert budget.share("R.1") == 0 < budget.share("D.2") < budget.share("N.1")
     assert budget.text()[-1].split()[1] == f"{float(alpha):.3g}"
 
 

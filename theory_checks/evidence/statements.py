@@ -433,7 +433,7 @@ class AllOf:
 
     def judge(self, stream: np.random.SeedSequence, alpha: float, budget: int) -> Evidence:
         """Judges members in order, each with its own child of the stream and a proportional part of the
-        budget, up to the first that is violated. The worst verdict wins, among equals the tightest."""
+        budget, up to the first that is violated. The worst verdict wins, among equals the closest to its bound."""
         share, needs = self._shares(alpha)
         total = sum(needs)
         require_budget(budget, total)
@@ -442,7 +442,7 @@ class AllOf:
             found.append(member.judge(child(stream, index), share, budget * need // max(total, 1)))
             if found[-1].verdict is Verdict.VIOLATED:
                 break
-        ranks = [(e.verdict.severity, -math.inf if e.tightness is None else e.tightness) for e in found]
+        ranks = [(e.verdict.severity, e.closeness) for e in found]
         worst = ranks.index(max(ranks))
         name = f"{self.detail}, " if self.detail else ""
         return replace(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -45,3 +46,12 @@ class Evidence:
     detail: str  # one line: what was compared
     met: int = 0  # how often the hypotheses were met
     tried: int = 0  # among how many draws; 0 where there are none to count
+
+    @property
+    def closeness(self) -> float:
+        """How near the bound this came, to find the worst of several: 1 is at the bound. For exact checks that is the tightness;
+        sampled estimates are compared in units of the resolution, since their ratio to a small bound is mostly noise."""
+        if self.false_pass == 0:
+            return min(self.tightness or 0.0, 1.0)
+        ratio = 1 - self.margin / self.resolution
+        return min(max(ratio, 0.0), 1.0) if math.isfinite(ratio) else 0.0
