@@ -1,6 +1,7 @@
 """pytest options of the theory checks, and the hooks that turn claims into tests and collect their evidence.
 
-The xdist controller runs these hooks too; it must stay free of torch, so what needs torch is imported where it is used.
+The xdist controller runs these hooks too; it must stay free of torch, SciPy and Hypothesis, which take seconds to import: what
+needs them is imported where it is used.
 """
 
 import os
@@ -20,17 +21,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from theory_checks.claims import CLAIM_IDS, DEFAULT_ALPHA, Claim, Profile, ledger, with_dependencies
-from theory_checks.evidence.ledger import Ledger
+from theory_checks.claims import CLAIM_IDS, DEFAULT_ALPHA, Claim, Profile, with_dependencies
 from theory_checks.records import NOT_RUN, PROPERTY, Record
 from theory_checks.report.terminal import details, rank, table
 
 if TYPE_CHECKING:
+    from theory_checks.evidence.ledger import Ledger
     from theory_checks.run import Run
 
 ROOT = Path(__file__).parent
 DEFAULT_SUBJECT, DEFAULT_SEED = "core:PAPER", 20221128
 EXPECTED = {Profile.QUICK: "under 1 minute", Profile.STANDARD: "under 3 minutes", Profile.DEEP: "under 1 hour"}
+DEFAULT_ALPHA_TEXT = str(float(DEFAULT_ALPHA))
 UNDECIDED = ("inconclusive", "vacuous", NOT_RUN)
 EXIT_UNDECIDED = 6  # the exit status of a run in which no claim is violated, but not all were found to hold
 RUN = pytest.StashKey["Run"]()
@@ -47,7 +49,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--theory-device", default="auto", help="auto, cpu, cuda, cuda:i or mps")
     group.addoption(
-        "--theory-alpha", default=str(float(DEFAULT_ALPHA)), metavar="A", help="probability of any false alarm in the whole run"
+        "--theory-alpha", default=DEFAULT_ALPHA_TEXT, metavar="A", help="probability of any false alarm in the whole run"
     )
     group.addoption("--theory-ledger", action="store_true", help="print how alpha is shared among the claims, and end")
     group.addoption("--theory-seed", default=str(DEFAULT_SEED), metavar="N", help="a whole number, or random")
@@ -69,7 +71,8 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[SHARED] = Path(config.workerinput["theory_shared"])
         return
     config.stash[SEED] = parse_seed(config.getoption("--theory-seed"))
-    parse_alpha(config.getoption("--theory-alpha"))
+    if config.getoption("--theory-alpha") != DEFAULT_ALPHA_TEXT:
+        parse_alpha(config.getoption("--theory-alpha"))
     for id in config.getoption("--theory-claim"):
         if id not in CLAIM_IDS:
             raise pytest.UsageError(f"--theory-claim {id}: no such claim; known: {', '.join(CLAIM_IDS)}")
@@ -107,8 +110,10 @@ def parse_seed(text: str) -> int:
     return int(text)
 
 
-def parse_alpha(text: str) -> Ledger:
+def parse_alpha(text: str) -> "Ledger":
     """The error budget for an alpha from the command line. Raises UsageError unless it is a number between 0 and 1."""
+    from theory_checks.budget import ledger
+
     try:
         return ledger(Fraction(text))
     except (ValueError, ZeroDivisionError):

@@ -21,8 +21,9 @@ from scipy.stats import binom
 
 from core import PAPER
 from theory_checks import test_data_model, test_initialisation, test_routing, test_single_expert
+from theory_checks.budget import ledger
 from theory_checks.checking import check
-from theory_checks.claims import Claim, Profile, ledger
+from theory_checks.claims import Claim, Profile
 from theory_checks.run import Run
 from theory_checks.single_experts import Classifier
 

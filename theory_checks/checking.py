@@ -257,7 +257,7 @@ def failure(record: Record) -> str:
     return "\n".join(
         [
             f"claim {record.id} {record.verdict}: {record.statement}",
-            f"  observed {number(record.observed)} against the bound {number(record.bound)}, margin {number(record.margin)} ({record.detail})",
+            f"  observed {number(record.observed)}, bound {number(record.bound)}, margin {number(record.margin)}: {record.detail}",
             f"  {ADVICE[record.verdict]}",
             f"  input: {record.worst_case or 'none'}",
             f"  seed {record.seed}; again: {record.command}",

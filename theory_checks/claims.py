@@ -1,16 +1,18 @@
 """Claim: what the paper (or a derivation from it) says, as a record with a check that gathers evidence for it."""
 
+from __future__ import annotations
+
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from hypothesis.strategies import SearchStrategy
+if TYPE_CHECKING:  # the controller of parallel runs imports this module and needs neither Hypothesis nor SciPy
+    from hypothesis.strategies import SearchStrategy
 
-from theory_checks.evidence import Statement
-from theory_checks.evidence.ledger import Ledger, Line
+    from theory_checks.evidence import Statement
 
 T = TypeVar("T")
 DEFAULT_ALPHA = Fraction(1, 10**6)  # probability of any false alarm in a whole run
@@ -27,23 +29,6 @@ CLAIM_IDS = (
     *("N.1", "N.2", "N.3", "N.4", "N.5"),
     *("L.1", "L.2", "L.3"),
 )  # every id of the theory, in dependency order
-
-EXACT_IDS = {"D.1", "D.5", "S.1", "S.4", "S.6", "R.1", *(f"G.{i}" for i in range(1, 7))}
-TRAINED_GROUPS = "EXANL"  # their samples are training runs
-
-
-def ledger_line(id: str) -> Line:
-    """The claim's line in the error budget. Certainty costs log(1 / share) samples: cheap where samples are, dear in replicates."""
-    if id in EXACT_IDS:
-        return Line(id, 0, 1000, "exact: no chance enters")
-    if id[0] in TRAINED_GROUPS:
-        return Line(id, 4, 100, "samples are training runs, few and dear: a larger share")
-    return Line(id, 1, 400, "samples are cheap")
-
-
-def ledger(alpha: Fraction) -> Ledger:
-    """The error budget of a run. Raises ValueError unless 0 < alpha < 1."""
-    return Ledger(alpha, tuple(map(ledger_line, CLAIM_IDS)))
 
 
 class Kind(StrEnum):
@@ -68,7 +53,7 @@ class Profile(StrEnum):
         return {Profile.QUICK: quick, Profile.STANDARD: standard, Profile.DEEP: deep}[self]
 
 
-Inputs = Mapping[str, SearchStrategy[Any]]
+Inputs = Mapping[str, "SearchStrategy[Any]"]
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from core import PAPER
-from theory_checks.claims import DEFAULT_ALPHA, Profile, ledger
+from theory_checks.budget import ledger
+from theory_checks.claims import DEFAULT_ALPHA, Profile
 from theory_checks.run import Run
 
 

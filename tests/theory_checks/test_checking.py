@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from core import Problem
 from theory_checks import checking
+from theory_checks.budget import ledger
 from theory_checks.checking import MOST_JUDGED_WHILE_SHRINKING, check, failure
-from theory_checks.claims import CLAIM_IDS, DEFAULT_ALPHA, Claim, Kind, claim, ledger, with_dependencies
+from theory_checks.claims import CLAIM_IDS, DEFAULT_ALPHA, Claim, Kind, claim, with_dependencies
 from theory_checks.evidence import Statement, at_most, frequency_at_most, mean_at_most
 from theory_checks.evidence.ledger import Ledger, Line
 from theory_checks.records import Record
