@@ -5,6 +5,7 @@ from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
+from scipy.stats import binom
 from synthetic import bernoulli, cells, stream, uniform
 
 from theory_checks.evidence import (
@@ -24,6 +25,7 @@ from theory_checks.evidence import (
     mean_at_most,
     mean_equals,
 )
+from theory_checks.evidence.design import frequency_passing, frequency_resolution
 from theory_checks.evidence.sampling import LARGEST_BATCH, batch_sizes, child
 
 ALPHA = 1e-6
@@ -52,7 +54,7 @@ SAMPLED = {
     "follows_law": follows_law(unit, uniform, resolution=0.1),
     "frequency_at_most": frequency_at_most(0.1, bernoulli(0.1), resolution=0.4, replicates=64),
     "frequency_at_least": frequency_at_least(0.9, bernoulli(0.9), resolution=0.4, replicates=64),
-    "all_of": all_of(at_most(1, 2), mean_at_most(0.5, bernoulli(0.4), resolution=0.1)),
+    "all_of": all_of(at_most(1, 2), mean_at_most(0.5, bernoulli(0.49), resolution=0.1)),
 }
 sampled = pytest.mark.parametrize("statement", SAMPLED.values(), ids=SAMPLED.keys())
 
@@ -423,3 +425,32 @@ def test_a_conditional_statement_is_vacuous_without_its_hypotheses(met, verdict)
 def test_impossible_counts_of_hypotheses_are_refused(met, tried, least):
     with pytest.raises(ValueError, match=f"met {met} of {tried}, least {least}"):
         given(at_most(1, 2), met=met, tried=tried, least=least, hypotheses="E")
+
+
+@pytest.mark.parametrize("replicates", [8, 16, 64])
+def test_few_replicates_hold_only_at_the_resolution_they_afford(replicates):
+    """Of all counts of failures: few hold, many are violated, those between are inconclusive; a rate beyond `passing` holds in 5 %."""
+    bound = 0.02
+    resolution, passing = frequency_resolution(bound, replicates, ALPHA), frequency_passing(bound, replicates)
+    verdicts = []
+    for count in range(replicates + 1):
+        events = np.arange(replicates) < count
+        statement = frequency_at_most(
+            bound, lambda stream, size, events=events: events, resolution=resolution, passing=passing, replicates=replicates
+        )
+        verdicts.append(judge(statement).verdict)
+    order = [Verdict.HOLDS, Verdict.INCONCLUSIVE, Verdict.VIOLATED]
+    assert sorted(verdicts, key=order.index) == verdicts
+    assert set(verdicts) == set(order)
+    held = verdicts.count(Verdict.HOLDS) - 1
+    assert binom.cdf(held, replicates, bound) >= 0.95
+    assert binom.cdf(held, replicates, bound + passing) == pytest.approx(0.05, abs=1e-9)
+    assert passing < resolution
+
+
+def test_closeness_compares_exact_and_sampled_evidence():
+    assert judge(at_most(3, 4)).closeness == 0.75
+    assert judge(at_most(5, 4)).closeness == 1
+    at_the_bound = judge(mean_at_most(0.5, bernoulli(0.5), resolution=0.1))
+    far_inside = judge(mean_at_most(0.5, bernoulli(0.2), resolution=0.1))
+    assert far_inside.closeness == 0 < at_the_bound.closeness <= 1
