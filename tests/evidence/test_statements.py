@@ -429,7 +429,7 @@ def test_impossible_counts_of_hypotheses_are_refused(met, tried, least):
 
 @pytest.mark.parametrize("replicates", [8, 16, 64])
 def test_few_replicates_hold_only_at_the_resolution_they_afford(replicates):
-    """Of all counts of failures: few hold, many are violated, those between are inconclusive; a rate beyond `passing` holds in 5 %."""
+    """Few failures hold, many are violated, between them is inconclusive; a rate beyond `passing` holds in 5 % of cases."""
     bound = 0.02
     resolution, passing = frequency_resolution(bound, replicates, ALPHA), frequency_passing(bound, replicates)
     verdicts = []
