@@ -11,8 +11,10 @@ import pytest
 import torch
 from hypothesis import assume
 from hypothesis import strategies as st
+from scipy.stats import binom
 
 from core import Problem
+from core.seeds import child
 from theory_checks import checking
 from theory_checks.budget import ledger
 from theory_checks.checking import MOST_JUDGED_WHILE_SHRINKING, check, failure
@@ -248,3 +250,37 @@ def test_an_exact_claim_may_not_sample(run: Run) -> None:
 
     with pytest.raises(ValueError, match="no share of alpha"):
         check(made(of_chance, examples=1), run)
+
+
+def chance_of_a_confirmed_suspicion(run: Run, tries: int) -> tuple[int, int]:
+    """How many of many inputs came under suspicion, and how many were then called violated, for a claim true at its boundary."""
+
+    def at_its_boundary(x: int) -> Statement:
+        """A fair coin falls on heads half of the time."""
+
+        def draw(stream: np.random.SeedSequence, size: int) -> np.ndarray:
+            return np.random.default_rng(stream).random(size) < 0.5
+
+        return frequency_at_most(0.5, draw, resolution=0.49, replicates=40)
+
+    suspicious = violated = 0
+    for x in range(tries):
+        evidence = checking.search_then_decide(made(at_its_boundary, id="S.3"), run, {"x": x})
+        draw = np.random.default_rng(child(run.stream("S.3", {"x": x}, 0), 0)).random(40) < 0.5
+        suspicious += bool(binom.sf(draw.sum() - 1, 40, 0.5) <= 0.2)
+        violated += evidence.verdict == "violated"
+    return suspicious, violated
+
+
+def test_deciding_on_the_search_stream_is_noticed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A suspicion is confirmed with probability at most the claim's share; a checker that decides on the stream that raised the
+    suspicion confirms far more. (Levels are large here, so that a thousand inputs show it.)"""
+    monkeypatch.setattr(checking, "SUSPICION", Fraction(1, 5))
+    run = replace(run, ledger=Ledger(Fraction(1, 20), (Line("S.3", 1, 1000, ""),)))
+    suspicious, violated = chance_of_a_confirmed_suspicion(run, 1000)
+    most = int(binom.isf(1e-6, suspicious, 0.05))
+    assert suspicious > 80
+    assert violated <= most
+    monkeypatch.setattr(checking, "DECIDE", checking.SEARCH)
+    suspicious, violated = chance_of_a_confirmed_suspicion(run, 1000)
+    assert violated > most
