@@ -29,6 +29,7 @@ from theory_checks.run import Run, digest
 from theory_checks.trajectories import DECIDE, SEARCH, Trained
 
 ATTAINED = 0.999  # the tightness from which a bound counts as attained
+HARDLY_EVER = 0.1  # of the inputs: a claim whose hypotheses fewer meet is vacuous
 MOST_LISTED = 40  # inputs whose sampled evidence is listed one by one
 MOST_JUDGED_WHILE_SHRINKING = 60  # new inputs judged once a violation is known; a shrink may ask for hundreds
 
@@ -71,7 +72,6 @@ def check(claim: Claim, run: Run) -> Record:
     smallest: list[Mapping[str, Any]] = []
 
     def judge_input(**inputs: Any) -> None:
-        log.tried += 1
         key = digest(inputs)
         if key in log.raised:
             raise log.raised[key]
@@ -80,6 +80,7 @@ def check(claim: Claim, run: Run) -> Record:
                 log.shrinking += 1
                 if log.shrinking > MOST_JUDGED_WHILE_SHRINKING:
                     return
+            log.tried += 1
             try:
                 log.judged[key] = search_then_decide(claim, run, inputs), inputs
             except UnsatisfiedAssumption:
@@ -182,7 +183,11 @@ def _record(claim: Claim, run: Run, log: _Log, smallest: list[Mapping[str, Any]]
     )
     if not log.judged:
         return found
-    evidence, inputs = log.judged[digest(smallest[0])] if smallest else max(log.judged.values(), key=_severity)
+    # An input here and there that does not meet the hypotheses says nothing; if hardly any meets them, neither does the claim.
+    clear = [judged for judged in log.judged.values() if judged[0].verdict is not Verdict.VACUOUS]
+    found = replace(found, discarded=found.discarded + len(log.judged) - len(clear))
+    candidates = clear if len(clear) >= HARDLY_EVER * len(log.judged) else log.judged.values()
+    evidence, inputs = log.judged[digest(smallest[0])] if smallest else max(candidates, key=_severity)
     return replace(
         found,
         verdict=evidence.verdict.value,

@@ -17,6 +17,7 @@ from theory_checks.oracles import central_differences, losses_if_routed
 from theory_checks.scenarios import SEEDS
 
 EPS = torch.finfo(torch.float64).eps
+SMALLEST = EPS * torch.finfo(torch.float64).smallest_normal
 HALF_THE_DIGITS = EPS**0.5
 
 
@@ -278,17 +279,21 @@ def experts_are_homogeneous_of_degree_3(subject: Subject, shape: tuple[int, int]
     """f_m is homogeneous of degree 3 in x and in W_m, and <grad_W f, W> = 3 f (Euler).
 
     Both are statements about the response to pre-activations, which are linear in x and in W. Each of P J terms rounds to a few
-    eps, and the sum to P J eps of the sum of sizes.
+    eps, and the sum to P J eps of the sum of sizes. Where factor^3 underflows, it and each term are off by the smallest float.
     """
     generator = torch.Generator().manual_seed(seed)
     z = torch.randn(8, *shape, generator=generator, dtype=torch.float64).requires_grad_()
     f = subject.respond(z)
     (slope,) = torch.autograd.grad(f.sum(), z)
     size = z.detach().abs().pow(3).sum(dim=(-2, -1))
-    tolerance = (shape[0] * shape[1] + 16) * EPS * size
+    terms = shape[0] * shape[1] + 16
+    tolerance, underflow = terms * EPS * size, terms * SMALLEST * (1 + size)
     return all_of(
         equal(
-            subject.respond(factor * z).detach(), factor**3 * f.detach(), tolerance=abs(factor) ** 3 * tolerance, detail="f of c z"
+            subject.respond(factor * z).detach(),
+            factor**3 * f.detach(),
+            tolerance=abs(factor) ** 3 * tolerance + underflow,
+            detail="f of c z",
         ),
         equal((slope * z.detach()).sum(dim=(-2, -1)), 3 * f.detach(), tolerance=4 * tolerance, detail="<grad f, z>"),
     )

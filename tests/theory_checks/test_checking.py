@@ -19,7 +19,7 @@ from theory_checks import checking
 from theory_checks.budget import ledger
 from theory_checks.checking import MOST_JUDGED_WHILE_SHRINKING, check, failure
 from theory_checks.claims import CLAIM_IDS, DEFAULT_ALPHA, Claim, Kind, claim, with_dependencies
-from theory_checks.evidence import Statement, at_most, frequency_at_most, mean_at_most
+from theory_checks.evidence import Statement, at_most, frequency_at_most, given, mean_at_most
 from theory_checks.evidence.ledger import Ledger, Line
 from theory_checks.records import Record
 from theory_checks.report.terminal import table
@@ -122,6 +122,18 @@ def test_hypotheses_that_are_never_met_make_a_claim_vacuous(run: Run) -> None:
     record = check(made(of_the_impossible), run)
     assert record.verdict == "vacuous"
     assert "hypotheses" in failure(record)
+
+
+@pytest.mark.parametrize(("met_from", "verdict"), [(0, "holds"), (500, "holds"), (995, "vacuous"), (1001, "vacuous")])
+def test_a_claim_is_vacuous_when_hardly_any_input_meets_its_hypotheses(met_from: int, verdict: str, run: Run) -> None:
+    def of_large_numbers(x: int) -> Statement:
+        """Every large x is at most 1000."""
+        return given(at_most(x, 1000), met=int(x >= met_from), tried=1, hypotheses="x is large")
+
+    record = check(made(of_large_numbers, over={"x": st.integers(0, 10**6).map(lambda x: x % 1001)}), run)
+    assert record.verdict == verdict
+    assert record.tried == record.examples
+    assert (record.discarded == 0) == (met_from == 0)
 
 
 def test_unclear_evidence_is_inconclusive(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
