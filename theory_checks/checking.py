@@ -139,14 +139,14 @@ def search_then_decide(claim: Claim, run: Run, inputs: Mapping[str, Any]) -> Evi
     """The evidence for the claim on one input (module docstring)."""
     try:
         found = _judge(claim, run, inputs, SEARCH, float(SUSPICION))
-    except HypothesesNotMet as reason:
-        return Evidence(Verdict.VACUOUS, math.nan, math.nan, math.nan, None, math.nan, 0, 0.0, 0.0, "no draws", str(reason))
-    if found.verdict is Verdict.VIOLATED and found.samples > 0:
+        if found.verdict is not Verdict.VIOLATED or found.samples == 0:
+            return found
         share = float(run.ledger.share(claim.id))
         if share == 0:
             raise ValueError(f"claim {claim.id} samples, but its ledger line gives it no share of alpha")
         return _judge(claim, run, inputs, DECIDE, share)
-    return found
+    except HypothesesNotMet as reason:
+        return Evidence(Verdict.VACUOUS, math.nan, math.nan, math.nan, None, math.nan, 0, 0.0, 0.0, "no draws", str(reason))
 
 
 def _judge(claim: Claim, run: Run, inputs: Mapping[str, Any], phase: int, alpha: float) -> Evidence:
