@@ -163,20 +163,16 @@ class Patches:
         return cls(x.new_empty(*lead, 0, d), nothing.long(), nothing, x, order)
 
     @cached_property
-    def piece_of_patch(self) -> Tensor:
-        """Row of each patch among all pieces, examples and replicates one after the other: flat indices."""
-        return _rows(self.order)
+    def place(self) -> Tensor:
+        """At which of the P patches each piece stands, (..., n, P): the inverse of `order`."""
+        return self.order.argsort(dim=-1)
 
     @cached_property
-    def patch_of_piece(self) -> Tensor:
-        """The inverse of `piece_of_patch`."""
-        return _rows(self.order.argsort(dim=-1))
-
-    @cached_property
-    def noise_and_zero(self) -> Tensor:
-        """`noise` of all examples and replicates, one after the other, and a last one that is 0: (... * n + 1, P - Q, d)."""
-        noise = self.noise.flatten(0, -3)
-        return torch.cat([noise, torch.zeros_like(noise[:1])])
+    def in_dictionary(self) -> Tensor:
+        """The patches along signals in coordinates of the dictionary, 0 at the other patches, (..., n, P, D)."""
+        D, (Q, P) = self.dictionary.shape[-2], (self.which.shape[-1], self.order.shape[-1])
+        coordinates = self.coefficient.new_zeros(*self.order.shape[:-1], P * D)
+        return coordinates.scatter_(-1, self.place[..., :Q] * D + self.which, self.coefficient).unflatten(-1, (P, D))
 
     @cached_property
     def along_signals(self) -> Tensor:
@@ -199,12 +195,6 @@ class Patches:
     def to(self, device: torch.device | str) -> "Patches":
         """The same on another device."""
         return Patches(*(getattr(self, f.name).to(device) for f in fields(self)))
-
-
-def _rows(order: Tensor) -> Tensor:
-    """Indices within each example (..., n, P) to indices into the P patches of all examples, flat."""
-    example = torch.arange(order[..., 0].numel(), device=order.device)
-    return (order.flatten(0, -2) + order.shape[-1] * example[:, None]).flatten()
 
 
 PER_EXAMPLE = ("which", "coefficient", "noise", "order")  # fields of Patches with an axis of examples
@@ -241,7 +231,7 @@ class Examples:
     @property
     def positions(self) -> Tensor:
         """Places among the P patches of feature signal, cluster centre and feature noise, (..., n, 3)."""
-        return self.patches.order.argsort(dim=-1)[..., :3]
+        return self.patches.place[..., :3]
 
 
 def draw_signals(problem: Problem, generator: torch.Generator) -> Signals:

@@ -64,7 +64,7 @@ class Gradient:
         return self.direction * self.log_scale.exp()
 
 
-TILE = 64  # examples of one expert in a batched product: few enough to waste little, enough for an efficient product
+TILE = 48  # examples of one expert in a batched product: few enough to waste little, enough for an efficient product
 
 CPU_BUDGET = 2**23  # bytes of patches to train on at a time: they stay in a core's cache, and small runs share the overhead
 
@@ -102,62 +102,67 @@ def gaussian_experts(problem: Problem, hyper: Hyperparameters, generator: torch.
 class _RoutedProducts:
     """Inner products of the patches with the filters of the expert that their example is routed to, and their pull-back.
 
-    Over the N = R * n examples of a batch. A piece along a signal is looked up in the table of <w_mj, dictionary vector>,
-    (R * M * D, J), at row `entry` (N * Q,). For the others the examples are dealt into tiles of TILE slots that belong to one
-    (replicate, expert) each, so that one batched matrix product serves all experts, however skewed the routing.
+    The N = R * n examples of a batch are dealt into tiles of TILE slots that belong to one (replicate, expert) each, so that one
+    batched matrix product serves all experts, however skewed the routing. Pre-activations stay in the order of the slots, S of
+    them; a slot that stays empty holds the first example, with weight 0.
 
-    slot: the slot of each example (N,); owner: replicate * M + expert of each tile; noise: the other pieces in slot order, (tiles,
-    TILE * (P - Q), d), 0 in slots that stay empty; member: the example in each slot, N where it is empty.
+    slot: the slot of each example (N,); owner: replicate * M + expert of each tile; along: the patches along signals in
+    coordinates of the dictionary, 0 at the others (tiles, TILE * P, D); noise: the others (tiles, TILE * (P - Q), d); noise_row:
+    which of the S * P patches those are.
     """
 
-    x: Patches
-    entry: Tensor
+    dictionary: Tensor
     slot: Tensor
-    member: Tensor
     owner: Tensor
+    along: Tensor
     noise: Tensor
+    noise_row: Tensor
 
     @classmethod
     def of(cls, x: Patches, expert: Tensor, experts: int) -> "_RoutedProducts":
         """expert: replicate * M + expert for every example (N,); experts: R * M."""
-        N = len(expert)
-        example = torch.arange(N, device=expert.device)
+        P, D = x.in_dictionary.shape[-2:]
+        others, d = x.noise.shape[-2:]
+        example = torch.arange(len(expert), device=expert.device)
         counts = expert.bincount(minlength=experts)
         tiles = (counts + TILE - 1) // TILE
         owner = torch.arange(experts, device=expert.device).repeat_interleave(tiles)
         shift = TILE * (tiles.cumsum(dim=0) - tiles) - (counts.cumsum(dim=0) - counts)  # from rank in sorted order to slot
         order = expert.argsort()
-        slot = torch.empty_like(order).index_copy_(0, order, example + shift[expert[order]])
-        member = torch.full((TILE * len(owner),), N, device=expert.device).index_copy_(0, slot, example)
-        noise = x.noise_and_zero.index_select(0, member).view(len(owner), TILE * x.noise.shape[-2], x.noise.shape[-1])
-        entry = x.which.flatten(0, 1) + x.dictionary.shape[-2] * expert[:, None]
-        return cls(x, entry.flatten(), slot, member, owner, noise)
-
-    @property
-    def coefficient(self) -> Tensor:
-        return self.x.coefficient.flatten(0, 1)[:, :, None]
+        taken = example + shift.index_select(0, expert.index_select(0, order))
+        slot = torch.empty_like(order).scatter_(0, order, taken)
+        member = order.new_zeros(TILE * len(owner)).scatter_(0, taken, order)
+        along = x.in_dictionary.flatten(0, -3).index_select(0, member).view(len(owner), TILE * P, D)
+        noise = x.noise.flatten(0, -3).index_select(0, member).view(len(owner), TILE * others, d)
+        first_row = P * torch.arange(len(member), device=expert.device)
+        noise_row = x.place[..., P - others :].flatten(0, -2).index_select(0, member) + first_row[:, None]
+        return cls(x.dictionary, slot, owner, along, noise, noise_row.flatten())
 
     def pre_activations(self, W: Tensor) -> Tensor:
-        """z = <w_mj, x^(p)>: W (R, M, J, d) to (N, P, J)."""
-        (N, Q, _), P, J = self.coefficient.shape, self.x.order.shape[-1], W.shape[-2]
-        table = (W @ self.x.dictionary[:, None].mT).mT.reshape(-1, J)
-        pieces = W.new_empty(N, P, J)
-        torch.mul(table.index_select(0, self.entry).view(N, Q, J), self.coefficient, out=pieces[:, :Q])
-        z = self.noise @ W.flatten(0, 1).index_select(0, self.owner).mT
-        pieces[:, Q:] = z.view(len(self.member), P - Q, J).index_select(0, self.slot)
-        return pieces.flatten(0, 1).index_select(0, self.x.piece_of_patch).view_as(pieces)
+        """z = <w_mj, x^(p)>: W (R, M, J, d) to (S, P, J)."""
+        J = W.shape[-2]
+        table = (self.dictionary[:, None] @ W.mT).flatten(0, 1)  # (R * M, D, J)
+        z = (self.along @ table.index_select(0, self.owner)).view(-1, J)
+        others = self.noise @ W.flatten(0, 1).index_select(0, self.owner).mT
+        return z.index_copy_(0, self.noise_row, others.view(-1, J)).view(TILE * len(self.owner), -1, J)
 
     def pull_back(self, grad_z: Tensor, W: Tensor) -> Tensor:
-        """The gradient in W, shaped like it, from that in the pre-activations (N, P, J)."""
-        Q, (R, M, J, _) = self.coefficient.shape[1], W.shape
-        pieces = grad_z.flatten(0, 1).index_select(0, self.x.patch_of_piece).view_as(grad_z)
-        table = W.new_zeros(R * M * self.x.dictionary.shape[-2], J)
-        table.index_add_(0, self.entry, (pieces[:, :Q] * self.coefficient).flatten(0, 1))
-        grad_W = table.view(R, M, -1, J).mT @ self.x.dictionary[:, None]
-        others = torch.cat([pieces[:, Q:], pieces.new_zeros(1, *pieces[0, Q:].shape)]).index_select(0, self.member)
-        others = others.view(len(self.owner), self.noise.shape[1], J)
+        """The gradient in W, shaped like it, from that in the pre-activations (S, P, J)."""
+        (R, M, J, _), tiles = W.shape, len(self.owner)
+        by_tile = self.along.mT @ grad_z.view(tiles, -1, J)
+        table = W.new_zeros(R * M, *by_tile.shape[1:]).index_add_(0, self.owner, by_tile)
+        grad_W = table.view(R, M, -1, J).mT @ self.dictionary[:, None]
+        others = grad_z.view(-1, J).index_select(0, self.noise_row).view(tiles, -1, J)
         grad_W.flatten(0, 1).index_add_(0, self.owner, others.mT @ self.noise)
         return grad_W
+
+    def by_example(self, by_slot: Tensor) -> Tensor:
+        """Values by slot (S,) to values by example (N,)."""
+        return by_slot.index_select(0, self.slot)
+
+    def by_slot(self, by_example: Tensor) -> Tensor:
+        """Values by example (N,) to values by slot (S,), 0 in slots that stay empty."""
+        return by_example.new_zeros(TILE * len(self.owner)).scatter_(0, self.slot, by_example)
 
 
 def routed_gate(subject: "Subject", h: Tensor, routed: Tensor) -> Tensor:
@@ -174,8 +179,9 @@ def margins(subject: "Subject", parameters: Parameters, x: Patches, y: Tensor) -
     h = subject.logits(parameters.theta, x)
     routed = subject.select(h, torch.zeros_like(h))
     R, M = h.shape[:2]
-    z = _RoutedProducts.of(x, _numbered(routed, M), R * M).pre_activations(parameters.W)
-    return y * routed_gate(subject, h, routed) * subject.respond(z).view_as(y), routed
+    products = _RoutedProducts.of(x, _numbered(routed, M), R * M)
+    f = products.by_example(subject.respond(products.pre_activations(parameters.W))).view_as(y)
+    return y * routed_gate(subject, h, routed) * f, routed
 
 
 def loss_slope(loss: Callable[[Tensor], Tensor], margin: Tensor) -> tuple[Tensor, Tensor]:
@@ -238,16 +244,16 @@ def gradients(subject: "Subject", parameters: Parameters, x: Patches, y: Tensor,
     products = _RoutedProducts.of(x, expert, R * M)
     with torch.enable_grad():
         z = products.pre_activations(W).requires_grad_()
-        f = subject.respond(z).view_as(y)
-    pi_value, f_value = pi.detach(), f.detach()
+        f = subject.respond(z)
+    pi_value, f_value = pi.detach(), products.by_example(f.detach()).view_as(y)
     sign, log_slope = loss_slope(subject.loss, y * pi_value * f_value)
     signed = sign * y / y.shape[-1]
 
     f_by_z = _pulled(f, z, torch.ones_like(f))
-    log_pull = log_slope + f_by_z.abs().amax(dim=(-2, -1)).log().view_as(y)
+    log_pull = log_slope + products.by_example(f_by_z.abs().amax(dim=(-2, -1)).log()).view_as(y)
     log_of_expert = _finite(log_pull.new_full((R * M,), -torch.inf).scatter_reduce(0, expert, log_pull.flatten(), "amax"))
     weight = signed * pi_value * _relative(log_slope, log_pull, log_of_expert.index_select(0, expert).view_as(y))
-    grad_W = products.pull_back(f_by_z * weight.view(-1, 1, 1), W)
+    grad_W = products.pull_back(f_by_z * products.by_slot(weight.flatten())[:, None, None], W)
 
     log_pull = log_slope + f_value.abs().log()
     log_of_all = _finite(log_pull.amax(dim=-1, keepdim=True))
