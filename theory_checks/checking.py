@@ -10,7 +10,7 @@ import inspect
 import math
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -24,6 +24,7 @@ from torch import Tensor
 from theory_checks.claims import DEFAULT_ALPHA, Claim
 from theory_checks.evidence import Evidence, HypothesesNotMet, Statement, Verdict
 from theory_checks.evidence.ledger import SUSPICION
+from theory_checks.pictures import to_plain
 from theory_checks.records import Record, number
 from theory_checks.run import Run, digest
 from theory_checks.trajectories import DECIDE, SEARCH, Trained
@@ -150,15 +151,38 @@ def search_then_decide(claim: Claim, run: Run, inputs: Mapping[str, Any]) -> Evi
 
 
 def _judge(claim: Claim, run: Run, inputs: Mapping[str, Any], phase: int, alpha: float) -> Evidence:
-    context = {
+    statement: Statement = claim.check(**_wanted(claim.check, _context(claim, run, phase)), **inputs)
+    return statement.judge(run.stream(claim.id, dict(inputs), phase), alpha, statement.samples_needed(alpha))
+
+
+def _context(claim: Claim, run: Run, phase: int) -> dict[str, Any]:
+    """What a check may ask for besides its inputs."""
+    return {
         "subject": run.subject,
         "profile": run.profile,
         "trained": Trained(run, phase),
         "share": float(run.ledger.share(claim.id)),
     }
-    wanted = {name: context[name] for name in inspect.signature(claim.check).parameters if name in context}
-    statement: Statement = claim.check(**wanted, **inputs)
-    return statement.judge(run.stream(claim.id, dict(inputs), phase), alpha, statement.samples_needed(alpha))
+
+
+def _wanted(function: Callable[..., Any], context: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of the context that the function names as arguments."""
+    return {name: context[name] for name in inspect.signature(function).parameters if name in context}
+
+
+def _with_pictures(record: Record, claim: Claim, run: Run, evidence: Evidence, inputs: Mapping[str, Any], log: _Log) -> Record:
+    """The record with the claim's pictures of the worst case. They illustrate: whatever goes wrong leaves the verdict alone."""
+    if claim.picture is None:
+        return record
+    phase = DECIDE if evidence.verdict is Verdict.VIOLATED and evidence.samples else SEARCH
+    judged = tuple((case, found) for found, case in log.judged.values())
+    context = {**_context(claim, run, phase), "run": run, "judged": judged}
+    try:
+        drawn = claim.picture(**_wanted(claim.picture, context), **_wanted(claim.picture, inputs))
+        pictures = drawn if isinstance(drawn, tuple) else (drawn,)
+        return replace(record, pictures=tuple(map(to_plain, pictures)))
+    except Exception as error:
+        return replace(record, undrawn=f"{type(error).__name__}: {error}")
 
 
 def _record(claim: Claim, run: Run, log: _Log, smallest: list[Mapping[str, Any]], seconds: float) -> Record:
@@ -188,7 +212,7 @@ def _record(claim: Claim, run: Run, log: _Log, smallest: list[Mapping[str, Any]]
     found = replace(found, discarded=found.discarded + len(log.judged) - len(clear))
     candidates = clear if len(clear) >= HARDLY_EVER * len(log.judged) else log.judged.values()
     evidence, inputs = log.judged[digest(smallest[0])] if smallest else max(candidates, key=_severity)
-    return replace(
+    found = replace(
         found,
         verdict=evidence.verdict.value,
         observed=evidence.observed,
@@ -205,6 +229,7 @@ def _record(claim: Claim, run: Run, log: _Log, smallest: list[Mapping[str, Any]]
             f"{describe(case)}: {found.detail}" for found, case in list(log.judged.values())[:MOST_LISTED] if found.samples > 0
         ),
     )
+    return _with_pictures(found, claim, run, evidence, inputs, log)
 
 
 def _severity(judged: tuple[Evidence, Mapping[str, Any]]) -> tuple[int, float]:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # the controller of parallel runs imports this module and nee
     from hypothesis.strategies import SearchStrategy
 
     from theory_checks.evidence import Statement
+    from theory_checks.pictures import Picture
 
 T = TypeVar("T")
 DEFAULT_ALPHA = Fraction(1, 10**6)  # probability of any false alarm in a whole run
@@ -63,10 +64,13 @@ class Claim:
     statement: what it says; given: its hypotheses; source: where it stands in the paper, or "derived"; depends_on: claims it
     builds on; over: strategies for the inputs that Hypothesis chooses, or a function of the profile that gives them;
     examples: how many inputs are tried in the standard profile; always: inputs tried in every run; visits: what to count about the
-    inputs visited; cost: seconds on one core in the standard profile, to schedule by.
+    inputs visited; cost: seconds on one core in the standard profile, to schedule by; formula: the statement in LaTeX.
 
     check: from the inputs (and, where it names them, `subject`, `profile`, `trained`, `share`) to a Statement. The first paragraph
     of its docstring is the claim's statement, the rest its derivation.
+
+    picture: from the inputs of the worst case (and, where it names them, those of check, `run` and `judged`: the inputs and the
+    Evidence of everything judged) to what the report shows.
     """
 
     id: str
@@ -80,6 +84,8 @@ class Claim:
     cost: float
     visits: Callable[..., Mapping[str, Any]] | None
     check: Callable[..., Statement]
+    formula: str = ""
+    picture: Callable[..., Picture | tuple[Picture, ...]] | None = None
 
     @property
     def statement(self) -> str:
@@ -102,6 +108,8 @@ def claim(
     examples: int = 100,
     cost: float = 1.0,
     visits: Callable[..., Mapping[str, Any]] | None = None,
+    formula: str = "",
+    picture: Callable[..., Picture | tuple[Picture, ...]] | None = None,
 ) -> Callable[[Callable[..., Statement]], Claim]:
     """Makes the decorated check a Claim, which pytest collects as a test named by its id.
 
@@ -111,7 +119,7 @@ def claim(
     def register(check: Callable[..., Statement]) -> Claim:
         if not inspect.getdoc(check):
             raise ValueError(f"claim {id}: its check needs a docstring, the statement of the claim")
-        return Claim(id, kind, source, given, depends_on, over, always, examples, cost, visits, check)
+        return Claim(id, kind, source, given, depends_on, over, always, examples, cost, visits, check, formula, picture)
 
     return register
 

@@ -17,7 +17,8 @@ class Record:
     verdict: holds, violated, inconclusive, vacuous, error or not run; examples: inputs judged; discarded: inputs that did not meet
     the hypotheses; samples: draws over all inputs; met, tried: how many of the draws that were counted met the hypotheses; visited:
     what the inputs covered; worst_case: the input with the tightest (or violated, then smallest) evidence; measured: one line for
-    each of the first inputs that were sampled.
+    each of the first inputs that were sampled; pictures: of the worst case, as `theory_checks.pictures.to_plain` gives them;
+    undrawn: why there are none, if drawing them failed.
     """
 
     id: str
@@ -44,6 +45,8 @@ class Record:
     visited: Mapping[str, str] = field(default_factory=dict)
     worst_case: str = ""
     measured: tuple[str, ...] = ()
+    pictures: tuple[Mapping[str, Any], ...] = ()
+    undrawn: str = ""
     seconds: float = 0.0
     seed: int = 0
     command: str = ""

@@ -1,6 +1,7 @@
 """The path from a claim to its record: what Hypothesis is asked, what is judged, and what the record says."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
@@ -22,6 +23,7 @@ from theory_checks.claims import CLAIM_IDS, DEFAULT_ALPHA, Claim, Kind, claim, w
 from theory_checks.evidence import Statement, at_most, frequency_at_most, given, mean_at_most
 from theory_checks.evidence.design import frequency_passing, frequency_resolution
 from theory_checks.evidence.ledger import Ledger, Line
+from theory_checks.pictures import Lines, Series
 from theory_checks.records import Record
 from theory_checks.report.terminal import table
 from theory_checks.run import Run, digest, load_subject, resolve_device
@@ -59,6 +61,34 @@ def test_the_tightest_input_is_reported_when_a_claim_holds(run: Run) -> None:
     assert found.derivation == "It is a whole number of that range."
     assert record.visited["even"].endswith(f"of {record.examples}")
     assert record.measured == ()  # exact evidence is not listed input by input
+
+
+def picture_of(x: int, judged: Any, run: Run) -> Lines:
+    return Lines(f"x = {x}, {len(judged)} judged", "n", "x", (Series("x", [0, 1], [x, math.inf]),))
+
+
+def test_a_claim_draws_its_worst_case_once_it_is_judged(run: Run) -> None:
+    def below_500(x: int) -> Statement:
+        """x < 500."""
+        return at_most(x, 499)
+
+    record = check(made(below_500, picture=picture_of), run)
+    (picture,) = record.pictures
+    assert picture["title"] == f"x = 500, {record.examples} judged"
+    assert picture["series"][0]["y"] == [500.0, None]
+    assert Record.from_json(record.to_json()).pictures == [picture]
+
+
+def test_a_picture_that_fails_leaves_the_verdict_alone(run: Run) -> None:
+    def fine(x: int) -> Statement:
+        """x <= 1000."""
+        return at_most(x, 1000)
+
+    def picture(x: int) -> Lines:
+        raise ZeroDivisionError("no ink")
+
+    record = check(made(fine, picture=picture), run)
+    assert (record.verdict, record.pictures, record.undrawn) == ("holds", (), "ZeroDivisionError: no ink")
 
 
 def test_the_same_seed_gives_the_same_record_and_another_seed_other_inputs(run: Run) -> None:
