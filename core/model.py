@@ -59,7 +59,7 @@ class LogisticLoss:
     """l(z) = log(1 + e^-z), with its slope also in log space: l' underflows long before a trained margin stops growing."""
 
     def __call__(self, margin: Tensor) -> Tensor:
-        return functional.softplus(-margin)
+        return -functional.logsigmoid(margin)  # softplus would cut off at 20
 
     def slope(self, margin: Tensor) -> tuple[Tensor, Tensor]:
         """Sign and log of the size of l'(z) = -1 / (1 + e^z)."""

@@ -1,8 +1,9 @@
 """Algorithm 1: gradient descent with perturbed routing, over a batch of independent replicates."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -70,6 +71,7 @@ CPU_BUDGET = 2**23  # bytes of patches to train on at a time: they stay in a cor
 
 Record = TypeVar("Record", Signals, Patches, Parameters)
 Update = Callable[[Tensor, Gradient, float, Any], tuple[Tensor, Any]]
+Watch = Callable[[Signals, Parameters], Tensor]
 
 
 def normalised_step(W: Tensor, gradient: Gradient, rate: float, state: Any) -> tuple[Tensor, Any]:
@@ -313,7 +315,8 @@ class Trajectory:
 
     steps: the S steps t at which the parameters were kept, with Theta^(t) (R, S, M, d) and W^(t) (R, S, M, J, d);
     looked_at: the steps at which the noise-free training error (R, looks) was taken; step_lengths: norm(W_m^(t+1) - W_m^(t))_F
-    (R, steps run, M); initialisations: draws until one was accepted (R,).
+    (R, steps run, M); initialisations: draws until one was accepted (R,); watched: each quantity that was asked for, at
+    t = 0, 1, 2, ... (R, steps watched, ...).
     """
 
     steps: tuple[int, ...]
@@ -323,6 +326,7 @@ class Trajectory:
     training_error: Tensor
     step_lengths: Tensor
     initialisations: tuple[int, ...]
+    watched: Mapping[str, Tensor]
 
     def parameters(self, step: int) -> Parameters:
         """Theta^(t) and W^(t) of all replicates. Raises ValueError if step t was not kept."""
@@ -340,12 +344,16 @@ def train(
     *,
     keep: Sequence[int] = (),
     look_every: int = 10,
+    watch: Mapping[str, Watch] = MappingProxyType({}),
+    watch_until: int = 0,
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float32,
     accept: Callable[[Signals, Tensor], bool] | None = None,
     memory_budget: int | None = None,
 ) -> Trajectory:
     """Algorithm 1 from every seed, T steps each, keeping the parameters at step T and at the steps in `keep`.
+
+    watch: quantities to measure at steps 0 to watch_until, functions of signals and parameters that broadcast over replicates.
 
     Replicates are trained side by side in chunks whose examples fit in memory_budget bytes (default: what a core's cache
     likes on the CPU, 2 GiB elsewhere). Chunking changes results by rounding only; with the same chunks they repeat bit for bit on
@@ -356,8 +364,9 @@ def train(
         raise ValueError("train: needs at least one seed")
     if not all(isinstance(step, int) and 0 <= step <= hyper.T for step in keep):
         raise ValueError(f"keep = {tuple(keep)}: needs whole numbers between 0 and T = {hyper.T}")
-    kept = sorted({*keep, hyper.T})
     require_count("look_every", look_every, 1)
+    require_count("watch_until", watch_until, 0)
+    plan = _Plan(tuple(sorted({*keep, hyper.T})), look_every, watch, watch_until)
     device = torch.device(device)
     if memory_budget is None:
         memory_budget = CPU_BUDGET if device.type == "cpu" else 2**31
@@ -366,7 +375,7 @@ def train(
     chunks = []
     for first in range(0, len(seeds), size):
         replicates = [draw_replicate(subject, problem, hyper, s, dtype=dtype, accept=accept) for s in seeds[first : first + size]]
-        chunks.append(_train_chunk(subject, hyper, replicates, kept, look_every, device))
+        chunks.append(_train_chunk(subject, hyper, replicates, plan, device))
     return concatenate(chunks)
 
 
@@ -385,6 +394,7 @@ def concatenate(parts: Sequence[Trajectory]) -> Trajectory:
         training_error=torch.cat([p.training_error for p in parts]),
         step_lengths=torch.cat([p.step_lengths for p in parts]),
         initialisations=tuple(i for p in parts for i in p.initialisations),
+        watched={name: torch.cat([p.watched[name] for p in parts]) for name in parts[0].watched},
     )
 
 
@@ -417,9 +427,21 @@ def descent(
         yield parameters
 
 
+@dataclass(frozen=True)
+class _Plan:
+    """What `train` was asked to remember."""
+
+    keep: tuple[int, ...]
+    look_every: int
+    watch: Mapping[str, Watch]
+    watch_until: int
+
+
 def _train_chunk(
-    subject: "Subject", hyper: Hyperparameters, replicates: list[Replicate], kept: list[int], look_every: int, device: torch.device
+    subject: "Subject", hyper: Hyperparameters, replicates: list[Replicate], plan: _Plan, device: torch.device
 ) -> Trajectory:
+    signals = stack([r.signals for r in replicates])
+    signals = Signals(signals.features.to(device), signals.centres.to(device))
     start = stack([r.start for r in replicates])
     x = stack([r.examples.patches for r in replicates]).to(device)
     y = torch.stack([r.examples.y for r in replicates]).to(device)
@@ -429,22 +451,27 @@ def _train_chunk(
         return torch.stack([subject.router_noise((hyper.M, hyper.n), g, t) for g in generators])
 
     snapshots, looked_at, errors, lengths = [], [], [], []
+    watched: dict[str, list[Tensor]] = {name: [] for name in plan.watch}
     last = parameters = Parameters(start.theta.to(device), start.W.to(device))
     for t, parameters in enumerate(descent(subject, hyper, last, x, y, noise)):
         if t > 0:
             lengths.append(torch.linalg.vector_norm(parameters.W - last.W, dim=(-2, -1)))
         last = parameters
-        if t in kept:
+        if t in plan.keep:
             snapshots.append(parameters)
-        if t % look_every == 0 or t == hyper.T:
+        if t <= plan.watch_until:
+            for name, measure in plan.watch.items():
+                watched[name].append(measure(signals, parameters))
+        if t % plan.look_every == 0 or t == hyper.T:
             looked_at.append(t)
             errors.append(is_error(margins(subject, parameters, x, y)[0]).float().mean(dim=-1))
     return Trajectory(
-        steps=tuple(kept),
+        steps=plan.keep,
         theta=torch.stack([p.theta for p in snapshots], dim=1).cpu(),
         W=torch.stack([p.W for p in snapshots], dim=1).cpu(),
         looked_at=tuple(looked_at),
         training_error=torch.stack(errors, dim=1).cpu(),
         step_lengths=(torch.stack(lengths, dim=1) if lengths else start.W.new_zeros(len(replicates), 0, hyper.M)).cpu(),
         initialisations=tuple(r.initialisations for r in replicates),
+        watched={name: torch.stack(values, dim=1).cpu() for name, values in watched.items()},
     )

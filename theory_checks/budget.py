@@ -5,8 +5,8 @@ from fractions import Fraction
 from theory_checks.claims import CLAIM_IDS
 from theory_checks.evidence.ledger import Ledger, Line
 
-EXACT_IDS = {"D.1", "D.5", "S.1", "S.4", "S.6", "R.1", *(f"G.{i}" for i in range(1, 7))}
-TRAINED_GROUPS = "EXANL"  # their samples are training runs
+EXACT_IDS = {"D.1", "D.5", "S.1", "S.4", "S.6", "R.1", "R.7", "R.8", *(f"G.{i}" for i in range(1, 11)), "I.3"}
+TRAINED_GROUPS = "EXANLC"  # their samples are training runs
 
 
 def ledger_line(id: str) -> Line:

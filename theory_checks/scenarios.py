@@ -1,15 +1,17 @@
 """What claims are tried on: Hypothesis strategies for problems and logits, and the pre-registered ladder of training runs."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import torch
 from hypothesis import strategies as st
 from torch import Tensor
 
-from core import Discrete, Hyperparameters, Problem, Uniform
+from core import Discrete, Examples, Hyperparameters, Problem, Signals, Uniform
 from core.data import AmplitudeLaw
 from theory_checks.claims import Profile
 
+DrawExamples = Callable[[Problem, Signals, int, torch.Generator], Examples]
 SEEDS = st.integers(0, 2**32 - 1)
 
 
@@ -66,21 +68,89 @@ def logits(draw: st.DrawFn, most_M: int = 64, columns: int = 8) -> Tensor:
 
 @dataclass(frozen=True)
 class Scenario:
-    """A training run that is simulated for several claims: what is trained, and how many replicates."""
+    """A training run that is simulated for several claims: what is trained, and how many replicates.
+
+    given_occupied_groups: whether replicates are conditional on E_init.
+    """
 
     problem: Problem
     hyper: Hyperparameters
     replicates: int
+    given_occupied_groups: bool = True
+
+    @property
+    def explores_only(self) -> bool:
+        """Whether training ends with the exploration stage, at T_1."""
+        return self.hyper.T <= self.hyper.T_1
 
 
-def ladder_point(d: int, n: int, replicates: int) -> Scenario:
-    """A point of the pre-registered ladder: K = 4, M = J = 8, sigma_0 = d^(-1/3), eta = sigma_0/50, eta_r = M^2 eta, T = 8/eta."""
-    sigma_0 = d ** (-1 / 3)
+def ladder(problem: Problem, n: int, replicates: int, *, M: int = 8, J: int = 8, whole: bool = False) -> Scenario:
+    """Training at sigma_0 = d^(-1/3), eta = sigma_0/50, eta_r = M^2 eta, the ladder's rates; to T = 8/eta if whole, else T_1."""
+    sigma_0 = problem.d ** (-1 / 3)
     eta = sigma_0 / 50
-    hyper = Hyperparameters(M=8, J=8, n=n, sigma_0=sigma_0, eta=eta, eta_r=64 * eta, T=round(8 / eta))
-    return Scenario(Problem(K=4, d=d), hyper, replicates)
+    hyper = Hyperparameters(M=M, J=J, n=n, sigma_0=sigma_0, eta=eta, eta_r=M**2 * eta, T=round(8 / eta))
+    return Scenario(problem, hyper if whole else replace(hyper, T=hyper.T_1), replicates)
+
+
+def shortened(scenario: Scenario, times: int) -> Scenario:
+    """The same for 1 / times as many steps."""
+    return replace(scenario, hyper=replace(scenario.hyper, T=scenario.hyper.T // times))
+
+
+def without_router(scenario: Scenario) -> Scenario:
+    """The same with the router frozen, eta_r = 0."""
+    return replace(scenario, hyper=replace(scenario.hyper, eta_r=0.0))
+
+
+def without_structure(draw_examples: DrawExamples) -> DrawExamples:
+    """Data in which the feature-noise patch is empty: what is left of a cluster is its feature and its centre."""
+
+    def draw(problem: Problem, signals: Signals, n: int, generator: torch.Generator) -> Examples:
+        examples = draw_examples(problem, signals, n, generator)
+        kept = torch.tensor([1.0, 1.0, 0.0]).to(examples.y)
+        patches = replace(examples.patches, coefficient=examples.patches.coefficient * kept)
+        return replace(examples, patches=patches, gamma=torch.zeros_like(examples.gamma))
+
+    return draw
 
 
 def whole_runs(profile: Profile) -> list[Scenario]:
-    """The scenarios trained to T: the ladder's first point; quick has fewer examples and replicates."""
-    return [profile.pick(ladder_point(64, 1000, 8), ladder_point(64, 4000, 16), ladder_point(64, 4000, 64))]
+    """Points of the pre-registered ladder that are trained to T, by size."""
+    sizes = profile.pick(((64, 1000, 8),), ((64, 2000, 32), (128, 2000, 8)), ((64, 4000, 64), (128, 4000, 64), (256, 4000, 32)))
+    return [ladder(Problem(K=4, d=d), n, replicates, whole=True) for d, n, replicates in sizes]
+
+
+def exploration_ladder(profile: Profile) -> list[Scenario]:
+    """Points of the pre-registered ladder that are trained to T_1, by size."""
+    replicates = profile.pick(16, 32, 64)
+    sizes = profile.pick((64, 256), (64, 128, 256), (64, 128, 256, 1024, 4096))
+    return [ladder(Problem(K=4, d=d), max(4000, 4 * d), min(replicates, 32) if d > 1024 else replicates) for d in sizes]
+
+
+def example_ladder(profile: Profile) -> list[Scenario]:
+    """Growing numbers of training examples at the ladder's first dimension, trained to T_1."""
+    replicates = profile.pick(16, 32, 64)
+    sizes = profile.pick((250, 4000), (250, 1000, 4000), (250, 1000, 4000, 16000))
+    return [ladder(Problem(K=4, d=64), n, replicates) for n in sizes]
+
+
+def around_the_ladder(profile: Profile) -> list[Scenario]:
+    """Other numbers of clusters, experts, filters and patches, other dimensions and amplitude laws, trained to T_1; n = 125 M K."""
+    replicates = profile.pick(8, 16, 32)
+    two = ladder(Problem(K=2, d=48, P=5), 1000, replicates, M=4, J=6)
+    three = ladder(Problem(K=3, d=64, P=4, alpha=Uniform(1.0, 2.0), gamma=Uniform(1.0, 2.0)), 2250, replicates, M=6, J=6)
+    five = ladder(Problem(K=5, d=80, P=4), 6250, replicates, M=10, J=8)
+    discrete = Discrete((0.5, 1.0, 2.0), (0.25, 0.5, 0.25))
+    six = ladder(Problem(K=6, d=64, P=5, alpha=discrete, gamma=discrete), 9000, replicates, M=12, J=6)
+    ten = ladder(Problem(K=10, d=128, P=4), 25_000, replicates, M=20, J=8)
+    return profile.pick([two, three], [two, three, five], [two, three, five, six, ten])
+
+
+def around_the_whole_runs(profile: Profile) -> list[Scenario]:
+    """The same for training to T."""
+    replicates = profile.pick(8, 16, 32)
+    two = ladder(Problem(K=2, d=48, P=5), 1000, replicates, M=4, J=6, whole=True)
+    three = ladder(
+        Problem(K=3, d=64, P=4, alpha=Uniform(1.0, 2.0), gamma=Uniform(1.0, 2.0)), 2250, replicates, M=6, J=6, whole=True
+    )
+    return profile.pick([], [two], [two, three])

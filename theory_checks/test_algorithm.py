@@ -1,7 +1,8 @@
 """The structure of Algorithm 1: what its gradients are, what its steps conserve, and how it commutes with symmetries."""
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -319,4 +320,104 @@ def flipping_labels_flips_the_experts(subject: Subject, run: SmallRun) -> Statem
     return all_of(
         equal(flipped.W, -plain.W, tolerance=size, detail="W"),
         equal(flipped.theta, plain.theta, tolerance=HALF_THE_DIGITS * (1 + float(plain.theta.abs().max())), detail="theta"),
+    )
+
+
+@claim(
+    "G.7",
+    kind=Kind.EXACT,
+    source="section 3, the experts",
+    formula=r"f_m(x;W)=\sum_j\sum_p\sigma(\langle w_{mj},x^{(p)}\rangle),\qquad\sigma(1)=1",
+    over={"shape": st.tuples(st.integers(1, 6), st.integers(1, 16)), "seed": SEEDS},
+    depends_on=("G.5",),
+)
+def responses_add_up(subject: Subject, shape: tuple[int, int], seed: int) -> Statement:
+    """The response is the sum over patches and filters of the response to each pre-activation alone, which is 1 at 1.
+
+    With G.5: f = sum z^3. Sums of P J terms round to P J eps of the sum of their sizes."""
+    z = torch.randn(8, *shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    alone = torch.diag_embed(z.flatten(1)).view(8, -1, *shape)  # one unit on, the others 0
+    each = subject.respond(alone)
+    unit = torch.eye(shape[0] * shape[1], dtype=torch.float64).view(-1, *shape)
+    return all_of(
+        equal(
+            subject.respond(z),
+            each.sum(dim=-1),
+            tolerance=(z[0].numel() + 16) * EPS * each.abs().sum(dim=-1),
+            detail="f and the sum of its parts",
+        ),
+        equal(subject.respond(unit), 1.0, tolerance=8 * EPS, detail="f at one pre-activation of 1"),
+    )
+
+
+@claim(
+    "G.8",
+    kind=Kind.EXACT,
+    source="section 3, the loss",
+    formula=r"\ell(z)=\log(1+e^{-z}):\quad \ell(-z)-\ell(z)=z,\ \ell(0)=\log 2",
+    over={"z": st.floats(-500, 500)},
+    always=({"z": 0.0}, {"z": 1.0}, {"z": -1.0}),
+)
+def the_loss_is_logistic(subject: Subject, z: float) -> Statement:
+    """l(-z) - l(z) = z and l(0) = log 2; the slope that training uses is l'(z) = -1 / (1 + e^z)."""
+    at, minus = torch.tensor([z, 0.0], dtype=torch.float64), torch.tensor([-z, 0.0], dtype=torch.float64)
+    sign, log_size = loss_slope(subject.loss, at)
+    slope = torch.sigmoid(-at)
+    return all_of(
+        equal(subject.loss(minus) - subject.loss(at), at, tolerance=8 * EPS * (1 + at.abs()), detail="l(-z) - l(z)"),
+        equal(subject.loss(at)[1], math.log(2), tolerance=8 * EPS, detail="l(0)"),
+        equal(sign * log_size.exp(), -slope, tolerance=(8 + 4 * at.abs()) * EPS * slope, detail="slope"),
+    )
+
+
+@claim(
+    "G.9",
+    kind=Kind.EXACT,
+    source="Algorithm 1",
+    formula=r"(\Theta^{(t+1)},W^{(t+1)})\ \text{is a function of}\ (\Theta^{(t)},W^{(t)},r^{(t)})",
+    over={"run": small_runs(most_n=24, most_M=6, steps=30, most_J=3, most_K=3)},
+    examples=20,
+    always=({"run": SmallRun(K=2, P=4, M=3, J=2, n=12, T=1000, eta=0.01, eta_r=0.1, scale=1.0, seed=0)},),
+)
+def training_has_no_memory(subject: Subject, run: SmallRun) -> Statement:
+    """Theta^(t+1), W^(t+1) depend on Theta^(t), W^(t), the data and r_t only: training started anew from iterate t goes on alike.
+
+    The same operations on the same numbers: nothing is rounded differently."""
+    begun = started(subject, run)
+    iterates = begun.iterates(subject)
+    found = []
+    for t in sorted({0, 1, 2, run.T // 50, run.T // 5, run.T // 2, run.T - 1} & set(range(run.T))):
+        one_step = replace(begun.hyper, T=1)
+        _, again = descent(subject, one_step, iterates[t], begun.x, begun.y, begun.noise[t : t + 1].__getitem__)
+        found += [
+            equal(again.theta, iterates[t + 1].theta, tolerance=0, detail=f"theta after step {t}"),
+            equal(again.W, iterates[t + 1].W, tolerance=0, detail=f"W after step {t}"),
+        ]
+    return all_of(*found)
+
+
+@claim(
+    "G.10",
+    kind=Kind.EXACT,
+    source="replicates are independent by construction",
+    formula=r"\text{replicates trained side by side end where each ends alone}",
+    over={"run": small_runs(most_n=24, most_M=8, steps=5), "seed": SEEDS},
+    examples=40,
+)
+def replicates_do_not_touch_each_other(subject: Subject, run: SmallRun, seed: int) -> Statement:
+    """Two replicates trained side by side end where each ends alone (rounding as in G.4)."""
+    one, two = started(subject, run), started(subject, replace(run, seed=seed, scale=1.0))
+    x = Patches(*(torch.cat([getattr(one.x, f.name), getattr(two.x, f.name)]) for f in fields(Patches)))
+    start = Parameters(torch.cat([one.start.theta, two.start.theta]), torch.cat([one.start.W, two.start.W]))
+    both = Started(one.hyper, x, torch.cat([one.y, two.y]), start, torch.cat([one.noise, two.noise], dim=1))
+    together = both.iterates(subject)[-1]
+    alone = [one.iterates(subject)[-1], two.iterates(subject)[-1]]
+    return all_of(
+        *(
+            equal(
+                ours[i], theirs[0], tolerance=HALF_THE_DIGITS * (1 + float(theirs.abs().max())), detail=f"{name} of replicate {i}"
+            )
+            for i, a in enumerate(alone)
+            for name, ours, theirs in (("W", together.W, a.W), ("theta", together.theta, a.theta))
+        )
     )

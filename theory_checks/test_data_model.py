@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from hypothesis import strategies as st
 from scipy.stats import chi2, norm
 from torch import Tensor
 
@@ -250,3 +251,40 @@ def one_patch_of_each_role(subject: Subject, problem: Problem, seed: int) -> Sta
         at_least(amplitudes, problem.C1, tolerance=4 * EPS * problem.C2, detail="amplitudes against C1"),
         at_most(amplitudes, problem.C2, tolerance=4 * EPS * problem.C2, detail="amplitudes against C2"),
     )
+
+
+@claim(
+    "D.6",
+    kind=Kind.LAW,
+    source="Definition 3.1: independent draws",
+    formula=r"(y,\epsilon,k,\xi)_i\ \text{independent over}\ i\ \text{and over draws}",
+    over={"distance": st.sampled_from([1, 2, 64, 499, 500]) | st.integers(1, 500), "calls": st.booleans()},
+    depends_on=("D.2",),
+    examples=6,
+    always=({"distance": 500, "calls": False}, {"distance": 1, "calls": True}),
+)
+def examples_are_independent(subject: Subject, distance: int, calls: bool) -> Statement:
+    """Examples are independent of each other, within a draw and between draws from one generator."""
+    problem, n = Problem(K=2, d=4), 1000
+
+    def pairs(stream: np.random.SeedSequence, size: int) -> np.ndarray:
+        generator = generator_from(stream)
+        signals = subject.draw_signals(problem, generator)
+        found: list[Tensor] = []
+        while sum(map(len, found)) < size:
+            a = subject.draw_examples(problem, signals, n, generator)
+            b = subject.draw_examples(problem, signals, n, generator) if calls else a
+            first, second = (fine(problem, e) for e in (a, b))
+            # each example in one pair only
+            chosen = (torch.arange(n - distance) // distance) % 2 == 0 if not calls else torch.ones(n, dtype=torch.bool)
+            other = second[distance:] if not calls else second
+            found.append((first[: len(chosen)] * 16 + other)[chosen])
+        return torch.cat(found)[:size].numpy()
+
+    return cells_follow(np.full(256, 1 / 256), pairs, resolution=0.04, detail="labels, clusters, signs and noise of two examples")
+
+
+def fine(problem: Problem, e: Any) -> Tensor:
+    """y, eps, k and the sign of the noise as a number below 16 (K = 2)."""
+    bits = (e.y > 0, e.eps > 0, e.k > 0, e.patches.noise[:, 0, 0] > 0)
+    return sum(bit.long() << i for i, bit in enumerate(bits))

@@ -13,7 +13,8 @@ from core import Hyperparameters, Problem, Subject
 from core.measures import cluster_gap, every_group_occupied, feature_alignment, groups
 from core.seeds import child, generator_from
 from theory_checks.claims import Kind, claim
-from theory_checks.evidence import HypothesesNotMet, Statement, all_of, cells_follow, follows_law, mean_equals
+from theory_checks.evidence import HypothesesNotMet, Statement, all_of, cells_follow, equal, follows_law, mean_equals
+from theory_checks.scenarios import SEEDS, problems
 
 
 def alignments(subject: Subject, problem: Problem, hyper: Hyperparameters, stream: np.random.SeedSequence, size: int) -> Tensor:
@@ -122,3 +123,63 @@ def the_cluster_gap_has_its_exact_law(subject: Subject, K: int, J: int) -> State
         return np.concatenate(found)[:size]
 
     return follows_law(gap_law(K, J), gaps, resolution=0.03, detail="cluster gap")
+
+
+@claim(
+    "I.3",
+    kind=Kind.EXACT,
+    source="Algorithm 1",
+    formula=r"\Theta^{(0)}=0",
+    over={"problem": problems(most_K=4), "M": st.integers(1, 32), "seed": SEEDS},
+)
+def the_router_starts_at_zero(subject: Subject, problem: Problem, M: int, seed: int) -> Statement:
+    """Theta^(0) = 0."""
+    hyper = Hyperparameters(M=M, J=2, n=1, sigma_0=0.1, eta=1.0, eta_r=1.0, T=0)
+    return equal(
+        subject.initialise_router(problem, hyper, torch.Generator().manual_seed(seed)), 0.0, tolerance=0.0, detail="Theta^(0)"
+    )
+
+
+@claim(
+    "I.4",
+    kind=Kind.LAW,
+    source="Algorithm 1",
+    formula=r"w_{mj}^{(0)}\sim\mathcal N(0,\tfrac{\sigma_0^2}{d}I_d)\ \text{independent over}\ m,\ j",
+    over={
+        "sizes": st.tuples(st.integers(1, 4), st.integers(1, 4)),
+        "which": st.integers(0, 15),
+        "d": st.sampled_from([5, 64]),
+        "sigma_0": st.sampled_from([0.05, 1.0]),
+    },
+    always=({"sizes": (3, 3), "which": 8, "d": 64, "sigma_0": 0.05},),
+    examples=5,
+)
+def filters_are_independent_gaussians(subject: Subject, sizes: tuple[int, int], which: int, d: int, sigma_0: float) -> Statement:
+    """W^(0) is a vector of independent Gaussians: squared norms of a filter and of all are chi^2, projections are N(0, 1)."""
+    (M, J), problem = sizes, Problem(K=2, d=d)
+    hyper = Hyperparameters(M=M, J=J, n=1, sigma_0=sigma_0, eta=1.0, eta_r=1.0, T=0)
+    # Half of the directions mix experts, filters and coordinates at random, the others weigh all experts alike.
+    unit = torch.randn(1 if which % 2 else M, J, problem.d, generator=torch.Generator().manual_seed(which), dtype=torch.float64)
+    unit = unit.expand(M, -1, -1).flatten()
+    unit = unit / unit.norm()
+
+    def standardised(stream: np.random.SeedSequence, size: int) -> Tensor:
+        generator = generator_from(stream)
+        W = torch.stack([subject.initialise_experts(problem, hyper, generator) for _ in range(size)]).double()
+        return W.flatten(1, 2) * (problem.d**0.5 / sigma_0)
+
+    return all_of(
+        follows_law(
+            chi2(problem.d).cdf,
+            lambda s, n: standardised(s, n)[:, which % (M * J)].square().sum(-1).numpy(),
+            resolution=0.05,
+            detail="one filter",
+        ),
+        follows_law(
+            chi2(M * J * problem.d).cdf,
+            lambda s, n: standardised(s, n).square().sum((-2, -1)).numpy(),
+            resolution=0.05,
+            detail="all filters",
+        ),
+        follows_law(norm.cdf, lambda s, n: (standardised(s, n).flatten(1) @ unit).numpy(), resolution=0.05, detail="projection"),
+    )

@@ -26,7 +26,7 @@ from theory_checks.evidence import (
     mean_equals,
 )
 from theory_checks.oracles import gradients_if_routed
-from theory_checks.scenarios import SEEDS, logits
+from theory_checks.scenarios import SEEDS, logits, problems
 
 EPS = torch.finfo(torch.float64).eps
 
@@ -355,3 +355,81 @@ def expected_gradient_through_the_routing_probabilities(
     table_W = torch.einsum("mijkl,jkl->mi", of_W, along_W)
     table_theta = torch.einsum("mijk,jk->mi", of_theta, along_theta)
     return all_of(statement(table_W, 0, along_W, "W"), statement(table_theta, 1, along_theta, "theta"))
+
+
+@claim(
+    "R.7",
+    kind=Kind.EXACT,
+    source="section 3, the router",
+    formula=r"h_m(x;\Theta)=\sum_p\langle\theta_m,x^{(p)}\rangle",
+    over={"problem": problems(most_K=8, most_d=32), "M": st.integers(1, 32), "seed": SEEDS},
+)
+def logits_are_sums_of_inner_products(subject: Subject, problem: Problem, M: int, seed: int) -> Statement:
+    """h_m(x; Theta) = sum_p <theta_m, x^(p)>. The rounding of a sum of P d products: (P d + 2) eps times their sizes."""
+    generator = torch.Generator().manual_seed(seed)
+    signals = subject.draw_signals(problem, generator)
+    x = subject.draw_examples(problem, signals, 16, generator).patches
+    theta = torch.randn(M, problem.d, generator=generator, dtype=torch.float64)
+    products = theta[:, None, None, :] * x.dense
+    size = products.abs().sum(dim=(-2, -1))
+    return equal(
+        subject.logits(theta, x),
+        products.sum(dim=(-2, -1)),
+        tolerance=2 * (problem.P * problem.d + 2) * EPS * size,
+        detail="logits",
+    )
+
+
+@claim(
+    "R.8",
+    kind=Kind.EXACT,
+    source="section 3, the gate",
+    formula=r"\pi_m(x)=\frac{e^{h_m}}{\sum_{m'}e^{h_{m'}}}",
+    over={"h": logits()},
+)
+def the_gate_is_a_softmax(subject: Subject, h: Tensor) -> Statement:
+    """pi is positive and sums to 1, and log pi_m - log pi_m' = h_m - h_m'.
+
+    In the form pi_m = pi_m* exp(h_m - h_m*), m* the top: no logarithm of an underflow. exp rounds |h_m - h_m*| eps relative."""
+    pi = subject.gate(h)
+    top, best = h.max(dim=0, keepdim=True)
+    expected = pi.gather(0, best) * (h - top).exp()
+    size = (h.abs() + top.abs() + len(h) + 8) * EPS * expected
+    return all_of(
+        equal(pi.sum(dim=0), 1.0, tolerance=4 * len(h) * EPS, detail="sum of the gate"),
+        equal(pi, expected, tolerance=4 * size, detail="ratio of two experts' gates"),
+    )
+
+
+@claim(
+    "R.9",
+    kind=Kind.LAW,
+    source="Algorithm 1: fresh independent noise",
+    formula=r"r^{(t)}_{mi}\ \text{independent over}\ m,\ i,\ t",
+    over={
+        "distance": st.sampled_from([1, 2, 64, 500]) | st.integers(1, 900),
+        "step": st.sampled_from([0, 1, 7, 100, 1000, 10000]),
+        "later": st.sampled_from([0, 1, 2, 10, 100]),
+    },
+    always=({"distance": 500, "step": 1000, "later": 0}, {"distance": 1, "step": 0, "later": 1}),
+    examples=6,
+)
+def noise_is_fresh(subject: Subject, distance: int, step: int, later: int) -> Statement:
+    """At any step, and for any two examples and any two steps, the choices at equal logits are independent and uniform."""
+    M, n = 4, 1000
+    h = torch.zeros(M, n, dtype=torch.float64)
+
+    def pairs(stream: np.random.SeedSequence, size: int) -> np.ndarray:
+        generator = generator_from(stream)
+        found: list[Tensor] = []
+        while sum(map(len, found)) < size:
+            first = subject.select(h, subject.router_noise((M, n), generator, step).double())
+            second = subject.select(h, subject.router_noise((M, n), generator, step + later).double()) if later else first
+            if later:
+                found.append(first * M + second)
+            else:
+                chosen = (torch.arange(n - distance) // distance) % 2 == 0
+                found.append((first[:-distance] * M + second[distance:])[chosen])
+        return torch.cat(found)[:size].numpy()
+
+    return cells_follow(np.full(M * M, 1 / M**2), pairs, resolution=0.03, detail="choices")

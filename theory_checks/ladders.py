@@ -1,0 +1,85 @@
+"""What claims along a ladder share: the design of their events, and the sampling error they are measured in."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from core import Problem
+from core.data import AmplitudeLaw
+from theory_checks.evidence import Statement, frequency_at_least
+from theory_checks.evidence.design import frequency_passing, frequency_resolution
+from theory_checks.evidence.rates import Measure, ladder_resolution
+from theory_checks.scenarios import Scenario
+
+MOSTLY = 0.95  # of replicates: the share in which each event of a rate is claimed to happen, by design
+QUADRATURE = 2**14  # midpoints; exact to 1e-8 for bounded densities, to 1e-4 for finitely many amplitudes
+
+
+def designed(values: Mapping[int, np.ndarray], events: int, share: float) -> dict[str, Any]:
+    """Sizes, measure and design of a rate whose values were measured already, one per replicate and size.
+
+    events: levels and trends of the statement; share: of alpha, for this statement. The resolution is the smallest that so many
+    replicates afford.
+    """
+    replicates = min(map(len, values.values()))
+    measure: Measure = lambda size, stream, count: values[size][:count]  # noqa: E731
+    return {
+        "sizes": sorted(values),
+        "measure": measure,
+        "share": MOSTLY,
+        "resolution": ladder_resolution(MOSTLY, replicates, events, share),
+        "replicates": replicates,
+    }
+
+
+def mostly(events: np.ndarray, share: float, detail: str) -> Statement:
+    """The event happens in at least MOSTLY of replicates, with the smallest resolutions that they afford at this share of alpha."""
+    n = len(events)
+    return frequency_at_least(
+        MOSTLY,
+        lambda stream, size: events,
+        resolution=frequency_resolution(1 - MOSTLY, n, share),
+        passing=frequency_passing(1 - MOSTLY, n),
+        replicates=n,
+        detail=detail,
+    )
+
+
+def moment(law: AmplitudeLaw, power: int) -> float:
+    """E[A^power]."""
+    u = (torch.arange(QUADRATURE, dtype=torch.float64) + 0.5) / QUADRATURE
+    return float((law.quantile(u) ** power).mean())
+
+
+def sampling_error(scenario: Scenario) -> float:
+    """The relative standard error of one expert's gradient along v_k at one step: how well a step knows its direction.
+
+    Of the n / M examples that an expert gets, those of Omega_k contribute alpha^3 and those with k' = k contribute y eps gamma^3,
+    in units that cancel, each with chance 1/K: the mean is E[alpha^3], the variance of one such term Var(alpha^3) + E[gamma^6],
+    and there are n / (M K). Averages over steps are more accurate.
+    """
+    problem, hyper = scenario.problem, scenario.hyper
+    noise = (moment(problem.alpha, 6) + moment(problem.gamma, 6)) / moment(problem.alpha, 3) ** 2 - 1
+    return (noise * hyper.M * problem.K / hyper.n) ** 0.5
+
+
+def by_size(scenarios: Sequence[Scenario], measured: Sequence[np.ndarray]) -> dict[int, np.ndarray]:
+    """One array of values per dimension d."""
+    return {scenario.problem.d: values for scenario, values in zip(scenarios, measured, strict=True)}
+
+
+def by_examples(scenarios: Sequence[Scenario], measured: Sequence[np.ndarray]) -> dict[int, np.ndarray]:
+    """One array of values per number of training examples n."""
+    return {scenario.hyper.n: values for scenario, values in zip(scenarios, measured, strict=True)}
+
+
+def drift_of_logits(problem: Problem) -> float:
+    """The limit of max abs(h) / sigma_0^2 at T_1 for eta_r = M^2 eta and many experts, C2 E[beta] E[alpha^3] / (8 K).
+
+    From A.5: <theta_m, c_k> grows to eta_r E[beta] E[alpha^3] / (2 M^2 K) sum_t A_mk(t), where the winner's a = eta t (E.4) makes
+    sum_t A_mk(t) = (eta T_1)^4 / (4 eta) = sigma_0^2 / (4 eta); and h = beta <theta_m, c_k> with beta up to its largest value.
+    """
+    largest = problem.beta.support[1]
+    return largest * moment(problem.beta, 1) * moment(problem.alpha, 3) / (8 * problem.K)

@@ -1,0 +1,123 @@
+"""What claims about training look at: one trained replicate at a time, its groups of experts, fresh examples, errors."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core import Examples, Parameters, Signals, Subject
+from core.measures import cluster_gap, feature_alignment, groups, is_error
+from core.seeds import child, generator_from
+from core.training import Replicate, margins, stack
+from theory_checks.evidence import Statement, given
+from theory_checks.scenarios import Scenario
+from theory_checks.trajectories import Trained
+
+FRESH = 4000  # fresh examples a replicate is tried on: an error of 0.1 % shows in four of them
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A replicate and its parameters at one step.
+
+    drawn: signals, training examples and initial parameters; at: Theta^(t) (M, d) and W^(t) (M, J, d).
+    """
+
+    subject: Subject
+    scenario: Scenario
+    seed: np.random.SeedSequence
+    drawn: Replicate
+    at: Parameters
+
+    @property
+    def signals(self) -> Signals:
+        return self.drawn.signals
+
+    @cached_property
+    def start(self) -> Tensor:
+        """a_mjk at t = 0, (M, J, K)."""
+        return feature_alignment(self.signals, self.drawn.start.W)
+
+    @cached_property
+    def group(self) -> Tensor:
+        """The cluster k whose M_k each expert is in, (M,)."""
+        return groups(self.start)
+
+    @cached_property
+    def gap(self) -> Tensor:
+        """The cluster gap of each expert, (M,); 0 for those that the definition excludes."""
+        return cluster_gap(self.start).nan_to_num(0.0)
+
+    def best_gap(self, k: int) -> float:
+        """The largest cluster gap in M_k; 0 if M_k is empty."""
+        return float(self.gap[self.group == k].amax()) if bool((self.group == k).any()) else 0.0
+
+    @cached_property
+    def fresh(self) -> Examples:
+        """FRESH new examples."""
+        return self.subject.draw_examples(self.scenario.problem, self.signals, FRESH, generator_from(child(self.seed, 2)))
+
+    @cached_property
+    def fresh_logits(self) -> Tensor:
+        """h_m of the fresh examples, (M, FRESH)."""
+        return self.subject.logits(self.at.theta, self.fresh.patches)
+
+    def margins(self, examples: Examples) -> tuple[Tensor, Tensor]:
+        """yF of the examples and the expert each is routed to, without noise, both (n,)."""
+        one = Parameters(self.at.theta[None], self.at.W[None])
+        margin, routed = margins(self.subject, one, stack([examples.patches]), examples.y[None])
+        return margin[0], routed[0]
+
+    @cached_property
+    def outcome(self) -> tuple[Tensor, Tensor]:
+        """`margins` of the fresh examples."""
+        return self.margins(self.fresh)
+
+    @cached_property
+    def noisily_routed(self) -> Tensor:
+        """The expert each fresh example is routed to with noise, (FRESH,)."""
+        h = self.fresh_logits
+        noise = self.subject.router_noise(tuple(h.shape), generator_from(child(self.seed, 4)), self.scenario.hyper.T)
+        return self.subject.select(h, noise)
+
+    def pre_activations(self, examples: Examples, experts: Tensor | slice = slice(None)) -> Tensor:
+        """<w_mj, x^(p)> of these experts on all examples, (experts, n, P, J)."""
+        W = self.at.W[experts].to(examples.y.dtype)
+        x = examples.patches
+        along = (x.dictionary @ W.mT)[:, x.which] * x.coefficient[..., None]  # (experts, n, Q, J)
+        others = (x.noise.flatten(0, 1) @ W.mT).unflatten(1, x.noise.shape[:2])
+        return torch.cat([along, others], dim=2).take_along_dim(x.order[None, :, :, None], dim=2)
+
+    @cached_property
+    def expert_margins(self) -> Tensor:
+        """y f_m(x) of every expert on every fresh example, (M, FRESH)."""
+        return self.fresh.y * self.subject.respond(self.pre_activations(self.fresh))
+
+    @cached_property
+    def own_error(self) -> Tensor:
+        """Error of every expert on its own cluster, on four times as many fresh examples, (M,)."""
+        generator = generator_from(child(self.seed, 3))
+        examples = self.subject.draw_examples(self.scenario.problem, self.signals, 4 * FRESH, generator)
+        error = torch.full(self.group.shape, torch.nan)
+        for k in range(self.scenario.problem.K):
+            own = examples.where(examples.k == k)
+            members = (self.group == k).nonzero().flatten()
+            error[members] = is_error(own.y * self.subject.respond(self.pre_activations(own, members))).float().mean(dim=-1)
+        return error
+
+
+def finished(subject: Subject, trained: Trained, scenario: Scenario, step: int) -> Iterator[Finished]:
+    """All replicates of a scenario with their parameters at a step that was kept (0, T_1 or T)."""
+    kept = trained.trajectory(scenario).parameters(step)
+    for i, seed in enumerate(trained.seeds(scenario)):
+        at = Parameters(kept.theta[i], kept.W[i])
+        yield Finished(subject, scenario, seed, trained.replicate(scenario, seed), at)
+
+
+def given_occupied_groups(statement: Statement, trained: Trained, *scenarios: Scenario) -> Statement:
+    """The statement given E_init, with the number of initialisations that it took."""
+    drawn = [n for scenario in scenarios for n in trained.trajectory(scenario).initialisations]
+    return given(statement, met=len(drawn), tried=sum(drawn), hypotheses="E_init")

@@ -1,0 +1,408 @@
+"""The exploration stage, t <= T_1 (section 5): the router stays quiet while the experts find their clusters."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from hypothesis import strategies as st
+from torch import Tensor
+
+from core import Subject
+from core.data import Signals
+from core.measures import cluster_gap, groups
+from core.routing import routing_probabilities
+from core.seeds import generator_from
+from theory_checks.claims import Inputs, Kind, Profile, claim
+from theory_checks.evidence import Statement, all_of, at_most, at_most_of_order, cells_follow, stays_of_order, tends_to_zero
+from theory_checks.ladders import by_examples, by_size, designed, drift_of_logits, sampling_error
+from theory_checks.pictures import Lines, Series, Style
+from theory_checks.replicates import Finished, finished, given_occupied_groups
+from theory_checks.scenarios import Scenario, example_ladder, exploration_ladder
+from theory_checks.trajectories import Trained
+
+GIVEN = "E_init; the ladder K = 4, M = J = 8, sigma_0 = d^(-1/3), eta = sigma_0/50, eta_r = M^2 eta, to T_1"
+CLEAR_GAP = 1.1
+
+
+def along_dimensions(profile: Profile) -> Inputs:
+    """The ladder of dimensions, as one input."""
+    return {"scenarios": st.just(exploration_ladder(profile))}
+
+
+def along_examples(profile: Profile) -> Inputs:
+    """The ladder of numbers of training examples, as one input."""
+    return {"scenarios": st.just(example_ladder(profile))}
+
+
+def facts_about(scenarios: Sequence[Scenario], **_: Any) -> Mapping[str, Any]:
+    return {
+        "d": ", ".join(str(s.problem.d) for s in scenarios),
+        "n": ", ".join(str(s.hyper.n) for s in scenarios),
+        "replicates": min(s.replicates for s in scenarios),
+    }
+
+
+def at_end_of_exploration(subject: Subject, trained: Trained, scenario: Scenario) -> list[Finished]:
+    """All replicates at T_1."""
+    return list(finished(subject, trained, scenario, scenario.hyper.T_1))
+
+
+def features(trained: Trained, scenario: Scenario) -> Tensor:
+    """a_mjk at t = 0 .. T_1, (R, T_1 + 1, M, J, K), double precision."""
+    return trained.trajectory(scenario).watched["feature of filter"].double()
+
+
+@claim(
+    "E.1",
+    kind=Kind.LAW,
+    source="section 5, with Algorithm 1; later steps derived from R.3",
+    given="Theta^(0) = 0",
+    formula=r"(n_{k1},\dots,n_{kM})\sim\mathrm{Multinomial}(n_k;\tfrac1M,\dots,\tfrac1M)\ \text{at}\ t=0,\qquad "
+    r"|p_m(h)-\tfrac1M|\le\max h-\min h",
+    over=lambda profile: {"scenario": st.sampled_from(exploration_ladder(profile)[:2]), "which": st.integers(0, 7)},
+    depends_on=("R.3", "R.5", "D.2"),
+    examples=3,
+    cost=25,
+    visits=lambda scenario, which: {"d": scenario.problem.d, "n": scenario.hyper.n},
+)
+def the_load_is_balanced(subject: Subject, trained: Trained, scenario: Scenario, which: int) -> Statement:
+    """At t = 0 each example goes to each expert with probability 1/M, whatever its cluster, independently of the others; at T_1 to
+    m with probability p_m(h(x_i)), within max h - min h of 1/M.
+
+    At t = 0: the joint law of (k, m) of an example, and of the experts of two examples. At T_1, for the training examples and the
+    router of one replicate: the joint law of (k, m) for an example chosen at random, given h; and the bound, from R.3 with
+    h' the common value (max h + min h) / 2, which is at distance (max h - min h) / 2.
+    """
+    problem, hyper = scenario.problem, scenario.hyper
+    K, M = problem.K, hyper.M
+    replicate = at_end_of_exploration(subject, trained, scenario)[which]
+    h = subject.logits(replicate.at.theta, replicate.drawn.examples.patches).double()
+    p = routing_probabilities(h)
+    k = replicate.drawn.examples.k
+
+    def first_step(stream: np.random.SeedSequence, size: int) -> tuple[np.ndarray, np.ndarray]:
+        generator = generator_from(stream)
+        examples = subject.draw_examples(problem, replicate.signals, size, generator)
+        theta = subject.initialise_router(problem, hyper, generator).to(examples.y.dtype)
+        chosen = subject.select(subject.logits(theta, examples.patches), subject.router_noise((M, size), generator, 0))
+        return examples.k.numpy(), chosen.numpy()
+
+    def clusters_and_experts(stream: np.random.SeedSequence, size: int) -> np.ndarray:
+        cluster, chosen = first_step(stream, size)
+        return cluster * M + chosen
+
+    def experts_of_two(stream: np.random.SeedSequence, size: int) -> np.ndarray:
+        _, chosen = first_step(stream, 2 * size)
+        return chosen[:size] * M + chosen[size:]
+
+    def at_the_end(stream: np.random.SeedSequence, size: int) -> np.ndarray:
+        generator = generator_from(stream)
+        i = torch.randint(0, hyper.n, (size,), generator=generator)
+        chosen = subject.select(h[:, i], subject.router_noise((M, size), generator, hyper.T_1).to(h))
+        return (k[i] * M + chosen).numpy()
+
+    later = torch.zeros(K, M, dtype=h.dtype).index_add_(0, k, p.mT) / hyper.n
+    spread = h.amax(dim=0) - h.amin(dim=0)
+    return all_of(
+        cells_follow(np.full(K * M, 1 / (K * M)), clusters_and_experts, resolution=0.03, detail="cluster and expert at t = 0"),
+        cells_follow(np.full(M * M, 1 / M**2), experts_of_two, resolution=0.04, detail="experts of two examples at t = 0"),
+        cells_follow(later.flatten().numpy(), at_the_end, resolution=0.03, detail="cluster and expert at T_1"),
+        at_most((p - 1 / M).abs().amax(dim=0), spread, tolerance=1e-12, detail="p_m against 1/M"),
+    )
+
+
+def largest_logit(subject: Subject, replicate: Finished) -> float:
+    """max over i, m of abs(h_m(x_i)) over the training examples."""
+    return float(subject.logits(replicate.at.theta, replicate.drawn.examples.patches).abs().max())
+
+
+@claim(
+    "E.2",
+    kind=Kind.RATE,
+    source="section 5; the order sigma_0^2 derived",
+    given=GIVEN,
+    formula=r"\max_{i,m}\left|h_m(x_i;\Theta^{(T_1)})\right|=O(\sigma_0^{1.5}),\quad\text{sharper: of order}\ \sigma_0^2",
+    over=along_dimensions,
+    depends_on=("E.1", "G.3", "R.5"),
+    examples=1,
+    cost=60,
+    visits=facts_about,
+)
+def the_router_stays_quiet(subject: Subject, trained: Trained, share: float, scenarios: Sequence[Scenario]) -> Statement:
+    """max over i, m of abs(h_m(x_i; Theta^(T_1))) is O(sigma_0^1.5), sharper: of order sigma_0^2.
+
+    O: at most 1 sigma_0^1.5, and not growing against it. Order: within a factor 3 of its limit C2 E[beta] E[alpha^3] / (8 K)
+    sigma_0^2 (`drift_of_logits`) at each size, the factor for the start a_0 that the limit neglects, for random noise in the
+    logits and for the maximum; and from the first size to the last within a factor 2.5.
+    """
+    values = by_size(
+        scenarios,
+        [np.array([largest_logit(subject, r) for r in at_end_of_exploration(subject, trained, s)]) for s in scenarios],
+    )
+    limit, size = drift_of_logits(scenarios[0].problem), len(scenarios)
+    quiet = at_most_of_order(
+        scale=lambda d: d**-0.5, constant=1.0, drift=1.0, detail="over sigma_0^1.5", **designed(values, size + 1, share / 2)
+    )
+    order = stays_of_order(
+        scale=lambda d: d ** (-2 / 3),
+        low=limit / 3,
+        high=3 * limit,
+        drift=2.5,
+        detail="over sigma_0^2",
+        **designed(values, size + 1, share / 2),
+    )
+    return given_occupied_groups(all_of(quiet, order), trained, *scenarios)
+
+
+def population_law(start: Tensor, eta: float, steps: int) -> Tensor:
+    """a <- a + eta a^2 / sqrt(sum_{j,k} a^4) for so many steps: start (..., J, K) to (..., steps + 1, J, K)."""
+    iterates = [start]
+    for _ in range(steps):
+        a = iterates[-1]
+        iterates.append(a + eta * a**2 / (a**4).sum(dim=(-2, -1), keepdim=True).sqrt())
+    return torch.stack(iterates, dim=-3)
+
+
+def error_of_population_law(trained: Trained, scenario: Scenario) -> np.ndarray:
+    """Relative error of the feature displacement up to T_1, the median over experts of each replicate (R,)."""
+    a = features(trained, scenario)
+    predicted = population_law(a[:, 0], scenario.hyper.eta, scenario.hyper.T_1)[..., -1, :, :]
+    error = (a[:, -1] - predicted).flatten(2).norm(dim=-1) / (predicted - a[:, 0]).flatten(2).norm(dim=-1)
+    return error.quantile(0.5, dim=1).numpy()
+
+
+def off_features(signals: Signals, displacement: Tensor) -> Tensor:
+    """The part of a displacement (M, J, d) that is orthogonal to all feature signals."""
+    along: Tensor = displacement @ signals.features.mT @ signals.features
+    return displacement - along
+
+
+def displacement_off_features(subject: Subject, trained: Trained, scenario: Scenario) -> np.ndarray:
+    """norm of the displacement off the features over eta T_1, the median over experts of each replicate (R,)."""
+    length = scenario.hyper.eta * scenario.hyper.T_1
+    found = []
+    for replicate in at_end_of_exploration(subject, trained, scenario):
+        off = off_features(replicate.signals, replicate.at.W - replicate.drawn.start.W)
+        found.append(float(off.flatten(1).norm(dim=1).quantile(0.5)) / length)
+    return np.array(found)
+
+
+def exploration_of_one_expert(trained: Trained, scenarios: Sequence[Scenario]) -> Lines:
+    """a_mjk of the first expert with a clear gap over the population law, for the picture."""
+    scenario = scenarios[-1]
+    a = features(trained, scenario)[0]
+    m = int((cluster_gap(a[0]).nan_to_num(0.0) > 1.2).nonzero()[0])
+    law = population_law(a[0, m], scenario.hyper.eta, scenario.hyper.T_1)
+    t = list(range(len(law)))
+    largest = a[-1, m].flatten().topk(4).indices
+    J_K = a.shape[-2:]
+    series = []
+    for rank in largest.tolist():
+        j, k = divmod(rank, J_K[1])
+        series.append(Series(f"j = {j}, k = {k}", t, a[:, m, j, k].tolist()))
+        series.append(Series(f"population law, j = {j}, k = {k}", t, law[:, j, k].tolist(), style=Style.REFERENCE))
+    return Lines(
+        f"Exploration of expert {m}, d = {scenario.problem.d}, n = {scenario.hyper.n}",
+        "step t",
+        "a_mjk = <w_mj, v_k>",
+        series,
+        caption="The four filter-feature products that end largest, and what the parameter-free law makes of their start.",
+    )
+
+
+@claim(
+    "E.3",
+    kind=Kind.RATE,
+    source="derived from Algorithm 1 at h = 0, by odd symmetry",
+    given=GIVEN,
+    formula=r"a\leftarrow a+\eta\,\frac{a^2}{\sqrt{\sum_{j,k}a_{mjk}^4}},\qquad a_{mjk}=\langle w_{mj},v_k\rangle,\quad"
+    r"\text{error}\sim n^{-1/2}",
+    picture=exploration_of_one_expert,
+    over=along_examples,
+    depends_on=("E.2", "G.2", "G.3", "D.2", "D.3"),
+    examples=1,
+    cost=50,
+    visits=facts_about,
+)
+def experts_follow_the_population_law(subject: Subject, trained: Trained, share: float, scenarios: Sequence[Scenario]) -> Statement:
+    """Up to T_1, a_mjk = <w_mj, v_k> follows a <- a + eta a^2 / sqrt(sum_{j,k} a^4), and every other component of w stays put; both
+    with an error of order n^(-1/2).
+
+    With h = 0 the constants cancel in the normalised step, and centre, feature-noise and random-noise terms vanish by odd
+    symmetry. Measured: the relative error of the feature displacement at T_1 and the displacement off the features over eta T_1,
+    medians over experts. They fall at least like n^(-1/4), and at the largest n are at most 1.5 and 0.5 times the relative
+    standard error of one step's gradient (`sampling_error`), which many steps average and a growing a_mjk amplifies.
+    """
+    on = by_examples(scenarios, [error_of_population_law(trained, s) for s in scenarios])
+    off = by_examples(scenarios, [displacement_off_features(subject, trained, s) for s in scenarios])
+    error = sampling_error(scenarios[-1])
+    return given_occupied_groups(
+        all_of(
+            tends_to_zero(exponent=0.25, level=1.5 * error, detail="error on the features", **designed(on, 2, share / 2)),
+            tends_to_zero(exponent=0.25, level=error / 2, detail="displacement off the features", **designed(off, 2, share / 2)),
+        ),
+        trained,
+        *scenarios,
+    )
+
+
+def winners_and_others(trained: Trained, scenario: Scenario) -> tuple[np.ndarray, np.ndarray]:
+    """Norm of a_m.k over j, at T_1, in the expert's own cluster over eta T_1, and the largest of the other clusters over
+    sigma_0^(1/2): medians over the experts with a clear cluster gap (R,). A replicate without any is left out."""
+    a, hyper = features(trained, scenario), scenario.hyper
+    clear, own = cluster_gap(a[:, 0]).nan_to_num(0.0) > CLEAR_GAP, groups(a[:, 0])[..., None]
+    norms = a[:, -1].norm(dim=-2)  # (R, M, K)
+    winner, others = norms.gather(-1, own).squeeze(-1), norms.scatter(-1, own, 0.0).amax(dim=-1)
+    rows = [r for r in range(len(a)) if bool(clear[r].any())]
+    return (
+        np.array([float(winner[r][clear[r]].quantile(0.5)) for r in rows]) / (hyper.eta * hyper.T_1),
+        np.array([float(others[r][clear[r]].quantile(0.5)) for r in rows]) / hyper.sigma_0**0.5,
+    )
+
+
+@claim(
+    "E.4",
+    kind=Kind.RATE,
+    source="section 5, the constant derived from E.3",
+    given=f"{GIVEN}; experts with a cluster gap above {CLEAR_GAP}",
+    formula=r"\frac{\|a_{m\cdot k}^{(T_1)}\|_2}{\sigma_0^{1/2}}\to 1\ (m\in\mathcal M_k),\qquad "
+    r"\frac{\|a_{m\cdot l}^{(T_1)}\|_2}{\sigma_0^{1/2}}\to 0\ (l\ne k)",
+    over=along_dimensions,
+    depends_on=("E.3", "G.2", "I.2"),
+    examples=1,
+    cost=55,
+    visits=facts_about,
+)
+def the_winner_takes_all(trained: Trained, share: float, scenarios: Sequence[Scenario]) -> Statement:
+    """At T_1 the norm of a_m.k over j in the expert's own cluster, over sigma_0^(1/2), tends to 1; that of every other tends to 0.
+
+    The winner ends at a_0 + eta T_1 with a_0 of order sigma_0 / sqrt(d), so the first differs from 1 (measured against eta T_1,
+    which is sigma_0^(1/2) but for rounding T_1 to whole steps) by order d^(-2/3), constant at most 4 (the largest of J K
+    Gaussians, twice), growing against it at most 4 times. By E.6 a loser with gap g ends at most at a_0 / (g - 1), so at most at
+    20 d^(-2/3) for g = 1.1, and falls; typical gaps are larger, which makes the fall slower than d^(-2/3) at first: it is claimed
+    to be at least d^(-0.1), in most pairs of replicates.
+    """
+    found = [winners_and_others(trained, s) for s in scenarios]
+    winner, others = (by_size(scenarios, list(values)) for values in zip(*found, strict=True))
+    excess = {d: np.abs(values - 1) for d, values in winner.items()}
+    size = len(scenarios)
+    return given_occupied_groups(
+        all_of(
+            at_most_of_order(
+                scale=lambda d: d ** (-2 / 3),
+                constant=4.0,
+                drift=4.0,
+                detail="own cluster against 1",
+                **designed(excess, size + 1, share / 2),
+            ),
+            tends_to_zero(
+                exponent=0.1, level=20 * max(others) ** (-2 / 3), detail="other clusters", **designed(others, 2, share / 2)
+            ),
+        ),
+        trained,
+        *scenarios,
+    )
+
+
+def largest_noise_product(replicate: Finished) -> float:
+    """max over i, m, j of abs(<w_mj, xi_i>)."""
+    noise = replicate.drawn.examples.patches.noise.flatten(0, -2)
+    return float((noise @ replicate.at.W.flatten(0, 1).mT).abs().max())
+
+
+def growth_along_centres(replicate: Finished) -> float:
+    """norm of all <w_mj, c_k> over that at the start."""
+    centres = replicate.signals.centres.mT
+    return float((replicate.at.W @ centres).norm() / (replicate.drawn.start.W @ centres).norm())
+
+
+@claim(
+    "E.5",
+    kind=Kind.RATE,
+    source="section 5, sharpened: derived from the independence of noise and features",
+    given=GIVEN,
+    formula=r"\max_{i,m,j}|\langle w_{mj}^{(T_1)},\xi_i\rangle|=O\!\left(\sigma_0^{1/2}d^{-1/2}\sqrt{\log(nMJ)}\right),\qquad "
+    r"\langle w_{mj}^{(T_1)},c_k\rangle\approx\langle w_{mj}^{(0)},c_k\rangle",
+    over=along_dimensions,
+    depends_on=("E.3", "D.3"),
+    examples=1,
+    cost=52,
+    visits=facts_about,
+)
+def experts_learn_no_noise_and_no_centres(
+    subject: Subject, trained: Trained, share: float, scenarios: Sequence[Scenario]
+) -> Statement:
+    """At T_1 max abs(<w_mj, xi_i>) is of order sigma_0^(1/2) d^(-1/2) sqrt(log(n M J)), and <w_mj, c_k> is of its initial size.
+
+    A filter that is independent of the noise has products N(0, norm(w)^2 sigma_p^2 / d), the largest of n M J of them at most
+    norm(w) sigma_p sqrt(2 log(n M J) / d), and norm(w) is at most eta T_1 plus its start; so the constant is sqrt(2) in the limit
+    and 2 by design, not growing by more than 1.3. The products with centres, in norm over (m, j, k), keep their size within
+    a factor 1.25, and their ratio along the ladder too.
+    """
+    replicates = [at_end_of_exploration(subject, trained, s) for s in scenarios]
+    noise = by_size(scenarios, [np.array([largest_noise_product(r) for r in found]) for found in replicates])
+    centres = by_size(scenarios, [np.array([growth_along_centres(r) for r in found]) for found in replicates])
+    hyper = {s.problem.d: s.hyper for s in scenarios}
+    size = len(scenarios)
+
+    def scale(d: int) -> float:
+        count = hyper[d].n * hyper[d].M * hyper[d].J
+        return float((hyper[d].sigma_0 * np.log(count) / d) ** 0.5)
+
+    return given_occupied_groups(
+        all_of(
+            at_most_of_order(scale=scale, constant=2.0, drift=1.3, detail="noise product", **designed(noise, size + 1, share / 2)),
+            stays_of_order(
+                scale=lambda d: 1.0,
+                low=0.8,
+                high=1.25,
+                drift=1.25,
+                detail="products with centres over their start",
+                **designed(centres, size + 1, share / 2),
+            ),
+        ),
+        trained,
+        *scenarios,
+    )
+
+
+def spread_of_first_integral(trained: Trained, scenario: Scenario) -> np.ndarray:
+    """Relative standard deviation of 1/a(0) - 1/a(T_1) over the large a_mjk of an expert, the mean over experts (R,)."""
+    a = features(trained, scenario)
+    start, end = a[:, 0], a[:, -1]
+    large = start > start.amax(dim=(-2, -1), keepdim=True) / 2
+    integral = (1 / start - 1 / end).where(large, torch.nan).flatten(2)
+    mean = integral.nanmean(dim=-1, keepdim=True)
+    spread = ((integral - mean).square().nanmean(dim=-1)).sqrt() / mean.squeeze(-1)
+    several = large.flatten(2).sum(dim=-1) > 1
+    return spread.where(several, torch.nan).nanmean(dim=-1).numpy()
+
+
+@claim(
+    "E.6",
+    kind=Kind.RATE,
+    source="derived from E.3: d(1/a) = -eta dt / sqrt(sum a^4) is the same for all (j, k)",
+    given=f"{GIVEN}; eta sqrt(d)/sigma_0 below 0.3",
+    formula=r"\frac1{a_{mjk}^{(0)}}-\frac1{a_{mjk}^{(t)}}\ \text{is the same for all}\ (j,k)\ \text{with}\ a_{mjk}>0",
+    over=along_examples,
+    depends_on=("E.3",),
+    examples=1,
+    cost=48,
+    visits=facts_about,
+)
+def inverse_alignments_move_together(trained: Trained, share: float, scenarios: Sequence[Scenario]) -> Statement:
+    """1/a_mjk(0) - 1/a_mjk(t) is the same for all (j, k) of an expert with positive a, as long as eta sqrt(d)/sigma_0 is small.
+
+    Here eta sqrt(d)/sigma_0 = 8/50. Measured at T_1 over the a_mjk that start above half of the expert's largest (the inverse of a
+    small a magnifies its error), as relative standard deviation, mean over experts: it falls at least like n^(-0.15), and at the
+    largest n is at most 1.5 times the sampling error of a step (`sampling_error`), as the law that it follows from (E.3).
+    """
+    values = by_examples(scenarios, [spread_of_first_integral(trained, s) for s in scenarios])
+    statement = tends_to_zero(
+        exponent=0.15,
+        level=1.5 * sampling_error(scenarios[-1]),
+        detail="spread of the first integral",
+        **designed(values, 2, share),
+    )
+    return given_occupied_groups(statement, trained, *scenarios)

@@ -1,0 +1,169 @@
+"""What the advantage needs, by the paper's abstract and section 6: nonlinear experts, and data with a cluster structure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from hypothesis import strategies as st
+from torch import Tensor
+
+from core import Hyperparameters, Problem, Subject, Uniform
+from core.measures import is_error
+from core.model import cubic_response, linear_response
+from theory_checks.claims import Inputs, Kind, Profile, claim
+from theory_checks.evidence import Statement, all_of, at_most, tends_to_zero
+from theory_checks.ladders import by_examples, designed
+from theory_checks.replicates import finished
+from theory_checks.scenarios import Scenario, example_ladder, ladder, shortened, without_router, without_structure
+from theory_checks.test_exploration import facts_about as facts_about_ladder
+from theory_checks.test_router_alignment import at_the_end, entropy, facts_about, rarely
+from theory_checks.trajectories import Trained
+
+
+def linear(trained: Trained) -> Trained:
+    """The training runs with linear experts."""
+    return trained.with_ingredients("linear experts", respond=linear_response)
+
+
+def cubic(trained: Trained) -> Trained:
+    """The training runs with cubic experts, whatever the subject's are."""
+    return trained.with_ingredients("cubic experts", respond=cubic_response)
+
+
+def displacements(trained: Trained, scenario: Scenario) -> Tensor:
+    """W^(T) - W^(0) of all replicates, (R, M, J, d)."""
+    trajectory = trained.trajectory(scenario)
+    return trajectory.parameters(scenario.hyper.T).W - trajectory.parameters(0).W
+
+
+def departure_from_parallel(trained: Trained, scenario: Scenario) -> np.ndarray:
+    """1 - the mean cosine between the displacements of two different experts, of each replicate (R,)."""
+    moved = displacements(trained, scenario).double().flatten(2)
+    unit = moved / moved.norm(dim=-1, keepdim=True)
+    M = unit.shape[1]
+    cosines = unit @ unit.mT
+    return (1 - (cosines.sum(dim=(1, 2)) - M) / (M * (M - 1))).numpy()
+
+
+def small_examples(profile: Profile) -> list[Scenario]:
+    """The ladder of numbers of training examples; in the quick profile only up to 1000."""
+    return example_ladder(profile)[:-1] + profile.pick([ladder(Problem(K=4, d=64), 1000, 16)], *2 * [example_ladder(profile)[-1:]])
+
+
+@claim(
+    "L.1",
+    kind=Kind.RATE,
+    source="derived; abstract and section 6 for the role of nonlinearity",
+    given="the router frozen (eta_r = 0) for the rate; the ladder at d = 64 to T_1",
+    formula=r"\mathbb E\Bigl[y\textstyle\sum_p x^{(p)}\Bigr]=\frac{\mathbb E[\alpha]}{K}\sum_k v_k:\quad "
+    r"w_{mj}^{(t)}-w_{mj}^{(0)}\ \text{the same for all}\ j,\ \text{parallel for all}\ m\ \text{as}\ n\to\infty",
+    over=lambda profile: {"scenarios": st.just([without_router(s) for s in small_examples(profile)])},
+    depends_on=("G.2", "G.3", "D.2"),
+    examples=1,
+    cost=45,
+    visits=facts_about_ladder,
+)
+def linear_experts_cannot_diverge(trained: Trained, share: float, scenarios: Sequence[Scenario]) -> Statement:
+    """All filters of a linear expert have the same displacement at all t; with the router frozen, those of all experts become
+    parallel as n grows. Cubic experts diverge.
+
+    The gradient in w_mj of a linear expert is the mean of l' y pi sum_p x^(p) over its examples, the same for every j; and
+    E[y sum_p x^(p)] = (E[alpha] / K) sum_k v_k is the same for every expert, up to sampling errors whose squares make
+    1 - cosine of order 1/n: claimed is a fall of at least n^(-1/2), to at most 0.01. Exact part: up to T roundings of W. Cubic
+    experts: mean cosine below 1/2 in every replicate but rare ones.
+    """
+    values = by_examples(scenarios, [departure_from_parallel(linear(trained), s) for s in scenarios])
+    last = scenarios[-1]
+    moved = displacements(linear(trained), last).double()
+    W = linear(trained).trajectory(last).W
+    rounding = (last.hyper.T + 1) * torch.finfo(W.dtype).eps * float(W.abs().amax() + last.hyper.eta)
+    together = departure_from_parallel(cubic(trained), last) < 1 / 2
+    return all_of(
+        at_most((moved - moved[:, :, :1]).abs().amax(dim=(2, 3)), 0.0, tolerance=rounding, detail="filters of one linear expert"),
+        tends_to_zero(exponent=0.5, level=0.01, detail="1 - cosine of linear experts", **designed(values, 2, share / 2)),
+        rarely(together, share / 2, "replicates whose cubic experts move in parallel"),
+    )
+
+
+def published_setting(profile: Profile) -> Inputs:
+    """Setting 1 of the paper's experiments: d = 50, M = 8, J = 16, gamma ~ Unif[0.5, 3], with Algorithm 1 for 500 steps."""
+    problem = Problem(K=4, d=50, P=4, gamma=Uniform(0.5, 3.0), C2=3.0)
+    n, replicates = profile.pick((500, 8), (1000, 16), (16_000, 16))
+    hyper = Hyperparameters(M=8, J=16, n=n, sigma_0=0.05, eta=0.01, eta_r=0.64, T=500)
+    return {"scenario": st.just(Scenario(problem, hyper, replicates))}
+
+
+@claim(
+    "L.2",
+    kind=Kind.PROBABILITY,
+    source="section 6, Table 1",
+    given="setting 1 of the paper: K = 4, P = 4, d = 50, M = 8, J = 16, gamma ~ Unif[0.5, 3], sigma_p = 1",
+    formula=r"\text{entropy}_{\text{linear}}>\tfrac12\log K>\text{entropy}_{\text{nonlinear}},\qquad "
+    r"\text{accuracy}_{\text{linear}}<\text{accuracy}_{\text{nonlinear}}",
+    over=published_setting,
+    depends_on=("L.1", "N.2"),
+    examples=1,
+    cost=50,
+    visits=facts_about,
+)
+def a_linear_mixture_stays_mixed(subject: Subject, trained: Trained, share: float, scenario: Scenario) -> Statement:
+    """On the same data a linear MoE keeps a high dispatch entropy and is less accurate than the nonlinear one.
+
+    High: above (log K)/2, halfway between a random dispatch and a perfect one, which the nonlinear MoE is below (published: 1.300
+    against 0.098 nats). Both are trained by Algorithm 1, replicate by replicate from the same signals, data and noise.
+    """
+    half = np.log(scenario.problem.K) / 2
+    failed = []
+    # Nonlinear is what the subject's experts are.
+    for flat, bent in zip(
+        at_the_end(linear(trained).run.subject, linear(trained), scenario), at_the_end(subject, trained, scenario), strict=True
+    ):
+        wrong_flat, wrong_bent = (float(is_error(r.outcome[0]).double().mean()) for r in (flat, bent))
+        failed.append(not (entropy(flat) > half > entropy(bent) and wrong_flat > wrong_bent))
+    return rarely(np.array(failed), share, "replicates where the linear MoE is not worse")
+
+
+def single_and_mixture(profile: Profile) -> Inputs:
+    """A single expert and the ladder's MoE, to T = 4/eta: without feature noise there is less to learn."""
+    replicates = profile.pick(8, 16, 32)
+    single = ladder(Problem(K=4, d=64), 500, replicates, M=1, J=16, whole=True)
+    mixture = ladder(Problem(K=4, d=64), 500, replicates, whole=True)
+    return {
+        "single": st.just(replace(shortened(single, 2), given_occupied_groups=False)),
+        "mixture": st.just(shortened(mixture, 2)),
+    }
+
+
+def facts_about_single(single: Scenario, mixture: Scenario) -> Mapping[str, Any]:
+    return {"d": single.problem.d, "n": f"{single.hyper.n}, {mixture.hyper.n}", "replicates": single.replicates}
+
+
+@claim(
+    "L.3",
+    kind=Kind.PROBABILITY,
+    source="derived from the paper's conclusion",
+    given="the same data with the feature-noise patch left empty",
+    formula=r"\gamma\to 0:\qquad P(yF_{\text{single}}(x)\le 0)\le 0.01\quad\text{and}\quad P(yF_{\text{MoE}}(x)\le 0)\le 0.01",
+    over=single_and_mixture,
+    depends_on=("S.5",),
+    examples=1,
+    cost=42,
+    visits=facts_about_single,
+)
+def without_structure_a_single_expert_does_as_well(
+    subject: Subject, trained: Trained, share: float, single: Scenario, mixture: Scenario
+) -> Statement:
+    """Where feature noise is negligible a single expert does as well as the MoE: both err on at most 1 %.
+
+    The Subject is the run's, with data in which the patch of the feature noise is zero: a single expert can then add up all
+    features (its cube of them is odd in the label), and there is no advantage left to have.
+    """
+    plain = trained.with_ingredients("no feature noise", draw_examples=without_structure(subject.draw_examples))
+    statements = []
+    for scenario, what in ((single, "single experts"), (mixture, "mixtures")):
+        found = finished(plain.run.subject, plain, scenario, scenario.hyper.T)
+        failed = np.array([float(is_error(r.outcome[0]).double().mean()) > 0.01 for r in found])
+        statements.append(rarely(failed, share / 2, f"{what} that err on more than 1 %"))
+    return all_of(*statements)
