@@ -14,7 +14,7 @@ from core.routing import no_noise, uniform_noise
 from core.training import Gradient, gaussian_experts, normalised_step, plain_step
 from theory_checks import test_algorithm, test_data_model, test_initialisation, test_routing, test_single_expert
 from theory_checks.checking import check, failure, inputs_tried
-from theory_checks.claims import CLAIM_IDS, Claim, Profile
+from theory_checks.claims import Claim, Profile
 from theory_checks.run import Run
 
 CLAIMS = {
@@ -192,8 +192,3 @@ def test_faults_reach_every_part_of_the_subject() -> None:
     ingredients = {name for fault in FAULTS.values() for name in fault.changes}
     # initialise_router and loss: any start and any loss leave these claims true; what they change is seen at later claims (A, N).
     assert ingredients >= set(vars(PAPER)) - {"initialise_router", "loss"}
-
-
-def test_claims_have_known_and_different_ids() -> None:
-    assert set(CLAIMS) <= set(CLAIM_IDS)
-    assert len(set(CLAIM_IDS)) == len(CLAIM_IDS) == 48
