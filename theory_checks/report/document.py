@@ -1,0 +1,100 @@
+"""report.json: what one run found, as a document that outlives it.
+
+`report.schema.json`, beside this file, describes it. Its version is the field `schema`; it changes when a reader of the old
+documents would misread the new ones.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from theory_checks.records import ERROR, Record, plain, restored, shortened
+
+SCHEMA = "1"
+BROKEN = ("violated", ERROR)
+
+
+@dataclass(frozen=True)
+class Report:
+    """One run.
+
+    created: when it began, ISO 8601 in UTC; device: as asked for; command: the command line; commit: of git, "" if there is none;
+    dirty: whether there were uncommitted changes; seconds: wall time; complete: False while the run goes on, and if it ended early;
+    ledger: id, share of alpha, inputs allowed and reason of every claim; records: one for each claim that was selected, `not run`
+    if it left no evidence.
+    """
+
+    schema: str
+    created: str
+    subject: str
+    profile: str
+    device: str
+    seed: int
+    alpha: float
+    command: str
+    environment: Mapping[str, str]
+    commit: str
+    dirty: bool | None
+    seconds: float
+    complete: bool
+    ledger: tuple[Mapping[str, Any], ...]
+    records: tuple[Record, ...]
+
+    def to_json(self) -> str:
+        """The document; it adds `suspects`, which follows from the records, for readers that are not this program."""
+        return json.dumps({**plain(self), "suspects": plain(suspects(self.records))}, allow_nan=False, indent=1)
+
+
+def read_report(path: Path) -> Report:
+    """The report in a file. Raises ValueError that names the file and says why it cannot be read as one."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: not a text file") from error
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path}: not JSON, perhaps truncated ({error})") from error
+    if not isinstance(document, dict) or "schema" not in document:
+        raise ValueError(f"{path}: not a report of theory checks, it has no field 'schema'")
+    if document["schema"] != SCHEMA:
+        raise ValueError(
+            f"{path}: a report of schema {shortened(document['schema'])}, this version reads {SCHEMA!r}; run the checks again"
+        )
+    document.pop("suspects", None)
+    try:
+        found: Report = restored(Report, document, "report")
+    except ValueError as error:
+        raise ValueError(f"{path}: not a report of theory checks, {error}") from error
+    return found
+
+
+def suspects(records: Iterable[Record]) -> dict[str, tuple[str, ...]]:
+    """For each claim that builds on broken ones (violated or in error), directly or not: those, in the order of the records.
+
+    What a broken lemma implies is not known any more, whatever its own verdict; if that is `violated` too, the lemma may be why.
+    """
+    by_id = {record.id: record for record in records}
+    found = {}
+    for id in by_id:
+        below = _builds_on(id, by_id)
+        broken = tuple(lemma for lemma in by_id if lemma in below and by_id[lemma].verdict in BROKEN)
+        if broken:
+            found[id] = broken
+    return found
+
+
+def _builds_on(id: str, records: Mapping[str, Record]) -> set[str]:
+    """All that a claim depends on, directly or not, as far as the records tell."""
+    below: set[str] = set()
+    pending = list(records[id].depends_on)
+    while pending:
+        lemma = pending.pop()
+        if lemma not in below:
+            below.add(lemma)
+            pending.extend(records[lemma].depends_on if lemma in records else ())
+    return below
