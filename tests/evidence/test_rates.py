@@ -95,7 +95,9 @@ def test_the_evidence():
     )
     assert (evidence.observed, evidence.bound, evidence.tightness, evidence.resolution) == (1, 0.9, 0.9, 0.6)
     assert (evidence.samples, evidence.false_alarm, evidence.false_pass) == (96, LEDGER, 0.05)
-    assert json.loads(json.dumps(asdict(evidence))) == asdict(evidence)
+    text = json.dumps(asdict(evidence))
+    assert json.dumps(json.loads(text)) == text
+    assert [(name, leaf.observed) for name, leaf in evidence.leaves()] == [(".1", 1), (".2", 1)]
     evidence = judge(to_zero(power_law(0.01, 0)))
     assert evidence.detail.startswith("wrong rate: falls like size^-0.25 from 64 to 1024: 0/32 = 0 >= 0.9")
     assert evidence.margin == pytest.approx(-0.9)

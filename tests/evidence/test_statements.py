@@ -1,5 +1,6 @@
 """Verdicts, evidence and errors of the statements."""
 
+import itertools
 import json
 from dataclasses import asdict, replace
 
@@ -26,7 +27,7 @@ from theory_checks.evidence import (
     mean_equals,
 )
 from theory_checks.evidence.design import frequency_passing, frequency_resolution
-from theory_checks.evidence.sampling import LARGEST_BATCH, batch_sizes, child
+from theory_checks.evidence.sampling import LARGEST_BATCH, batch_sizes, child, thinned
 
 ALPHA = 1e-6
 MANY = 1_000_000
@@ -142,8 +143,44 @@ def test_judging_is_a_pure_function(statement):
 @sampled
 def test_evidence_is_made_of_plain_values(statement):
     values = asdict(judge(statement))
-    assert json.loads(json.dumps(values)) == values
-    assert {type(value) for value in values.values()} <= {Verdict, float, int, str, type(None)}
+    text = json.dumps(values)
+    assert json.dumps(json.loads(text)) == text
+    assert {type(value) for value in innermost(values)} <= {Verdict, float, int, bool, str, type(None)}
+
+
+def innermost(value):
+    if isinstance(value, dict | list | tuple):
+        for entry in value.values() if isinstance(value, dict) else value:
+            yield from innermost(entry)
+    else:
+        yield value
+
+
+@sampled
+def test_the_path_ends_at_the_verdict_and_does_not_depend_on_what_follows(statement):
+    _, leaf = next(judge(statement).leaves())
+    assert leaf.path[-1] == (leaf.samples, pytest.approx(leaf.observed))
+    sizes = [samples for samples, _ in leaf.path]
+    assert all(later >= 1.03 * earlier for earlier, later in itertools.pairwise(sizes[:-1]))
+    assert leaf.spread > 0
+
+
+def test_a_longer_path_goes_through_the_points_of_a_shorter_one():
+    path = [(n, 1 / n) for n in range(1, 1000)]
+    for length in (1, 10, 500):
+        assert set(thinned(path[:length])[:-1]) <= set(thinned(path))
+        assert thinned(path[:length])[-1] == path[length - 1]
+
+
+def test_the_leaves_of_a_conjunction_are_named_and_the_worst_comes_first():
+    inner = all_of(at_most(1, 2, detail="a"), at_most(3, 2, detail="b"))
+    evidence = judge(all_of(at_most(0, 1, detail="c"), inner))
+    assert [(name, leaf.detail) for name, leaf in evidence.leaves("x")] == [
+        ("x.2.2", "b: 3 <= 2"),
+        ("x.2.1", "a: 1 <= 2"),
+        ("x.1", "c: 0 <= 1"),
+    ]
+    assert [name for name, _ in judge(at_most(1, 2)).leaves("x")] == ["x"]
 
 
 @sampled

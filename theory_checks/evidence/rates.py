@@ -109,12 +109,20 @@ class Ladder:
         values = self._values(stream)
         scaled = [finite(x / scale) for x, scale in zip(values, self.scales, strict=True)]
         found = [self._judge_event(event, scaled, alpha / len(self.events)) for event in self.events]
-        worst = max(found, key=lambda evidence: (evidence.verdict.severity, -evidence.observed))
+        index = max(range(len(found)), key=lambda i: (found[i].verdict.severity, -found[i].observed))
+        worst = found[index]
         named = [e.detail for e in found if e.verdict is Verdict.VIOLATED] or [worst.detail]
         medians = ", ".join(f"{np.median(x):.3g}" for x in values)
         along = f"medians {medians} at {', '.join(map(str, self.sizes))}"
         parts = [self.detail, *named, along]
-        return replace(worst, samples=samples, false_alarm=alpha, detail="; ".join(part for part in parts if part))
+        return replace(
+            worst,
+            samples=samples,
+            false_alarm=alpha,
+            detail="; ".join(part for part in parts if part),
+            members=tuple(found),
+            worst=index,
+        )
 
     def _values(self, stream: np.random.SeedSequence) -> list[Array]:
         """One array of values for each size, in random order."""

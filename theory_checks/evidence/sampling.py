@@ -14,6 +14,7 @@ Draw = Callable[[np.random.SeedSequence, int], Array]
 
 FIRST_BATCH = 256
 LARGEST_BATCH = 65_536  # bounds the memory of a draw
+THINNING = 1.03
 
 
 def child(stream: np.random.SeedSequence, index: int) -> np.random.SeedSequence:
@@ -36,6 +37,23 @@ def batches(draw: Draw, stream: np.random.SeedSequence, budget: int) -> Iterator
     """Batches of observations, each from its own child of the stream."""
     for index, size in enumerate(batch_sizes(budget)):
         yield observe(draw, child(stream, index), size)
+
+
+def looks(samples: int) -> int:
+    """How many batches these samples were drawn in, at most: how often a test that looks after each has looked."""
+    return sum(1 for _ in batch_sizes(samples))
+
+
+def thinned(path: list[tuple[int, float]]) -> tuple[tuple[int, float], ...]:
+    """Points of a path of which each has at least 3 % more samples than the one before, and its last.
+
+    Which are kept does not depend on what follows, so that two paths over the same batches can be compared point by point.
+    """
+    kept = path[:1]
+    for point in path[1:]:
+        if point[0] >= THINNING * kept[-1][0]:
+            kept.append(point)
+    return tuple(kept if kept[-1:] == path[-1:] else [*kept, path[-1]])
 
 
 def observe(draw: Draw, stream: np.random.SeedSequence, size: int) -> Array:

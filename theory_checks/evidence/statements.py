@@ -6,6 +6,7 @@ rejected at 5 %. INCONCLUSIVE: neither, within the budget. A budget below sample
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ import numpy.typing as npt
 from . import betting, design, laws
 from .exact import at_least, at_most, equal
 from .sampling import (
+    FIRST_BATCH,
     Array,
     Draw,
     batches,
@@ -25,6 +27,7 @@ from .sampling import (
     require_budget,
     require_positive,
     require_probability,
+    thinned,
     within,
 )
 from .verdict import Evidence, Verdict
@@ -104,10 +107,12 @@ class Mean:
         races = {side: self._race(side) for side in self.sides}
         passed = {side for side, (_, inside) in races.items() if inside is None}
         verdict, total, count = Verdict.INCONCLUSIVE, 0.0, 0
+        path: list[tuple[int, float]] = []
         stopped = IMPOSSIBLE if len(passed) == len(races) else STOPPED[Verdict.HOLDS]
         for batch in batches(self.draw, stream, budget):
             within(batch, self.low, self.high)
             total, count = total + float(batch.sum(dtype=float)), count + len(batch)
+            path.append((count, total / count))
             for side, (outside, inside) in races.items():
                 x = self._unit(batch, side)
                 outside = betting.update(outside, x)
@@ -135,6 +140,9 @@ class Mean:
             false_pass=design.FALSE_PASS,
             stopped=stopped if verdict is Verdict.HOLDS else STOPPED[verdict],
             detail=_line(self.detail or "mean", f"{estimate:.6g} {relation} {self.bound:.6g}"),
+            path=thinned(path),
+            averages=True,
+            spread=self.high - self.low,
         )
 
     @property
@@ -219,20 +227,22 @@ class Cells:
         concentration = design.cells_concentration(p, self.resolution)
         counts = np.zeros(len(p), dtype=np.int64)
         verdict = Verdict.INCONCLUSIVE
+        path: list[tuple[int, float]] = []
         for batch in batches(self.draw, stream, size):
             if batch.dtype.kind == "f":
                 raise ValueError(f"draw returned dtype {batch.dtype}, cells must be integers")
             counts += np.bincount(within(batch, 0, last).astype(np.int64), minlength=len(p))
+            n = int(counts.sum())
+            path.append((n, float(laws.total_variation(counts / n, p))))
             if laws.log_multinomial_e_value(counts, p, concentration) >= math.log(1 / alpha):
                 verdict = Verdict.VIOLATED
                 break
-        n = int(counts.sum())
-        distance = float(laws.total_variation(counts / n, p))
+        n, distance = path[-1]
         passing = distance + laws.hoeffding_radius(n, design.FALSE_PASS) <= self.resolution
         if verdict is Verdict.INCONCLUSIVE and passing:
             verdict = Verdict.HOLDS
         what = self.detail or "total variation"
-        return _distance_evidence(verdict, distance, self.resolution, n, alpha, what)
+        return _distance_evidence(verdict, path, self.resolution, alpha, what)
 
 
 def cells_follow(probabilities: npt.ArrayLike, draw: Draw, *, resolution: float, detail: str = "") -> Cells:
@@ -290,7 +300,9 @@ class Law:
         size = self.samples_needed(alpha)
         require_budget(budget, size)
         observations = np.concatenate(list(batches(self.draw, stream, size)))
-        distance = laws.kolmogorov_distance(observations, self.cdf)
+        doubling = itertools.takewhile(lambda n: n < size, (FIRST_BATCH << i for i in itertools.count()))
+        path = [(n, laws.kolmogorov_distance(observations[:n], self.cdf)) for n in (*doubling, size)]
+        distance = path[-1][1]
         if laws.kolmogorov_p_value(distance, size) <= alpha:
             verdict = Verdict.VIOLATED
         elif distance + laws.hoeffding_radius(size, design.FALSE_PASS) <= self.resolution:
@@ -298,7 +310,7 @@ class Law:
         else:
             verdict = Verdict.INCONCLUSIVE
         what = self.detail or "Kolmogorov-Smirnov distance"
-        return _distance_evidence(verdict, distance, self.resolution, size, alpha, what)
+        return _distance_evidence(verdict, path, self.resolution, alpha, what)
 
 
 def follows_law(cdf: Callable[[Array], Array], draw: Draw, *, resolution: float, detail: str = "") -> Law:
@@ -387,6 +399,9 @@ class Frequency:
                 self.detail or "frequency",
                 f"{count}/{n} = {rate:.6g} {relation} {self.bound:.6g} (95 %: {low:.3g} to {high:.3g})",
             ),
+            path=thinned([(i, float(seen / i)) for i, seen in enumerate(np.cumsum(events), start=1)]),
+            averages=True,
+            spread=1.0,
         )
 
 
@@ -452,6 +467,8 @@ class AllOf:
             tried=sum(evidence.tried for evidence in found),
             false_alarm=alpha if total else 0.0,
             detail=f"{name}member {worst + 1} of {len(self.members)}: {found[worst].detail}",
+            members=tuple(found),
+            worst=worst,
         )
 
 
@@ -499,7 +516,8 @@ def _line(detail: str, comparison: str) -> str:
     return f"{detail}: {comparison}"
 
 
-def _distance_evidence(verdict: Verdict, distance: float, resolution: float, samples: int, alpha: float, what: str) -> Evidence:
+def _distance_evidence(verdict: Verdict, path: list[tuple[int, float]], resolution: float, alpha: float, what: str) -> Evidence:
+    samples, distance = path[-1]
     return Evidence(
         verdict=verdict,
         observed=distance,
@@ -512,4 +530,6 @@ def _distance_evidence(verdict: Verdict, distance: float, resolution: float, sam
         false_pass=design.FALSE_PASS,
         stopped=STOPPED[verdict],
         detail=_line(what, f"{distance:.6g}, resolution {resolution:.6g}"),
+        path=thinned(path),
+        spread=1.0,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -46,6 +47,11 @@ class Evidence:
     detail: str  # one line: what was compared
     met: int = 0  # how often the hypotheses were met
     tried: int = 0  # among how many draws; 0 where there are none to count
+    path: tuple[tuple[int, float], ...] = ()  # (draws so far, running estimate of `observed`), the last of them the verdict's
+    averages: bool = False  # whether these estimates are means of the draws so far
+    spread: float = 0.0  # what one of n draws can change about `observed` is at most spread / n
+    members: tuple[Evidence, ...] = ()  # of a conjunction, as far as they were judged
+    worst: int = 0  # which of the members this evidence is that of
 
     @property
     def closeness(self) -> float:
@@ -55,3 +61,11 @@ class Evidence:
             return min(self.tightness or 0.0, 1.0)
         ratio = 1 - self.margin / self.resolution
         return min(max(ratio, 0.0), 1.0) if math.isfinite(ratio) else 0.0
+
+    def leaves(self, name: str = "") -> Iterator[tuple[str, Evidence]]:
+        """The members of this conjunction that are none themselves, the worst first, named by their places: `.2.1` is the first
+        member of the second one."""
+        if not self.members:
+            yield name, self
+        for index in sorted(range(len(self.members)), key=lambda i: i != self.worst):
+            yield from self.members[index].leaves(f"{name}.{index + 1}")
