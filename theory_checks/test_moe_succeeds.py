@@ -88,7 +88,7 @@ def divides_the_clusters(replicate: Finished) -> bool:
     kind=Kind.PROBABILITY,
     source="Theorem 4.2",
     given=GIVEN,
-    formula=r"[M]\supseteq\text{experts in use}=\mathcal P_1\sqcup\dots\sqcup\mathcal P_K,\ \mathcal P_k\ne\emptyset:\quad"
+    formula=r"[M]\supseteq\text{experts in use}=\mathcal P_1\sqcup\dots\sqcup\mathcal P_K,\ \mathcal P_k\ne\emptyset:\quad "
     r"P(yf_m(x)\le 0\mid x\in\Omega_k)\ \text{small for}\ m\in\mathcal P_k",
     over=trained_scenarios,
     depends_on=("X.1", "A.3"),

@@ -120,7 +120,7 @@ def router_pictures(subject: Subject, trained: Trained, scenario: Scenario) -> t
     kind=Kind.PROBABILITY,
     source="Lemma 5.3",
     given=CLEAR,
-    formula=r"\arg\max_m\langle\theta_m^{(T)},c_k\rangle\in\mathcal M_k",
+    formula=r"\operatorname*{argmax}_m\langle\theta_m^{(T)},c_k\rangle\in\mathcal M_k",
     picture=router_pictures,
     over=trained_scenarios,
     depends_on=("X.1", "X.2", "A.5", "I.1"),
