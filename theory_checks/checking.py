@@ -10,28 +10,33 @@ import inspect
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
+from unittest import mock
 
 import hypothesis
 import numpy as np
 import torch
 from hypothesis import HealthCheck, Phase
 from hypothesis.errors import Unsatisfiable, UnsatisfiedAssumption
+from hypothesis.internal.conjecture import providers
+from hypothesis.internal.constants_ast import Constants
 from torch import Tensor
 
+from theory_checks.catalogue import described
 from theory_checks.claims import DEFAULT_ALPHA, Claim
 from theory_checks.evidence import Evidence, HypothesesNotMet, Statement, Verdict
 from theory_checks.evidence.ledger import SUSPICION
 from theory_checks.pictures import to_plain
-from theory_checks.records import Record, number
+from theory_checks.records import ERROR, Record, number
 from theory_checks.run import Run, digest
 from theory_checks.trajectories import DECIDE, SEARCH, Trained
 
 ATTAINED = 0.999  # the tightness from which a bound counts as attained
 HARDLY_EVER = 0.1  # of the inputs: a claim whose hypotheses fewer meet is vacuous
 MOST_LISTED = 40  # inputs whose sampled evidence is listed one by one
+MOST_MARGINS = 120  # inputs, or members of a conjunction on one, whose margins are kept for comparisons
 MOST_JUDGED_WHILE_SHRINKING = 60  # new inputs judged once a violation is known; a shrink may ask for hundreds
 
 
@@ -64,8 +69,21 @@ class _Log:
         return bool(self.raised) or any(evidence.verdict is Verdict.VIOLATED for evidence, _ in self.judged.values())
 
 
+@dataclass(frozen=True)
+class Finding:
+    """What checking a claim found out: the record, and the inputs of the worst case, None if no input met the hypotheses."""
+
+    record: Record
+    worst: Mapping[str, Any] | None
+
+
 def check(claim: Claim, run: Run) -> Record:
     """Judges a claim over the inputs that Hypothesis finds, and says what was found. Does not raise on a violation."""
+    return examine(claim, run).record
+
+
+def examine(claim: Claim, run: Run, progress: Callable[[], object] = lambda: None) -> Finding:
+    """`check`, with the inputs of the worst case; calls `progress` whenever an input was judged."""
     started = time.perf_counter()
     log = _Log()
     over = claim.over(run.profile) if callable(claim.over) else claim.over
@@ -91,6 +109,7 @@ def check(claim: Claim, run: Run) -> Record:
                 raise
             evidence = log.judged[key][0]
             log.samples += evidence.samples
+            progress()
             if claim.visits is not None:
                 log.visit(claim.visits(**inputs))
         evidence = log.judged[key][0]
@@ -117,9 +136,24 @@ def check(claim: Claim, run: Run) -> Record:
         suppress_health_check=(HealthCheck.too_slow, HealthCheck.filter_too_much),
     )(test)
     # Unsatisfiable: no input met the hypotheses, which the record will call vacuous.
-    with contextlib.suppress(Violation, Unsatisfiable):
+    with contextlib.suppress(Violation, Unsatisfiable), _inputs_that_depend_on_the_seed_only():
         test()
-    return _record(claim, run, log, smallest, time.perf_counter() - started)
+    return _finding(claim, run, log, smallest, time.perf_counter() - started)
+
+
+@contextlib.contextmanager
+def _inputs_that_depend_on_the_seed_only() -> Iterator[None]:
+    """Keeps Hypothesis from trying constants that it finds in the source of the project's modules.
+
+    Which modules are loaded differs between a worker, the command line and a run of other claims, and every change of core adds
+    constants or takes some away: the same seed would give other inputs, and no run could be repeated or compared with another.
+    Hypothesis has no setting for it; a version in which these names are gone has to be looked at (a test notices).
+    """
+    with (
+        mock.patch.object(providers.HypothesisProvider, "_local_constants", Constants()),
+        mock.patch.object(providers, "CONSTANTS_CACHE", type(providers.CONSTANTS_CACHE)(1024)),
+    ):
+        yield
 
 
 def inputs_tried(claim: Claim, run: Run) -> int:
@@ -138,21 +172,27 @@ def inputs_tried(claim: Claim, run: Run) -> int:
 
 def search_then_decide(claim: Claim, run: Run, inputs: Mapping[str, Any]) -> Evidence:
     """The evidence for the claim on one input (module docstring)."""
-    try:
-        found = _judge(claim, run, inputs, SEARCH, float(SUSPICION))
-        if found.verdict is not Verdict.VIOLATED or found.samples == 0:
-            return found
+    *_, (_, evidence) = phases(claim, run, inputs)
+    return evidence
+
+
+def phases(claim: Claim, run: Run, inputs: Mapping[str, Any]) -> Iterator[tuple[int, Evidence]]:
+    """SEARCH and its evidence, then, if that is suspicious, DECIDE and the evidence that counts."""
+    found = _judge(claim, run, inputs, SEARCH, float(SUSPICION))
+    yield SEARCH, found
+    if found.verdict is Verdict.VIOLATED and found.samples > 0:
         share = float(run.ledger.share(claim.id))
         if share == 0:
             raise ValueError(f"claim {claim.id} samples, but its ledger line gives it no share of alpha")
-        return _judge(claim, run, inputs, DECIDE, share)
-    except HypothesesNotMet as reason:
-        return Evidence(Verdict.VACUOUS, math.nan, math.nan, math.nan, None, math.nan, 0, 0.0, 0.0, "no draws", str(reason))
+        yield DECIDE, _judge(claim, run, inputs, DECIDE, share)
 
 
 def _judge(claim: Claim, run: Run, inputs: Mapping[str, Any], phase: int, alpha: float) -> Evidence:
-    statement: Statement = claim.check(**_wanted(claim.check, _context(claim, run, phase)), **inputs)
-    return statement.judge(run.stream(claim.id, dict(inputs), phase), alpha, statement.samples_needed(alpha))
+    try:
+        statement: Statement = claim.check(**_wanted(claim.check, _context(claim, run, phase)), **inputs)
+        return statement.judge(run.stream(claim.id, dict(inputs), phase), alpha, statement.samples_needed(alpha))
+    except HypothesesNotMet as reason:
+        return Evidence(Verdict.VACUOUS, math.nan, math.nan, math.nan, None, math.nan, 0, 0.0, 0.0, "no draws", str(reason))
 
 
 def _context(claim: Claim, run: Run, phase: int) -> dict[str, Any]:
@@ -185,15 +225,10 @@ def _with_pictures(record: Record, claim: Claim, run: Run, evidence: Evidence, i
         return replace(record, undrawn=f"{type(error).__name__}: {error}")
 
 
-def _record(claim: Claim, run: Run, log: _Log, smallest: list[Mapping[str, Any]], seconds: float) -> Record:
-    found = Record(
-        claim.id,
-        Verdict.VACUOUS.value,
-        statement=claim.statement,
-        kind=claim.kind.value,
-        given=claim.given,
-        source=claim.source,
-        depends_on=claim.depends_on,
+def _finding(claim: Claim, run: Run, log: _Log, smallest: list[Mapping[str, Any]], seconds: float) -> Finding:
+    found = replace(
+        described(claim),
+        verdict=Verdict.VACUOUS.value,
         examples=len(log.judged),
         discarded=log.tried - len(log.judged),
         samples=log.samples,
@@ -206,7 +241,7 @@ def _record(claim: Claim, run: Run, log: _Log, smallest: list[Mapping[str, Any]]
         detail="the hypotheses were never met",
     )
     if not log.judged:
-        return found
+        return Finding(found, None)
     # An input here and there that does not meet the hypotheses says nothing; if hardly any meets them, neither does the claim.
     clear = [judged for judged in log.judged.values() if judged[0].verdict is not Verdict.VACUOUS]
     found = replace(found, discarded=found.discarded + len(log.judged) - len(clear))
@@ -225,11 +260,25 @@ def _record(claim: Claim, run: Run, log: _Log, smallest: list[Mapping[str, Any]]
         false_pass=2 * evidence.false_pass,  # a violation may pass the search, or be suspicious and pass the decision
         stopped=evidence.stopped,
         worst_case=describe(inputs),
+        path=next(evidence.leaves())[1].path,
+        averages=next(evidence.leaves())[1].averages,
+        margins=_margins([(evidence, inputs), *clear]),
         measured=tuple(
             f"{describe(case)}: {found.detail}" for found, case in list(log.judged.values())[:MOST_LISTED] if found.samples > 0
         ),
     )
-    return _with_pictures(found, claim, run, evidence, inputs, log)
+    return Finding(_with_pictures(found, claim, run, evidence, inputs, log), inputs)
+
+
+def _margins(judged: Iterable[tuple[Evidence, Mapping[str, Any]]]) -> dict[str, tuple[float, float, int, float]]:
+    """The margins of a record. The names are those of the streams that the draws came from, so far as two runs have one seed."""
+    leaves = (leaf for evidence, inputs in judged for leaf in evidence.leaves(f"{digest(dict(inputs))[0]:08x}"))
+    found: dict[str, tuple[float, float, int, float]] = {}
+    for name, leaf in leaves:
+        if len(found) == MOST_MARGINS:
+            break
+        found.setdefault(name, (leaf.margin, leaf.resolution, leaf.samples, leaf.spread))
+    return found
 
 
 def _severity(judged: tuple[Evidence, Mapping[str, Any]]) -> tuple[int, float]:
@@ -270,9 +319,7 @@ def reproduce(id: str, run: Run) -> str:
 def broken(claim: Claim, run: Run, error: Exception) -> Record:
     """The record of a claim whose check raised."""
     detail = f"{type(error).__name__}: {error}"
-    return Record(
-        claim.id, "error", claim.statement, claim.kind.value, detail=detail, seed=run.seed, command=reproduce(claim.id, run)
-    )
+    return replace(described(claim), verdict=ERROR, detail=detail, seed=run.seed, command=reproduce(claim.id, run))
 
 
 ADVICE = {

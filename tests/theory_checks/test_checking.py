@@ -1,10 +1,12 @@
 """The path from a claim to its record: what Hypothesis is asked, what is judged, and what the record says."""
 
+import importlib
 import json
 import math
 from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +22,7 @@ from theory_checks import checking
 from theory_checks.budget import ledger
 from theory_checks.checking import MOST_JUDGED_WHILE_SHRINKING, check, failure
 from theory_checks.claims import CLAIM_IDS, DEFAULT_ALPHA, Claim, Kind, claim, with_dependencies
-from theory_checks.evidence import Statement, at_most, frequency_at_most, given, mean_at_most
+from theory_checks.evidence import Statement, all_of, at_most, frequency_at_most, given, mean_at_most, mean_equals
 from theory_checks.evidence.design import frequency_passing, frequency_resolution
 from theory_checks.evidence.ledger import Ledger, Line
 from theory_checks.pictures import Lines, Series
@@ -106,6 +108,44 @@ def test_the_same_seed_gives_the_same_record_and_another_seed_other_inputs(run: 
     seen[:] = []
     check(made(anything), replace(run, seed=1))
     assert seen != inputs
+
+
+def test_inputs_do_not_depend_on_constants_in_the_source(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hypothesis reads constants off whatever project modules are loaded; a run must not depend on them."""
+    seen: list[int] = []
+
+    def anything(x: int) -> Statement:
+        """x <= 2 * 10**6."""
+        seen.append(x)
+        return at_most(x, 2 * 10**6)
+
+    anything_large = made(anything, over={"x": st.integers(500_000, 10**6)}, examples=400)
+    check(anything_large, run)
+    inputs, seen[:] = list(seen), []
+    (tmp_path / "many_constants.py").write_text(f"NUMBERS = {list(range(700_000, 700_500))}")
+    monkeypatch.syspath_prepend(tmp_path)
+    importlib.import_module("many_constants")
+    check(anything_large, run)
+    assert seen == inputs
+
+
+def test_a_record_keeps_the_path_and_the_margins_that_comparisons_need(run: Run) -> None:
+    def two_coins(x: int) -> Statement:
+        """Two coins are fair, one of them exactly."""
+
+        def draw(stream: np.random.SeedSequence, size: int) -> np.ndarray:
+            return np.random.default_rng(stream).random(size) < 0.5 - x / 50
+
+        return all_of(at_most(0, 2), mean_equals(0.5, draw, resolution=0.2))
+
+    record = check(made(two_coins, id="S.3", over={"x": st.sampled_from([1, 2])}, examples=2), run)
+    worst, *others = record.margins
+    assert worst == f"{digest({'x': 2})[0]:08x}.2"
+    assert set(others) == {f"{digest({'x': 2})[0]:08x}.1", *(f"{digest({'x': 1})[0]:08x}.{i}" for i in (1, 2))}
+    assert record.margins[worst] == (record.margin, record.resolution, record.path[-1][0], 1.0)
+    assert record.path[-1][1] == record.observed
+    assert record.averages
+    assert record.margins[others[0]][2:] == (0, 0.0)
 
 
 def test_only_an_independent_stream_at_the_share_decides(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

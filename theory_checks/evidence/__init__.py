@@ -18,7 +18,10 @@ from .statements import (
 )
 from .verdict import Evidence, HypothesesNotMet, Verdict
 
+VERSION = "1"  # to be raised when the same draws would give another verdict or margin: such runs are not to be compared
+
 __all__ = [
+    "VERSION",
     "Evidence",
     "HypothesesNotMet",
     "Statement",

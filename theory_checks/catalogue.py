@@ -1,0 +1,76 @@
+"""The claims that there are, and what can be said of one before it is checked."""
+
+import ast
+import hashlib
+import importlib
+import inspect
+import textwrap
+from pathlib import Path
+
+from theory_checks import evidence
+from theory_checks.claims import Claim
+from theory_checks.records import NOT_RUN, Record
+
+WITHOUT_EFFECT = {"cost", "visits", "picture", "formula", "source", "depends_on"}  # arguments of `claim` on no verdict
+
+
+def claims_of(module: str) -> list[Claim]:
+    """The claims that a module defines, in its order. Raises ImportError if it cannot be imported."""
+    return [
+        value for value in vars(importlib.import_module(module)).values() if isinstance(value, Claim) and defined_in(value, module)
+    ]
+
+
+def defined_in(claim: Claim, module: str) -> bool:
+    """Whether the claim belongs to the module, rather than being imported there from another one."""
+    return claim.check.__module__ == module
+
+
+def catalogue() -> dict[str, Claim]:
+    """All claims by id, in the order of their groups' modules."""
+    modules = sorted(path.stem for path in Path(__file__).parent.glob("test_*.py"))
+    return {claim.id: claim for module in modules for claim in claims_of(f"{__package__}.{module}")}
+
+
+def described(claim: Claim) -> Record:
+    """The record of a claim that has not been checked."""
+    return Record(
+        claim.id,
+        NOT_RUN,
+        statement=claim.statement,
+        kind=claim.kind.value,
+        given=claim.given,
+        source=claim.source,
+        depends_on=claim.depends_on,
+        formula=claim.formula,
+        derivation=claim.derivation,
+        hash=claim_hash(claim),
+    )
+
+
+def claim_hash(claim: Claim) -> str:
+    """Equal for two versions of a claim whose evidence can be compared: they say the same and check it in the same way.
+
+    It covers id, kind, statement and hypotheses, the source of the check with its strategies, and the version of the evidence.
+    Comments, layout, the derivation and what only schedules or shows make no difference. Not covered are functions that the check
+    calls: those of `core` are what is under test, and a change to those of `theory_checks` that changes what is claimed changes the
+    statement as well, or should.
+    """
+    parts = (claim.id, claim.kind.value, claim.statement, claim.given, _source(claim), evidence.VERSION)
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
+def _source(claim: Claim) -> str:
+    """The check, without what has no effect on verdicts; empty where Python has no source, as in an interactive session."""
+    try:
+        (function,) = ast.parse(textwrap.dedent(inspect.getsource(claim.check))).body
+    except (OSError, TypeError, SyntaxError, ValueError):
+        return ""
+    if not isinstance(function, ast.FunctionDef):
+        return ""
+    if ast.get_docstring(function) is not None:
+        function.body = function.body[1:]
+    for decorator in function.decorator_list:
+        if isinstance(decorator, ast.Call):
+            decorator.keywords = [keyword for keyword in decorator.keywords if keyword.arg not in WITHOUT_EFFECT]
+    return ast.unparse(function)
