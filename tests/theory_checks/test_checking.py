@@ -134,7 +134,7 @@ def test_a_record_keeps_the_path_and_the_margins_that_comparisons_need(run: Run)
         """0 is at most 2, and a mean is about a half."""
         return all_of(at_most(0, 2), mean_equals(0.5, lambda stream, size: np.full(size, 0.5 - x / 50), resolution=0.2))
 
-    record = check(made(two_members, id="S.3", over={"x": st.sampled_from([1, 2])}, examples=2), run)
+    record = check(made(two_members, id="S.3", over={"x": st.sampled_from([1, 2])}, examples=10), run)
     worst, *others = record.margins
     assert worst == f"{digest({'x': 2})[0]:08x}.2"
     assert set(others) == {f"{digest({'x': 2})[0]:08x}.1", *(f"{digest({'x': 1})[0]:08x}.{i}" for i in (1, 2))}
