@@ -1,0 +1,194 @@
+"""Two runs, claim by claim: what got worse, what got better, and by how much margins moved.
+
+A margin is compared where both runs judged the same input (and, in a conjunction, the same member): at the worst case of the new
+run, or else at that of the old one. The interval of its change is the intersection of two:
+
+- *Separately*. A statistic of n independent draws of which each changes it by at most spread / n is within
+  spread sqrt(log(2 / level) / (2 n)) of its expectation (Hoeffding for means, McDiarmid for distances between laws); the two
+  runs' radii add up. A test that looks after every batch may have stopped at any of them: the k-th look gets level / (k (k + 1)).
+  Exact evidence has its rounding tolerance as radius.
+- *Common random numbers*. With one seed and one claim hash, both runs drew from the same streams, batch by batch: then the means of
+  corresponding batches are subtracted, and what both draws have in common cancels. The batches' differences, weighted by size,
+  give Student's interval; twice 7 spread log(2 / level) / (3 n) is added for differences too rare to have been seen (the last term
+  of the empirical Bernstein bound of Maurer and Pontil 2009). Student's part is approximate, for batches that are not normal. It
+  applies to means and frequencies whose margin is their distance to a bound on one side.
+
+The level is LEVEL for the whole comparison, shared by all margins that it could have looked at: whatever the code under test does,
+with probability 95 % no margin is said to move that did not. Intervals are therefore wider than one looked at alone would be.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+
+from scipy.special import stdtrit
+
+from theory_checks.evidence.sampling import looks
+from theory_checks.records import ERROR, Record, number
+from theory_checks.report.document import BROKEN, Report
+from theory_checks.report.terminal import ORDER
+
+LEVEL = 0.05
+FEWEST_BATCHES = 5  # below which batches say too little about how much they vary
+LOOKS_LIKE = 1e-9  # relative: margins that are bound - observed, up to rounding
+
+Margin = tuple[float, float, int, float]  # margin, resolution, samples, spread
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Change:
+    """What became of one claim.
+
+    kind: unchanged; newly violated; fixed (it holds, and was violated or in error); worse or better (any other change of verdict);
+    margin moved (the verdict is the same, the interval of the change excludes 0); not comparable (another profile, or the claim or
+    its check changed); added or removed (only one of the runs selected it). low, high: the interval of the change of the margin,
+    positive away from the bound, where there is one; note: what else there is to know.
+    """
+
+    id: str
+    kind: str
+    old: Record | None
+    new: Record | None
+    low: float | None = None
+    high: float | None = None
+    note: str = ""
+
+    @property
+    def worse(self) -> bool:
+        """Whether the claim's verdict or its margin got worse."""
+        return self.kind in ("newly violated", "worse") or (self.kind == "margin moved" and self.high is not None and self.high < 0)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All claims of two runs, in the order of the new one, then those that it lacks."""
+
+    old: Report
+    new: Report
+    changes: tuple[Change, ...]
+
+    @property
+    def worse(self) -> bool:
+        """Whether anything got worse."""
+        return any(change.worse for change in self.changes)
+
+
+def compare(old: Report, new: Report) -> Comparison:
+    """What changed from the old run to the new one."""
+    before, after = ({record.id: record for record in report.records} for report in (old, new))
+    shared = [id for id in after if id in before]
+    sampled = [record for id in shared for record in (before[id], after[id]) if record.samples]
+    looked_at = sum(max(len(record.margins), record.examples) for record in sampled)
+    level = LEVEL / max(looked_at, 1)
+    changes = []
+    for id in (*after, *(id for id in before if id not in after)):
+        was, now = before.get(id), after.get(id)
+        if was is None or now is None:
+            changes.append(Change(id, "added" if was is None else "removed", was, now))
+        elif reason := incomparable(old, new, was, now):
+            changes.append(Change(id, "not comparable", was, now, note=reason))
+        else:
+            changes.append(_change(was, now, level))
+    return Comparison(old, new, tuple(changes))
+
+
+def incomparable(old: Report, new: Report, was: Record, now: Record) -> str:
+    """Why two records cannot be compared; empty if they can."""
+    if old.profile != new.profile:
+        return f"profile {new.profile}, was {old.profile}"
+    if was.hash != now.hash:
+        return "the claim or its check changed"
+    return ""
+
+
+def _change(was: Record, now: Record, level: float) -> Change:
+    if was.verdict != now.verdict:
+        return Change(now.id, _turn(was.verdict, now.verdict), was, now, note=now.detail if now.verdict == ERROR else "")
+    last, first = _worst(now), _worst(was)
+    place = next((place for place in (last, first) if place in was.margins and place in now.margins), None)
+    interval = None if place is None else change_of_margin(was, now, place, level)
+    if interval is None:
+        note = f"another worst case: margin {number(now.margin)}, was {number(was.margin)}" if last != first else ""
+        return Change(now.id, "unchanged", was, now, note=note)
+    low, high = interval
+    note = "" if last == first else f"at the worst case of the {'new' if place == last else 'old'} run"
+    return Change(now.id, "unchanged" if low <= 0 <= high else "margin moved", was, now, low, high, note)
+
+
+def _turn(was: str, now: str) -> str:
+    """The kind of a change of verdict."""
+    if now == "violated":
+        return "newly violated"
+    if now == "holds" and was in BROKEN:
+        return "fixed"
+    if now == ERROR or ORDER.index(now) < ORDER.index(was):
+        return "worse"
+    return "better"
+
+
+def _worst(record: Record) -> str:
+    return next(iter(record.margins), "")
+
+
+def change_of_margin(was: Record, now: Record, place: str, level: float) -> Interval | None:
+    """The interval in which the margin at this place changed (module docstring); None if there is no margin to speak of."""
+    old, new = was.margins[place], now.margins[place]
+    change = new[0] - old[0]
+    if not math.isfinite(change):
+        return None
+    around = radius(old, level / 4) + radius(new, level / 4)
+    low, high = change - around, change + around
+    common = place == _worst(was) == _worst(now) and was.seed == now.seed
+    slopes = {margin_slope(was, radius(old, level / 4)), margin_slope(now, radius(new, level / 4))} if common else {0}
+    if slopes not in ({1}, {-1}):
+        return low, high
+    paired = difference_of_means(was.path, now.path, max(old[3], new[3]), level / 2)
+    if paired is None:
+        return low, high
+    paired_low, paired_high = paired if slopes == {1} else (-paired[1], -paired[0])
+    both = max(low, paired_low), min(high, paired_high)
+    return both if both[0] <= both[1] else (low, high)
+
+
+def radius(margin: Margin, level: float) -> float:
+    """How far the margin may be from its expectation, except with probability `level`."""
+    _, resolution, samples, spread = margin
+    if samples == 0:
+        return resolution
+    k = looks(samples)
+    return spread * math.sqrt(math.log(2 * k * (k + 1) / level) / (2 * samples))
+
+
+def margin_slope(record: Record, around: float) -> int:
+    """How the margin moves with the observed mean, 1 or -1; 0 if it is no mean, or if it is not sure on which side of the expected
+    value it lies."""
+    if not record.averages or record.observed is None or record.bound is None or record.margin is None:
+        return 0
+    inside = record.bound - record.observed
+    for slope in (-1, 1):
+        if math.isclose(record.margin, -slope * inside, rel_tol=LOOKS_LIKE, abs_tol=LOOKS_LIKE):
+            return slope
+    return 0 if abs(inside) <= around else round(math.copysign(1, inside))
+
+
+def difference_of_means(
+    old: tuple[tuple[float, float], ...], new: tuple[tuple[float, float], ...], spread: float, level: float
+) -> Interval | None:
+    """The interval of the mean of new minus old draws, from the paths of their means; None if they share too few batches."""
+    before, after = dict(old), dict(new)
+    points = [0.0, *sorted(before.keys() & after.keys())]
+    if len(points) <= FEWEST_BATCHES:
+        return None
+    total = {n: n * (after[n] - before[n]) if n else 0.0 for n in points}
+    sizes = [b - a for a, b in pairwise(points)]
+    differences = [(total[b] - total[a]) / (b - a) for a, b in pairwise(points)]
+    samples, k = points[-1], looks(int(points[-1]))
+    mean = total[samples] / samples
+    variance = sum(size * (d - mean) ** 2 for size, d in zip(sizes, differences, strict=True)) / (len(sizes) - 1)
+    level = level / (k * (k + 1))
+    student = float(stdtrit(len(sizes) - 1, 1 - level / 4)) * math.sqrt(variance / samples)
+    unseen = 2 * spread * 7 * math.log(4 / level) / (3 * samples)
+    return mean - student - unseen, mean + student + unseen
