@@ -10,20 +10,26 @@ import os
 for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
 
-import platform
 import secrets
+import shlex
 import shutil
 import tempfile
+from collections.abc import Generator
+from dataclasses import asdict
+from datetime import UTC, datetime
 from fractions import Fraction
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from filelock import BaseFileLock
 
 from theory_checks.claims import CLAIM_IDS, DEFAULT_ALPHA, Claim, Profile, with_dependencies
-from theory_checks.records import NOT_RUN, PROPERTY, Record
-from theory_checks.report.terminal import details, rank, table
+from theory_checks.records import Record
+from theory_checks.report.collecting import RECORD, Reporter, tell_selected
+from theory_checks.report.document import SCHEMA, Report, read_report
+from theory_checks.report.provenance import environment, git_state
+from theory_checks.report.write import reserve
 
 if TYPE_CHECKING:
     from theory_checks.evidence.ledger import Ledger
@@ -33,11 +39,11 @@ ROOT = Path(__file__).parent
 DEFAULT_SUBJECT, DEFAULT_SEED = "core:PAPER", 20221128
 EXPECTED = {Profile.QUICK: "under 1 minute", Profile.STANDARD: "under 3 minutes", Profile.DEEP: "under 1 hour"}
 DEFAULT_ALPHA_TEXT = str(float(DEFAULT_ALPHA))
-UNDECIDED = ("inconclusive", "vacuous", NOT_RUN)
-EXIT_UNDECIDED = 6  # the exit status of a run in which no claim is violated, but not all were found to hold
+PACKAGES = ("torch", "numpy", "scipy", "hypothesis", "pytest", "pytest-xdist")
 RUN = pytest.StashKey["Run"]()
 SEED = pytest.StashKey[int]()
 SHARED = pytest.StashKey[Path]()
+LOCK = pytest.StashKey[BaseFileLock]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -52,6 +58,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--theory-alpha", default=DEFAULT_ALPHA_TEXT, metavar="A", help="probability of any false alarm in the whole run"
     )
     group.addoption("--theory-ledger", action="store_true", help="print how alpha is shared among the claims, and end")
+    group.addoption("--theory-report", default="theory-report", metavar="DIR", help="where to write the report")
+    group.addoption("--theory-baseline", metavar="FILE", help="report.json of an earlier run to compare with")
     group.addoption("--theory-seed", default=str(DEFAULT_SEED), metavar="N", help="a whole number, or random")
 
 
@@ -90,7 +98,57 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.maxschedchunk = config.option.maxschedchunk or 1  # few, long tests: hand them out one by one
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    config = session.config
+    if is_worker(config) or not checks_theory(config) or config.option.collectonly:
+        return
+    directory = config.invocation_params.dir / config.getoption("--theory-report")
+    try:
+        baseline = read_baseline(config)
+        config.stash[LOCK] = reserve(directory)
+    except ValueError as error:
+        raise pytest.UsageError(str(error)) from error
+    reporter = Reporter(unfinished_report(config), directory, config.stash[SHARED], baseline)
+    config.pluginmanager.register(reporter, "theory-report")
+
+
+def read_baseline(config: pytest.Config) -> Report | None:
+    """The report to compare with, if there is one. Raises ValueError that names the file if it cannot be compared with this run."""
+    if config.getoption("--theory-baseline") is None:
+        return None
+    path = config.invocation_params.dir / config.getoption("--theory-baseline")
+    baseline, profile = read_report(path), config.getoption("--theory-profile")
+    if baseline.profile != profile:
+        raise ValueError(f"{path}: of profile {baseline.profile}, cannot be compared with a run of profile {profile}")
+    return baseline
+
+
+def unfinished_report(config: pytest.Config) -> Report:
+    """The report of this run as far as it is known before anything is checked."""
+    commit, dirty = git_state(config.rootpath)
+    return Report(
+        schema=SCHEMA,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        subject=config.getoption("--theory-subject"),
+        profile=config.getoption("--theory-profile"),
+        device=config.getoption("--theory-device"),
+        seed=config.stash[SEED],
+        alpha=float(Fraction(config.getoption("--theory-alpha"))),
+        command=shlex.join(["pytest", *config.invocation_params.args]),
+        environment=environment(PACKAGES),
+        commit=commit,
+        dirty=dirty,
+        seconds=0.0,
+        complete=False,
+        ledger=(),
+        records=(),
+    )
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
+    if LOCK in config.stash:
+        config.stash[LOCK].release()
     if not is_worker(config) and SHARED in config.stash:
         shutil.rmtree(config.stash[SHARED], ignore_errors=True)
 
@@ -131,11 +189,12 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     if not checks_theory(config):
         return []
     profile = Profile(config.getoption("--theory-profile"))
-    versions = ", ".join(f"{name} {version(name)}" for name in ("torch", "numpy", "scipy", "hypothesis"))
+    found = environment(PACKAGES)
+    versions = ", ".join(f"{name} {found[name]}" for name in ("torch", "numpy", "scipy", "hypothesis"))
     return [
         f"theory: subject {config.getoption('--theory-subject')}, device {config.getoption('--theory-device')}, float32 training "
         f"and float64 exact claims, seed {config.stash[SEED]}, profile {profile} ({EXPECTED[profile]} on 2 cores)",
-        f"theory: {versions}, Python {platform.python_version()}",
+        f"theory: {versions}, Python {found['python']}",
     ]
 
 
@@ -145,6 +204,7 @@ class ClaimItem(pytest.Item):
     def __init__(self, *, claim: Claim, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.claim = claim
+        self.record: Record | None = None
 
     def runtest(self) -> None:
         from theory_checks.checking import NotHeld, broken, check, failure
@@ -159,8 +219,8 @@ class ClaimItem(pytest.Item):
             raise NotHeld(failure(record))
 
     def _keep(self, record: Record) -> None:
-        self.user_properties.append(("claim", record.id))
-        self.user_properties.append((PROPERTY, record.to_json()))
+        self.record = record
+        self.user_properties += [("claim", record.id), ("verdict", record.verdict), ("command", record.command)]  # for --junitxml
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         from theory_checks.checking import NotHeld
@@ -173,6 +233,14 @@ class ClaimItem(pytest.Item):
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
         return self.path, None, f"{self.claim.id} {self.claim.statement}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.when == "call" and isinstance(item, ClaimItem) and item.record is not None:
+        setattr(report, RECORD, item.record.to_json())
+    return report
 
 
 def pytest_pycollect_makeitem(collector: Any, name: str, obj: object) -> ClaimItem | None:
@@ -196,6 +264,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     config.stash[RUN] = make_run(config)
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    claims = [item.claim for item in session.items if isinstance(item, ClaimItem)]
+    if not claims:
+        return
+    from theory_checks.catalogue import described
+
+    run = session.config.stash[RUN]
+    lines = [{**asdict(line), "share": float(run.ledger.share(line.id))} for line in run.ledger.lines]
+    ledger = [{name: line[name] for name in ("id", "share", "inputs", "reason")} for line in lines]
+    tell_selected(session.config.stash[SHARED], [described(claim) for claim in claims], ledger, run.device.type)
+
+
 def make_run(config: pytest.Config) -> "Run":
     """The run that the options describe, in the process that checks claims."""
     import torch
@@ -211,46 +291,3 @@ def make_run(config: pytest.Config) -> "Run":
     profile = Profile(config.getoption("--theory-profile"))
     budget = parse_alpha(config.getoption("--theory-alpha"))
     return Run(load_subject(name), name, profile, device, config.stash[SEED], budget, config.stash[SHARED])
-
-
-def records_of(terminalreporter: Any) -> dict[str, Record]:
-    """The records that arrived with the test reports; a claim whose worker crashed has none and is `not run`."""
-    records: dict[str, Record] = {}
-    for reports in terminalreporter.stats.values():
-        for report in reports:
-            if not isinstance(report, pytest.TestReport):
-                continue  # deselected items and warnings
-            id = report.nodeid.rpartition("::")[2]
-            if id in CLAIM_IDS:
-                texts = [text for name, text in report.user_properties if name == PROPERTY]
-                found = Record.from_json(texts[0]) if texts else Record(id, NOT_RUN, detail="its worker left no record")
-                if texts or id not in records:
-                    records[id] = found
-    return records
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    if is_worker(session.config) or reporter is None or session.exitstatus != pytest.ExitCode.TESTS_FAILED:
-        return
-    failed = [report for report in reporter.stats.get("failed", ()) if isinstance(report, pytest.TestReport)]
-    records = records_of(reporter)
-    unclear = [records[id].verdict in UNDECIDED for r in failed if (id := r.nodeid.rpartition("::")[2]) in records]
-    if len(unclear) == len(failed) and all(unclear) and not reporter.stats.get("error"):
-        session.exitstatus = EXIT_UNDECIDED
-
-
-def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    records = records_of(terminalreporter)
-    if records:
-        terminalreporter.section("claims")
-        if config.get_verbosity() > 0:
-            for record in sorted(records.values(), key=rank):
-                for line in details(record):
-                    terminalreporter.write_line(line)
-        for id in config.getoption("--theory-claim"):
-            if id not in records:
-                terminalreporter.write_line(f"{id}: no check of this claim was collected")
-        for line in table(records.values(), terminalreporter._tw.fullwidth):
-            terminalreporter.write_line(line)

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, get_args, get_origin, get_type_hints
 
-PROPERTY = "theory-record"
 NOT_RUN = "not run"
 ERROR = "error"
 

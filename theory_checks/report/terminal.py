@@ -1,30 +1,89 @@
-"""The table of claims at the end of a run."""
+"""The end of a run, for the terminal: the table of claims, what is suspect, what changed."""
 
+from __future__ import annotations
+
+import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from theory_checks.records import Record, number
+from theory_checks.report.document import suspects
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from theory_checks.report.compare import Change, Comparison
 
 ORDER = ("violated", "error", "not run", "vacuous", "inconclusive", "holds")  # worst first
+STATEMENT_WIDTH = 30  # characters that a statement should have, if need be at the cost of columns
 
 
-def rank(record: Record) -> tuple[int, str]:
-    """Sorts by verdict, worst first, then by id."""
-    return ORDER.index(record.verdict), record.id
+@dataclass(frozen=True)
+class Column:
+    """One column of the table; the dearer, the later it gives way to the statement on a narrow terminal."""
+
+    name: str
+    width: int
+    worth: int
+    cell: Callable[[Record], str]
+    left: bool = False
+
+    def text(self, cell: str) -> str:
+        return f"{cell:<{self.width}}" if self.left else f"{cell:>{self.width}}"
+
+
+COLUMNS = (
+    Column("", 5, 6, lambda r: r.id, left=True),
+    Column("verdict", 12, 6, lambda r: r.verdict, left=True),
+    Column("observed", 9, 5, lambda r: number(r.observed)),
+    Column("bound", 9, 4, lambda r: number(r.bound)),
+    Column("tight", 6, 2, lambda r: number(r.tightness, 2)),
+    Column("resolves", 9, 3, lambda r: number(r.resolution, 2)),
+    Column("samples", 8, 1, lambda r: str(r.samples)),
+    Column("s", 4, 0, lambda r: f"{r.seconds:.0f}"),
+)
+
+
+def rank(record: Record) -> tuple[int, list[str]]:
+    """Sorts by verdict, worst first, then by id, G.9 before G.10."""
+    return ORDER.index(record.verdict), [part.zfill(9) if part.isdigit() else part for part in re.split(r"(\d+)", record.id)]
+
+
+def columns_for(width: int) -> tuple[Column, ...]:
+    """The columns for which a terminal of this width has room beside the statement; id, verdict and observed always."""
+    kept = list(COLUMNS)
+    for column in sorted(COLUMNS, key=lambda column: column.worth):
+        if sum(c.width + 1 for c in kept) + STATEMENT_WIDTH <= width or column.worth >= 5:
+            break
+        kept.remove(column)
+    return tuple(kept)
 
 
 def table(records: Iterable[Record], width: int) -> list[str]:
     """One line per claim, worst verdicts first, and a line of counts; at most `width` characters each."""
     ordered = sorted(records, key=rank)
-    lines = [f"{'':5} {'verdict':12} {'observed':>9} {'bound':>9} {'tight':>6} {'resolves':>9} {'samples':>8} {'s':>4}  claim"]
+    columns, suspect = columns_for(width), suspects(ordered)
+    lines = [" ".join([*(column.text(column.name) for column in columns), " claim"])]
     for r in ordered:
-        lines.append(
-            f"{r.id:5} {r.verdict:12} {number(r.observed):>9} {number(r.bound):>9} {number(r.tightness, 2):>6} "
-            f"{number(r.resolution, 2):>9} {r.samples:>8} {r.seconds:>4.0f}  {r.statement or r.detail}"
-        )
-    counts = Counter(r.verdict for r in ordered)
-    lines.append(f"{len(ordered)} claims: " + ", ".join(f"{counts[v]} {v}" for v in ORDER if counts[v]))
-    return [line if len(line) <= width else line[: width - 1] + "…" for line in lines]
+        doubt = f"(builds on {', '.join(suspect[r.id])}) " if r.id in suspect else ""
+        lines.append(" ".join([*(column.text(column.cell(r)) for column in columns), f" {doubt}{r.statement or r.detail}"]))
+    return [cut(line, width) for line in (*lines, *counts(ordered))]
+
+
+def counts(records: Sequence[Record]) -> list[str]:
+    """How many claims have which verdict, and which of them build on broken ones."""
+    found, suspect = Counter(r.verdict for r in records), suspects(records)
+    lines = [f"{len(records)} claims: " + ", ".join(f"{found[v]} {v}" for v in ORDER if found[v])]
+    if suspect:
+        lines.append(f"suspect, since they build on what is violated or in error: {', '.join(suspect)}")
+    return lines
+
+
+def cut(line: str, width: int) -> str:
+    """The line, at most this long."""
+    return line if len(line) <= width else line[: width - 1] + "…"
 
 
 def details(record: Record) -> list[str]:
@@ -41,3 +100,34 @@ def details(record: Record) -> list[str]:
         lines.append(f"  worst case: {record.worst_case}")
     lines.extend(f"  {case}" for case in record.measured)
     return lines
+
+
+def changes(comparison: Comparison) -> list[str]:
+    """The claims that changed, what got worse first, and how many did not."""
+    ordered = sorted(comparison.changes, key=lambda change: not change.worse)
+    lines = [f"{change.id:5} {change.kind:15} {told(change)}".rstrip() for change in ordered if change.kind != "unchanged"]
+    return [*lines, tally(comparison)]
+
+
+def tally(comparison: Comparison) -> str:
+    """How many claims changed in which way, and whether anything got worse."""
+    found = Counter(change.kind for change in comparison.changes)
+    summary = ", ".join(f"{n} {kind}" for kind, n in sorted(found.items(), key=lambda item: item[0] == "unchanged"))
+    return (
+        f"compared with {comparison.old.created}: {summary or 'no claims'}; {'worse' if comparison.worse else 'nothing is worse'}"
+    )
+
+
+def told(change: Change) -> str:
+    """A change in words, without its kind."""
+    old, new = change.old, change.new
+    parts = []
+    if old and new and old.verdict != new.verdict:
+        parts.append(f"{old.verdict} -> {new.verdict}")
+    if old and new and change.kind == "margin moved":
+        parts.append(f"margin {number(old.margin)} -> {number(new.margin)}")
+    if change.kind == "margin moved" and change.low is not None and change.high is not None:
+        parts.append(f"by {number(change.low)} to {number(change.high)}")
+    if change.note:
+        parts.append(change.note)
+    return ", ".join(parts)

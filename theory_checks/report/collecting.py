@@ -1,0 +1,135 @@
+"""The part of a pytest run that keeps its report: on the controller of parallel runs, or in the only process of others."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from theory_checks.records import NOT_RUN, Record, plain, restored
+from theory_checks.report import terminal
+from theory_checks.report.document import BROKEN, Report
+from theory_checks.report.write import PAGE, begin, write
+
+if TYPE_CHECKING:
+    from theory_checks.report.compare import Comparison
+
+RECORD = "theory_record"  # the attribute of a test report that carries a record, as JSON
+SELECTED = "selected.json"
+EXIT_UNDECIDED = 6  # the exit status of a run in which no claim is violated, but not all were found to hold
+REFRESH = 5.0  # seconds between two versions of report.json while a run goes on
+
+
+def tell_selected(shared: Path, claims: Sequence[Record], ledger: Sequence[Mapping[str, Any]], device: str) -> None:
+    """Tells the process that keeps the report what is about to be checked. Every worker does so, all with the same words."""
+    text = json.dumps({"claims": plain(claims), "ledger": plain(ledger), "device": device})
+    partial = shared / f"{SELECTED}.{time.monotonic_ns()}"
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(shared / SELECTED)
+
+
+class Reporter:
+    """Collects records as they arrive; report.json is there from the start of the run, with claims as `not run` until they are.
+
+    report: what is known before the run; shared: where workers say what they selected; baseline: the run to compare with.
+    """
+
+    def __init__(self, report: Report, directory: Path, shared: Path, baseline: Report | None) -> None:
+        self.report = report
+        self.directory = directory
+        self.shared = shared
+        self.baseline = baseline
+        self.comparison: Comparison | None = None
+        self.records: dict[str, Record] = {}
+        self.finished: set[str] = set()
+        self.something_else_failed = False
+        self.started = self.written = time.monotonic()
+
+    def begin(self) -> None:
+        """Writes the first report once it is known which claims were selected."""
+        if self.records or not (self.shared / SELECTED).exists():
+            return
+        selected = json.loads((self.shared / SELECTED).read_text(encoding="utf-8"))
+        claims = restored(tuple[Record, ...], selected["claims"], "claims")
+        self.records = {claim.id: replace(claim, seed=self.report.seed) for claim in claims}
+        self.report = replace(self.report, device=selected["device"], ledger=tuple(selected["ledger"]))
+        if self.records:
+            begin(self.current(), self.directory)
+
+    def current(self) -> Report:
+        """The report as far as the run has come."""
+        return replace(
+            self.report,
+            seconds=time.monotonic() - self.started,
+            complete=self.finished == set(self.records),
+            records=tuple(self.records.values()),
+        )
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_finish(self) -> None:
+        self.begin()
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self) -> None:
+        self.begin()
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        id = report.nodeid.rpartition("::")[2]
+        text = getattr(report, RECORD, None)
+        if text is not None:
+            self.records[id] = Record.from_json(text)
+        elif id in self.records and report.when not in ("setup", "call", "teardown") and id not in self.finished:
+            self.records[id] = replace(self.records[id], verdict=NOT_RUN, detail="its worker crashed")
+        elif report.failed:
+            self.something_else_failed = True
+        if id in self.records and report.when != "setup":
+            self.finished.add(id)
+        if self.records and time.monotonic() - self.written > REFRESH:
+            begin(self.current(), self.directory)
+            self.written = time.monotonic()
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if not self.records:
+            return
+        for id in self.records.keys() - self.finished:
+            self.records[id] = replace(self.records[id], detail="the run ended before it was checked")
+        report = self.current()
+        if self.baseline is not None:
+            from theory_checks.report.compare import compare
+
+            self.comparison = compare(self.baseline, report)
+        write(report, self.directory, self.comparison)
+        session.exitstatus = self.exit_status(session.exitstatus)
+
+    def exit_status(self, status: int) -> int:
+        """That of pytest, except: undecided if claims failed, but none is broken; failed if a baseline was better."""
+        broken = any(record.verdict in BROKEN for record in self.records.values())
+        if status == pytest.ExitCode.TESTS_FAILED and not broken and not self.something_else_failed:
+            return EXIT_UNDECIDED
+        if status == pytest.ExitCode.OK and self.comparison is not None and self.comparison.worse:
+            return pytest.ExitCode.TESTS_FAILED
+        return status
+
+    def pytest_terminal_summary(self, terminalreporter: Any, config: pytest.Config) -> None:
+        if not self.records:
+            return
+        lines: list[str] = []
+        if config.get_verbosity() > 0:
+            for record in sorted(self.records.values(), key=terminal.rank):
+                lines += terminal.details(record)
+        width = terminalreporter._tw.fullwidth
+        lines += terminal.table(self.records.values(), width)
+        if self.comparison is not None:
+            lines += terminal.changes(self.comparison)
+        absent = [id for id in config.getoption("--theory-claim") if id not in self.records]
+        lines += [f"{id}: no check of this claim was collected" for id in absent]
+        lines.append(f"report: {self.directory / PAGE}")
+        terminalreporter.section("claims")
+        for line in lines:
+            terminalreporter.write_line(line)

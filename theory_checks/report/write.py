@@ -1,0 +1,68 @@
+"""theory-report/: each file of it is whole at any time, and it belongs to one run at a time."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
+
+from theory_checks.report.document import Report
+from theory_checks.report.summary import markdown
+
+if TYPE_CHECKING:
+    from theory_checks.report.compare import Comparison
+
+REPORT, SUMMARY, PAGE = "report.json", "summary.md", "index.html"
+
+
+def reserve(directory: Path) -> FileLock:
+    """Makes the directory and keeps other runs from writing there until the lock is released or this process ends, however it ends.
+
+    Raises ValueError that says why if it cannot be written to, or if another run has it.
+    """
+    lock = FileLock(directory / ".lock")
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=0)
+        write_whole(directory / ".writable", "")
+        (directory / ".writable").unlink()
+    except Timeout:
+        raise ValueError(
+            f"{directory}: another run is writing its report there; wait for it, or choose another directory"
+        ) from None
+    except OSError as error:
+        raise ValueError(f"{directory}: cannot be written to ({error.strerror})") from error
+    return lock
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Writes a file so that whoever reads it sees the old text or the new one, also if this process is killed on the way."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with partial.open("w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def begin(report: Report, directory: Path) -> None:
+    """Writes report.json of a run that goes on, and removes what an earlier run left beside it."""
+    write_whole(directory / REPORT, report.to_json())
+    for name in (SUMMARY, PAGE):
+        (directory / name).unlink(missing_ok=True)
+
+
+def write(report: Report, directory: Path, comparison: Comparison | None = None) -> None:
+    """Writes report.json, summary.md and index.html. The caller has reserved the directory."""
+    from theory_checks.report.page import render  # takes time, which a run that has just begun does not have
+
+    write_whole(directory / REPORT, report.to_json())
+    write_whole(directory / SUMMARY, markdown(report, comparison))
+    import contextlib
+    with contextlib.suppress(Exception):
+        write_whole(directory / PAGE, render(report, comparison))
