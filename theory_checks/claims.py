@@ -40,6 +40,20 @@ SUPPLEMENT_IDS = (
 )
 CLAIM_IDS = THEORY_IDS + SUPPLEMENT_IDS
 
+GROUPS: Mapping[str, str] = {
+    "D": "data",
+    "R": "routing",
+    "G": "algorithm",
+    "I": "initialisation",
+    "S": "single experts",
+    "E": "exploration",
+    "X": "specialisation",
+    "A": "alignment",
+    "N": "mixture succeeds",
+    "L": "nonlinearity",
+    "C": "necessity",
+}  # what the letters of ids stand for, roughly in the order in which they build on each other
+
 
 class Kind(StrEnum):
     """exact: an identity or inequality up to rounding; law: a distribution; probability: of an event, against a bound; rate: a

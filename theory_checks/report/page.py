@@ -1,0 +1,322 @@
+"""index.html: a run as one self-contained page, for reading on a screen of any size and in print."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from theory_checks.claims import GROUPS
+from theory_checks.pictures import Lines, Series, Style, from_plain, to_plain
+from theory_checks.records import Record
+from theory_checks.report.document import BROKEN, Report, suspects
+from theory_checks.report.mathml import mathml
+from theory_checks.report.terminal import ORDER, tally
+
+if TYPE_CHECKING:
+    from theory_checks.report.compare import Comparison
+    from theory_checks.report.plots import Drawing
+
+SYMBOLS = {"violated": "✗", "error": "!", "not run": "–", "vacuous": "∅", "inconclusive": "?", "holds": "✓"}
+SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+DASH, MINUS, THIN = "–", "−", "\u202f"
+AT_THE_BOUND = 5e-4  # of the unit of a margin: closer than anybody sees
+INSIDE, BEYOND = 1.0, 2.0  # units of the margin that the bar shows on each side of the bound
+
+
+def render(report: Report, comparison: Comparison | None = None) -> str:
+    """The page. Only here are matplotlib and networkx imported, which takes as long as most runs of a few claims."""
+    from theory_checks.report.plots import Node, graph
+
+    doubts = suspects(report.records)
+    rows = [_row(record, report, doubts) for record in sorted(report.records, key=lambda r: natural(r.id))]
+    nodes = [Node(r.record.id, r.group, slug(r.record.verdict), r.record.depends_on, bool(r.doubted_by)) for r in rows]
+    names = {**GROUPS, **{row.group: "" for row in rows if row.group not in GROUPS}}
+    environment = Environment(
+        loader=PackageLoader("theory_checks.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"quantity": quantity, "count": count, "slug": slug, "duration": duration, "when": when}
+    return environment.get_template("index.html").render(
+        report=report,
+        comparison=comparison,
+        rows=sorted(rows, key=lambda row: row.rank),
+        counts=Counter(row.record.verdict for row in rows),
+        broken=[row for row in rows if row.broken],
+        undecided=[row for row in rows if not row.broken and row.record.verdict != "holds"],
+        doubted=sum(bool(row.doubted_by) for row in rows),
+        changes=[]
+        if comparison is None
+        else sorted((c for c in comparison.changes if c.kind != "unchanged"), key=lambda c: not c.worse),
+        comparison_summary="" if comparison is None else tally(comparison),
+        order=ORDER,
+        symbols=SYMBOLS,
+        headline=headline(report),
+        groups={group: name for group, name in names.items() if any(row.group == group for row in rows)},
+        kinds=sorted({row.record.kind for row in rows if row.record.kind}),
+        graph=Markup(graph(nodes, names, "graph")) if nodes else "",
+        version=version("moe-theory-checks"),
+    )
+
+
+@dataclass(frozen=True)
+class Row:
+    """What the page shows of a claim.
+
+    place: in the order of ids; doubted_by: the broken claims it builds on; doubts: the claims that it makes suspect, if it is
+    broken; undrawn: why a picture is missing.
+    """
+
+    record: Record
+    group: str
+    place: int
+    rank: int
+    standing: Standing | None
+    formula: Markup
+    doubted_by: tuple[str, ...]
+    doubts: tuple[str, ...]
+    drawings: tuple[Drawing, ...]
+    undrawn: tuple[str, ...]
+
+    @property
+    def broken(self) -> bool:
+        return self.record.verdict in BROKEN
+
+
+def _row(record: Record, report: Report, doubts: Mapping[str, tuple[str, ...]]) -> Row:
+    ids = sorted((r.id for r in report.records), key=natural)
+    drawings, undrawn = _drawings(record)
+    return Row(
+        record,
+        group=group_of(record.id),
+        place=ids.index(record.id),
+        rank=ORDER.index(record.verdict),
+        standing=standing(record),
+        formula=_formula(record.formula),
+        doubted_by=doubts.get(record.id, ()),
+        doubts=tuple(id for id, lemmas in doubts.items() if record.id in lemmas),
+        drawings=drawings,
+        undrawn=undrawn,
+    )
+
+
+def _formula(latex: str) -> Markup:
+    """The formula as MathML; as it is written, if it cannot be converted."""
+    try:
+        return Markup(mathml(latex)) if latex else Markup()
+    except ValueError:
+        return Markup("<code>{}</code>").format(latex)
+
+
+def _drawings(record: Record) -> tuple[tuple[Drawing, ...], tuple[str, ...]]:
+    """The claim's pictures and the observed sequence, and why others are missing: they illustrate, the page does without."""
+    from theory_checks.report.plots import drawn
+
+    found, missing = [], [record.undrawn] if record.undrawn else []
+    sequence = observed_sequence(record)
+    plain = (*record.pictures, *(() if sequence is None else (to_plain(sequence),)))
+    for index, picture in enumerate(plain):
+        try:
+            found.append(drawn(from_plain(picture), f"{record.id}-{index}"))
+        except Exception as error:
+            missing.append(f"{type(error).__name__}: {error}")
+    return tuple(found), tuple(missing)
+
+
+# How far from its bound
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where the observed value stands: margin in units of what it is measured in, positive inside the bound.
+
+    zone: up to how many units beyond the bound an estimate may lie although the claim holds (resolution or rounding).
+    """
+
+    inside: float
+    zone: float
+    text: str
+
+    @property
+    def place(self) -> float:
+        """On the bar, from 0 (inside by one unit or more) to 100 (beyond by two or more)."""
+        return _place(self.inside)
+
+    @property
+    def zone_width(self) -> float:
+        return _place(-self.zone) - _place(0.0)
+
+    @property
+    def outside_the_bar(self) -> str:
+        return "left" if self.inside > INSIDE else "right" if self.inside < -BEYOND else ""
+
+
+def _place(inside: float) -> float:
+    return 100 * (INSIDE - min(max(inside, -BEYOND), INSIDE)) / (INSIDE + BEYOND)
+
+
+def side(record: Record) -> int:
+    """1 if the claim is that observed is at most its bound, -1 at least, 0 equal: as the margin tells."""
+    if record.observed is None or record.bound is None or record.margin is None:
+        return 0
+    above = record.observed - record.bound
+    return (
+        1 if math.isclose(record.margin, -above, abs_tol=1e-15) else -1 if math.isclose(record.margin, above, abs_tol=1e-15) else 0
+    )
+
+
+def standing(record: Record) -> Standing | None:
+    """The margin in units that can be compared between claims.
+
+    Where samples decide, of the resolution, since the ratio of an estimate to a small bound is mostly noise; for exact claims of
+    the bound, or of the tolerance where that is larger.
+    """
+    margin, bound, resolution = record.margin, record.bound, record.resolution
+    if margin is None or bound is None or resolution is None or math.isnan(margin):
+        return None
+    sampled = bool(record.false_pass)
+    unit = resolution if sampled else max(abs(bound), resolution)
+    inside = margin / unit if unit > 0 else 0.0 if margin == 0 else math.copysign(math.inf, margin)
+    if math.isnan(inside):
+        return None
+    distance = bound == resolution or side(record) == 0  # then the resolution is the bound
+    zone = 0.0 if distance or unit == 0 else resolution / unit
+    name = "resolution" if sampled else "tolerance" if resolution >= abs(bound) else "bound"
+    return Standing(inside, zone, _in_words(inside, name, record.verdict))
+
+
+def _in_words(inside: float, unit: str, verdict: str) -> str:
+    if abs(inside) <= AT_THE_BOUND:
+        return "at the bound"
+    size = quantity(abs(inside), 2)
+    if inside < 0:
+        amount = {"bound": f"{size} times the bound"}.get(unit, f"{size} {unit}s")
+        return f"beyond by {amount}" + (", within rounding" if verdict == "holds" and unit == "tolerance" else "")
+    if unit == "resolution":
+        return f"{size} resolutions to spare"
+    share = "over 99" if 0.99 < inside < 1 else f"{min(100 * inside, 1e4):.0f}"
+    return f"{share} % of the {unit} to spare"
+
+
+def observed_sequence(record: Record) -> Lines | None:
+    """The running estimate against the bound, for claims that sample; the band is what they do not tell from the bound."""
+    if not record.path or record.bound is None or not math.isfinite(record.bound):
+        return None
+    samples = [n for n, _ in record.path]
+    ends = [samples[0], samples[-1]] if len(samples) > 1 else [samples[0] / 2, samples[0] * 2]
+    width = record.resolution if record.resolution is not None and record.bound != record.resolution else 0.0
+    which = side(record)
+    band = (
+        None
+        if width == 0 or not math.isfinite(width)
+        else (record.bound - (which != 1) * width, record.bound + (which != -1) * width)
+    )
+    bound = Series(
+        "bound" if band is None else "bound, with the resolution",
+        ends,
+        [record.bound] * 2,
+        low=None if band is None else [band[0]] * 2,
+        high=None if band is None else [band[1]] * 2,
+        style=Style.BOUND,
+    )
+    observed = Series(
+        "observed so far", samples, [y for _, y in record.path], style=Style.LINE if len(samples) > 1 else Style.POINTS
+    )
+    title = "The observed sequence" + (" crosses its bound" if record.verdict == "violated" else "")
+    caption = record.detail if record.verdict == "violated" else "The worst case found, as its samples came in."
+    return Lines(title, "samples", "observed", (observed, bound), log_x=True, caption=caption)
+
+
+# Words and numbers
+
+
+def headline(report: Report) -> str:
+    """The verdict of the whole run in one sentence."""
+    counts, total = Counter(record.verdict for record in report.records), len(report.records)
+    broken = [
+        f"{counts[verdict]} {what}"
+        for verdict, what in (("violated", "violated"), ("error", "not checkable, because the code under test raised"))
+        if counts[verdict]
+    ]
+    undecided = total - counts["holds"] - sum(counts[verdict] for verdict in BROKEN)
+    claims = f"{total} claim{'s' * (total != 1)}"
+    if not total:
+        return "No claim was checked."
+    if broken:
+        return f"Of {claims} {counts['holds']} hold{'s' * (counts['holds'] == 1)}, {' and '.join(broken)}" + (
+            f", {undecided} undecided." if undecided else "."
+        )
+    if undecided:
+        return f"No claim is violated; {counts['holds']} of {claims} hold{'s' * (counts['holds'] == 1)}, {undecided} undecided."
+    return f"All {claims} hold." if total > 1 else "The claim holds."
+
+
+def group_of(id: str) -> str:
+    """The letters that an id begins with."""
+    return id.partition(".")[0]
+
+
+def natural(id: str) -> tuple[int, str, tuple[int, ...]]:
+    """Sorts ids by group, then by number: G.9 before G.10."""
+    group = group_of(id)
+    place = list(GROUPS).index(group) if group in GROUPS else len(GROUPS)
+    return place, group, tuple(map(int, re.findall(r"\d+", id)))
+
+
+def slug(verdict: str) -> str:
+    """The verdict as a name in style sheets."""
+    return verdict.replace(" ", "-")
+
+
+def quantity(value: Any, digits: int = 3) -> str:
+    """A number for people: a few significant digits, powers of ten where they are shorter, a dash for none."""
+    if value is None:
+        return DASH
+    number = float(value)
+    if not math.isfinite(number):
+        return {math.inf: "∞", -math.inf: f"{MINUS}∞"}.get(number, "not a number")
+    if number != 0 and not 1e-3 <= abs(number) < 1e5:
+        mantissa, _, exponent = f"{number:.{digits - 1}e}".partition("e")
+        mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
+        text = f"{mantissa}×10{str(int(exponent)).translate(SUPERSCRIPTS)}"
+    else:
+        text = count(round(number)) if abs(number) >= 10**digits else f"{number:.{digits}g}"
+    return text.replace("-", MINUS)
+
+
+def count(value: int) -> str:
+    """A whole number in groups of three digits."""
+    return f"{value:,}".replace(",", THIN) if abs(value) >= 10_000 else str(value)
+
+
+def duration(seconds: float) -> str:
+    """Seconds for people."""
+    if seconds < 9.95:
+        return f"{seconds:.1f}{THIN}s"
+    minutes, rest = divmod(round(seconds), 60)
+    return (
+        f"{minutes // 60}{THIN}h {minutes % 60}{THIN}min"
+        if minutes >= 60
+        else f"{minutes}{THIN}min {rest}{THIN}s"
+        if minutes
+        else f"{rest}{THIN}s"
+    )
+
+
+def when(created: str) -> str:
+    """An ISO time to the minute; as it is, if it is none."""
+    try:
+        return datetime.fromisoformat(created).strftime("%-d %B %Y, %H:%M %Z").strip()
+    except ValueError:
+        return created
