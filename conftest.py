@@ -4,11 +4,9 @@ The xdist controller runs these hooks too; it must stay free of torch, SciPy and
 needs them is imported where it is used.
 """
 
-import os
+from theory_checks.threads import one_thread
 
-# Before NumPy and torch start their thread pools: two threads in each of two workers run many times slower than one.
-for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-    os.environ.setdefault(variable, "1")
+one_thread()
 
 import secrets
 import shlex
@@ -24,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from filelock import BaseFileLock
 
-from theory_checks.claims import CLAIM_IDS, DEFAULT_ALPHA, Claim, Profile, with_dependencies
+from theory_checks.claims import CLAIM_IDS, DEFAULT_ALPHA, DEFAULT_SEED, DEFAULT_SUBJECT, Claim, Profile, with_dependencies
 from theory_checks.records import Record
 from theory_checks.report.collecting import RECORD, Reporter, tell_selected
 from theory_checks.report.document import SCHEMA, Report, read_report
@@ -36,7 +34,6 @@ if TYPE_CHECKING:
     from theory_checks.run import Run
 
 ROOT = Path(__file__).parent
-DEFAULT_SUBJECT, DEFAULT_SEED = "core:PAPER", 20221128
 EXPECTED = {Profile.QUICK: "under 1 minute", Profile.STANDARD: "under 3 minutes", Profile.DEEP: "under 1 hour"}
 DEFAULT_ALPHA_TEXT = str(float(DEFAULT_ALPHA))
 PACKAGES = ("torch", "numpy", "scipy", "hypothesis", "pytest", "pytest-xdist")

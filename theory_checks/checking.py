@@ -25,7 +25,7 @@ from hypothesis.internal.constants_ast import Constants
 from torch import Tensor
 
 from theory_checks.catalogue import described
-from theory_checks.claims import DEFAULT_ALPHA, Claim
+from theory_checks.claims import DEFAULT_ALPHA, DEFAULT_SUBJECT, Claim
 from theory_checks.evidence import Evidence, HypothesesNotMet, Statement, Verdict
 from theory_checks.evidence.ledger import SUSPICION
 from theory_checks.pictures import to_plain
@@ -309,11 +309,11 @@ def _shown(value: Any) -> str:
 
 
 def reproduce(id: str, run: Run) -> str:
-    """The command that checks this claim again with the same draws."""
-    subject = "" if run.subject_name == "core:PAPER" else f" --theory-subject {run.subject_name}"
-    device = "" if run.device.type == "cpu" and not torch.cuda.is_available() else f" --theory-device {run.device}"
-    alpha = "" if run.ledger.alpha == DEFAULT_ALPHA else f" --theory-alpha {float(run.ledger.alpha)}"
-    return f"pytest theory_checks/ -k '{id}' --theory-seed {run.seed} --theory-profile {run.profile}{subject}{device}{alpha}"
+    """The command that checks this claim again with the same draws, and shows every step."""
+    subject = "" if run.subject_name == DEFAULT_SUBJECT else f" --subject {run.subject_name}"
+    device = "" if run.device.type == "cpu" and not torch.cuda.is_available() else f" --device {run.device}"
+    alpha = "" if run.ledger.alpha == DEFAULT_ALPHA else f" --alpha {float(run.ledger.alpha)}"
+    return f"python -m theory_checks reproduce {id} --seed {run.seed} --profile {run.profile}{subject}{device}{alpha}"
 
 
 def broken(claim: Claim, run: Run, error: Exception) -> Record:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # the controller of parallel runs imports this module and nee
     from theory_checks.pictures import Picture
 
 T = TypeVar("T")
+DEFAULT_SUBJECT, DEFAULT_SEED = "core:PAPER", 20221128
 DEFAULT_ALPHA = Fraction(1, 10**6)  # probability of any false alarm in a whole run
 
 THEORY_IDS = (

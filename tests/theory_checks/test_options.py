@@ -81,7 +81,8 @@ def test_a_variant_that_breaks_a_claim_is_told_which_and_how_to_see_it(tmp_path:
     result = variant_run(tmp_path, "HALF_NOISE", *parallel, "-k", "R.5 or R.1")
     assert result.returncode == 1
     assert "claim R.5 violated: Training draws m_i with exactly p(h(x_i))" in result.stdout
-    assert "--theory-seed 20221128 --theory-profile quick --theory-subject my_variant:HALF_NOISE" in result.stdout
+    again = "python -m theory_checks reproduce R.5 --seed 20221128 --profile quick --subject my_variant:HALF_NOISE"
+    assert again in result.stdout
     assert "2 claims: 1 violated, 1 holds" in result.stdout
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from theory_checks.records import NOT_RUN, Record, plain, restored
 from theory_checks.report import terminal
-from theory_checks.report.document import BROKEN, Report
+from theory_checks.report.document import BROKEN, EXIT_UNDECIDED, Report
 from theory_checks.report.write import PAGE, begin, write
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 RECORD = "theory_record"  # the attribute of a test report that carries a record, as JSON
 SELECTED = "selected.json"
-EXIT_UNDECIDED = 6  # the exit status of a run in which no claim is violated, but not all were found to hold
 REFRESH = 5.0  # seconds between two versions of report.json while a run goes on
 
 

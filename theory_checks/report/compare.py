@@ -159,7 +159,7 @@ def radius(margin: Margin, level: float) -> float:
     if samples == 0:
         return resolution
     k = looks(samples)
-    return spread * math.sqrt(math.log(2 * k * (k + 1) / level) / (2 * samples))
+    return spread * min(1.0, math.sqrt(math.log(2 * k * (k + 1) / level) / (2 * samples)))
 
 
 def margin_slope(record: Record, around: float) -> int:

@@ -16,6 +16,8 @@ from theory_checks.records import ERROR, Record, plain, restored, shortened
 
 SCHEMA = "1"
 BROKEN = ("violated", ERROR)
+FILE = "report.json"
+EXIT_UNDECIDED = 6  # the exit status of a run in which no claim is violated, but not all were found to hold
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,8 @@ class Report:
 
 
 def read_report(path: Path) -> Report:
-    """The report in a file. Raises ValueError that names the file and says why it cannot be read as one."""
+    """The report in a file, or in the directory that holds it. Raises ValueError that names the file and says what is wrong."""
+    path = path / FILE if path.is_dir() else path
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

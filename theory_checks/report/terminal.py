@@ -102,10 +102,11 @@ def details(record: Record) -> list[str]:
     return lines
 
 
-def changes(comparison: Comparison) -> list[str]:
+def changes(comparison: Comparison, also_unchanged: bool = False) -> list[str]:
     """The claims that changed, what got worse first, and how many did not."""
     ordered = sorted(comparison.changes, key=lambda change: not change.worse)
-    lines = [f"{change.id:5} {change.kind:15} {told(change)}".rstrip() for change in ordered if change.kind != "unchanged"]
+    listed = [change for change in ordered if also_unchanged or change.kind != "unchanged"]
+    lines = [f"{change.id:5} {change.kind:15} {told(change)}".rstrip() for change in listed]
     return [*lines, tally(comparison)]
 
 
@@ -126,8 +127,8 @@ def told(change: Change) -> str:
         parts.append(f"{old.verdict} -> {new.verdict}")
     if old and new and change.kind == "margin moved":
         parts.append(f"margin {number(old.margin)} -> {number(new.margin)}")
-    if change.kind == "margin moved" and change.low is not None and change.high is not None:
-        parts.append(f"by {number(change.low)} to {number(change.high)}")
+    if change.low is not None and change.high is not None:
+        parts.append(f"margin changed by {number(change.low)} to {number(change.high)}")
     if change.note:
         parts.append(change.note)
     return ", ".join(parts)

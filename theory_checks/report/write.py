@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
-from theory_checks.report.document import Report
+from theory_checks.report.document import FILE, Report
 from theory_checks.report.summary import markdown
 
 if TYPE_CHECKING:
     from theory_checks.report.compare import Comparison
 
-REPORT, SUMMARY, PAGE = "report.json", "summary.md", "index.html"
+SUMMARY, PAGE = "summary.md", "index.html"
 
 
 def reserve(directory: Path) -> FileLock:
@@ -52,17 +52,20 @@ def write_whole(path: Path, text: str) -> None:
 
 def begin(report: Report, directory: Path) -> None:
     """Writes report.json of a run that goes on, and removes what an earlier run left beside it."""
-    write_whole(directory / REPORT, report.to_json())
+    write_whole(directory / FILE, report.to_json())
     for name in (SUMMARY, PAGE):
         (directory / name).unlink(missing_ok=True)
 
 
 def write(report: Report, directory: Path, comparison: Comparison | None = None) -> None:
     """Writes report.json, summary.md and index.html. The caller has reserved the directory."""
+    write_whole(directory / FILE, report.to_json())
+    write_pages(report, directory, comparison)
+
+
+def write_pages(report: Report, directory: Path, comparison: Comparison | None = None) -> None:
+    """Writes summary.md and index.html. The caller has reserved the directory."""
     from theory_checks.report.page import render  # takes time, which a run that has just begun does not have
 
-    write_whole(directory / REPORT, report.to_json())
     write_whole(directory / SUMMARY, markdown(report, comparison))
-    import contextlib
-    with contextlib.suppress(Exception):
-        write_whole(directory / PAGE, render(report, comparison))
+    write_whole(directory / PAGE, render(report, comparison))

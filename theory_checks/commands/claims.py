@@ -1,0 +1,81 @@
+"""list claims, or show some with their derivation"""
+
+import argparse
+import difflib
+import inspect
+import shutil
+import textwrap
+from collections.abc import Mapping
+from pathlib import Path
+
+from theory_checks.claims import GROUPS, Claim, Kind
+from theory_checks.commands import CommandError
+from theory_checks.report.terminal import cut
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("id", nargs="*", metavar="ID", help="show these claims in full")
+    groups = ", ".join(f"{letter} ({name})" for letter, name in GROUPS.items())
+    parser.add_argument("--group", help=f"only those of a group: {groups}")
+    parser.add_argument("--kind", choices=[kind.value for kind in Kind], help="only those of a kind")
+    parser.add_argument("--text", help="only those with this text in statement, hypotheses, source or derivation, in any case")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from theory_checks.catalogue import catalogue
+
+    claims = catalogue()
+    if arguments.id:
+        print("\n\n".join(shown(find(id, claims), claims) for id in arguments.id))
+        return 0
+    found = [claim for claim in claims.values() if matches(claim, arguments)]
+    width = shutil.get_terminal_size().columns
+    for claim in found:
+        print(cut(f"{claim.id:5} {claim.kind.value:12} {claim.statement}", width))
+    print(f"{len(found)} of {len(claims)} claims; `claims ID` shows one with its derivation")
+    return 0
+
+
+def find(id: str, claims: Mapping[str, Claim]) -> Claim:
+    """The claim with this id. Raises CommandError if there is none."""
+    if id in claims:
+        return claims[id]
+    close = difflib.get_close_matches(id.upper(), claims, n=3) or list(claims)
+    raise CommandError(f"no claim {id!r}; there are {', '.join(close)}{' and others' if len(close) < len(claims) else ''}")
+
+
+def matches(claim: Claim, wanted: argparse.Namespace) -> bool:
+    """Whether the claim is among those asked for."""
+    words = " ".join([claim.id, claim.statement, claim.given, claim.source, claim.derivation])
+    return (
+        (wanted.group is None or claim.id.startswith(f"{wanted.group.upper()}."))
+        and (wanted.kind is None or claim.kind.value == wanted.kind)
+        and (wanted.text is None or wanted.text.lower() in words.lower())
+    )
+
+
+def shown(claim: Claim, claims: Mapping[str, Claim]) -> str:
+    """A claim in full: what it says, why, and where it stands."""
+    builds_on = [f"{id} {claims[id].statement}" if id in claims else id for id in claim.depends_on]
+    dependants = [other.id for other in claims.values() if claim.id in other.depends_on]
+    lines = inspect.getsourcelines(claim.check)[1]
+    facts = {
+        "formula": claim.formula,
+        "given": claim.given,
+        "kind": claim.kind.value,
+        "source": claim.source,
+        "builds on": "\n".join(builds_on),
+        "needed by": ", ".join(dependants),
+        "check": f"{Path(inspect.getfile(claim.check))}:{lines} {claim.check.__name__}",
+    }
+    parts = [wrapped(f"{claim.id} {claim.statement}")]
+    parts += [wrapped(value, f"  {name:10}") for name, value in facts.items() if value]
+    parts += ["\n" + wrapped(" ".join(paragraph.split()), "  ") for paragraph in claim.derivation.split("\n\n") if paragraph]
+    return "\n".join(parts)
+
+
+def wrapped(text: str, label: str = "") -> str:
+    """The text in lines no longer than the terminal, beside its label."""
+    width = max(shutil.get_terminal_size().columns, 60)
+    lines = [line for part in text.split("\n") for line in textwrap.wrap(part, width - len(label), break_on_hyphens=False)]
+    return "\n".join((" " * len(label) if i else label) + line for i, line in enumerate(lines))

@@ -1,0 +1,29 @@
+"""write index.html and summary.md again, from report.json"""
+
+import argparse
+from pathlib import Path
+
+from theory_checks.commands import CommandError
+from theory_checks.commands.compare import read
+from theory_checks.report.write import PAGE, SUMMARY, reserve, write_pages
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    default = Path("theory-report")
+    parser.add_argument("directory", metavar="DIR", nargs="?", type=Path, default=default, help="(%(default)s)")
+    parser.add_argument("--baseline", metavar="OLD", type=Path, help="report.json of a run to compare with, or its directory")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from theory_checks.report.compare import compare
+
+    directory = arguments.directory
+    report = read(directory)
+    comparison = None if arguments.baseline is None else compare(read(arguments.baseline), report)
+    try:
+        with reserve(directory):
+            write_pages(report, directory, comparison)
+    except ValueError as error:
+        raise CommandError(str(error)) from error
+    print(f"{directory / PAGE}\n{directory / SUMMARY}")
+    return 0
