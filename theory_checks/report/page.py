@@ -139,9 +139,10 @@ def _drawings(record: Record) -> tuple[tuple[Drawing, ...], tuple[str, ...]]:
 
 @dataclass(frozen=True)
 class Standing:
-    """Where the observed value stands: margin in units of what it is measured in, positive inside the bound.
+    """Where the observed value stands, in units in which claims can be compared.
 
-    zone: up to how many units beyond the bound an estimate may lie although the claim holds (resolution or rounding).
+    inside: by how many units it is inside its bound, negative beyond it; what is claimed to be equal is never inside, and beyond by
+    its difference. zone: up to how many units beyond it may lie although the claim holds (resolution, or rounding).
     """
 
     inside: float
@@ -167,9 +168,9 @@ def _place(inside: float) -> float:
 
 
 def side(record: Record) -> int:
-    """1 if the claim is that observed is at most its bound, -1 at least, 0 equal: as the margin tells."""
-    if record.observed is None or record.bound is None or record.margin is None:
-        return 0
+    """1 if the claim is that observed is at most its bound, -1 at least, 0 that two things are equal: as the margin tells."""
+    if record.observed is None or record.bound is None or record.margin is None or record.bound == record.resolution:
+        return 0  # a difference or a distance, whose bound is what may be rounding or chance
     above = record.observed - record.bound
     return (
         1 if math.isclose(record.margin, -above, abs_tol=1e-15) else -1 if math.isclose(record.margin, above, abs_tol=1e-15) else 0
@@ -177,65 +178,56 @@ def side(record: Record) -> int:
 
 
 def standing(record: Record) -> Standing | None:
-    """The margin in units that can be compared between claims.
-
-    Where samples decide, of the resolution, since the ratio of an estimate to a small bound is mostly noise; for exact claims of
-    the bound, or of the tolerance where that is larger.
-    """
+    """Where samples decide the unit is the resolution, since the ratio of an estimate to a small bound is mostly noise; for exact
+    claims it is the bound, or the tolerance for rounding where that is larger. None if there is nothing to compare."""
     margin, bound, resolution = record.margin, record.bound, record.resolution
-    if margin is None or bound is None or resolution is None or math.isnan(margin):
+    if margin is None or bound is None or resolution is None or math.isnan(margin) or math.isinf(bound):
         return None
-    sampled = bool(record.false_pass)
-    unit = resolution if sampled else max(abs(bound), resolution)
-    inside = margin / unit if unit > 0 else 0.0 if margin == 0 else math.copysign(math.inf, margin)
-    if math.isnan(inside):
-        return None
-    distance = bound == resolution or side(record) == 0  # then the resolution is the bound
-    zone = 0.0 if distance or unit == 0 else resolution / unit
-    name = "resolution" if sampled else "tolerance" if resolution >= abs(bound) else "bound"
-    return Standing(inside, zone, _in_words(inside, name, record.verdict))
+    sampled, equality = bool(record.false_pass), side(record) == 0
+    unit = resolution if sampled or equality else max(abs(bound), resolution)
+    name = "resolution" if sampled else "tolerance" if unit == resolution else "bound"
+    away = margin - resolution if equality else margin
+    inside = away / unit if unit > 0 else 0.0 if away == 0 else math.copysign(math.inf, away)
+    return Standing(inside, resolution / unit if unit > 0 else 0.0, _in_words(inside, name, equality, record))
 
 
-def _in_words(inside: float, unit: str, verdict: str) -> str:
-    if abs(inside) <= AT_THE_BOUND:
-        return "at the bound"
-    size = quantity(abs(inside), 2)
-    if inside < 0:
-        amount = {"bound": f"{size} times the bound"}.get(unit, f"{size} {unit}s")
-        return f"beyond by {amount}" + (", within rounding" if verdict == "holds" and unit == "tolerance" else "")
-    if unit == "resolution":
-        return f"{size} resolutions to spare"
-    share = "over 99" if 0.99 < inside < 1 else f"{min(100 * inside, 1e4):.0f}"
-    return f"{share} % of the {unit} to spare"
+def _in_words(inside: float, unit: str, equality: bool, record: Record) -> str:
+    violated = record.verdict == "violated"
+    if math.isinf(inside):
+        return f"beyond by {quantity(abs(record.margin or 0.0))}, with no room for rounding"
+    if inside > AT_THE_BOUND:
+        if unit == "resolution":
+            return f"{quantity(inside, 2)} resolutions to spare"
+        share = "over 99" if 0.99 < inside < 1 else quantity(100 * inside, 2)
+        return f"{share} % of the {unit} to spare"
+    if not violated and (inside == 0 if equality else inside > -AT_THE_BOUND):
+        return "no difference" if equality else "at the bound"
+    if unit == "bound" and inside > -AT_THE_BOUND and record.resolution:
+        inside, unit = (record.margin or 0.0) / record.resolution, "tolerance"
+    size = quantity(-inside, 2)
+    amount = f"{size} times the bound" if unit == "bound" else f"{size} {unit}{'s' * (size != '1')}"
+    beyond_chance = ", which is more than chance" if violated and unit == "resolution" and inside > -1 else ""
+    return f"{'off' if equality else 'beyond'} by {amount}{beyond_chance}"
 
 
 def observed_sequence(record: Record) -> Lines | None:
-    """The running estimate against the bound, for claims that sample; the band is what they do not tell from the bound."""
-    if not record.path or record.bound is None or not math.isfinite(record.bound):
+    """The running estimate of the worst case against its bound, for claims that sample."""
+    bound, width = record.bound, record.resolution
+    if not record.path or bound is None or width is None or not math.isfinite(bound + width):
         return None
-    samples = [n for n, _ in record.path]
+    samples, values = [n for n, _ in record.path], [y for _, y in record.path]
     ends = [samples[0], samples[-1]] if len(samples) > 1 else [samples[0] / 2, samples[0] * 2]
-    width = record.resolution if record.resolution is not None and record.bound != record.resolution else 0.0
-    which = side(record)
-    band = (
-        None
-        if width == 0 or not math.isfinite(width)
-        else (record.bound - (which != 1) * width, record.bound + (which != -1) * width)
-    )
-    bound = Series(
-        "bound" if band is None else "bound, with the resolution",
-        ends,
-        [record.bound] * 2,
-        low=None if band is None else [band[0]] * 2,
-        high=None if band is None else [band[1]] * 2,
-        style=Style.BOUND,
-    )
-    observed = Series(
-        "observed so far", samples, [y for _, y in record.path], style=Style.LINE if len(samples) > 1 else Style.POINTS
-    )
-    title = "The observed sequence" + (" crosses its bound" if record.verdict == "violated" else "")
-    caption = record.detail if record.verdict == "violated" else "The worst case found, as its samples came in."
-    return Lines(title, "samples", "observed", (observed, bound), log_x=True, caption=caption)
+    observed = Series("observed so far", samples, values, style=Style.LINE if len(samples) > 1 else Style.POINTS)
+    if bound == width:
+        against = Series("what this run resolves", ends, [bound] * 2, style=Style.BOUND)
+        label, caption = "distance", "The distance from what is claimed, as the samples came in; chance alone makes it fall to 0."
+    else:
+        low, high = bound - width * (side(record) != 1), bound + width * (side(record) != -1)
+        against = Series(
+            "bound, and as far beyond as this run does not resolve", ends, [bound] * 2, [low] * 2, [high] * 2, Style.BOUND
+        )
+        label, caption = "mean", "The worst case found, as its samples came in."
+    return Lines("The observed sequence", "samples", label, (observed, against), log_x=True, caption=caption)
 
 
 # Words and numbers
@@ -243,23 +235,25 @@ def observed_sequence(record: Record) -> Lines | None:
 
 def headline(report: Report) -> str:
     """The verdict of the whole run in one sentence."""
-    counts, total = Counter(record.verdict for record in report.records), len(report.records)
-    broken = [
-        f"{counts[verdict]} {what}"
-        for verdict, what in (("violated", "violated"), ("error", "not checkable, because the code under test raised"))
-        if counts[verdict]
-    ]
-    undecided = total - counts["holds"] - sum(counts[verdict] for verdict in BROKEN)
-    claims = f"{total} claim{'s' * (total != 1)}"
+    found, total = Counter(record.verdict for record in report.records), len(report.records)
+    claims = "1 claim" if total == 1 else f"{total} claims"
+    undecided = total - found["holds"] - sum(found[verdict] for verdict in BROKEN)
     if not total:
         return "No claim was checked."
-    if broken:
-        return f"Of {claims} {counts['holds']} hold{'s' * (counts['holds'] == 1)}, {' and '.join(broken)}" + (
-            f", {undecided} undecided." if undecided else "."
+    if found["holds"] == total:
+        return "The claim holds." if total == 1 else f"All {claims} hold."
+    parts = [
+        f"{number} {'is' if number == 1 else 'are'} {what}"
+        for number, what in (
+            (found["violated"], "violated"),
+            (found["error"], "in error, since the code under test raised"),
+            (undecided, "undecided"),
         )
-    if undecided:
-        return f"No claim is violated; {counts['holds']} of {claims} hold{'s' * (counts['holds'] == 1)}, {undecided} undecided."
-    return f"All {claims} hold." if total > 1 else "The claim holds."
+        if number
+    ]
+    parts[0] = parts[0].replace(" ", f" of {claims} ", 1)
+    nothing_worse = "" if found["violated"] or found["error"] else "No claim is violated; "
+    return f"{nothing_worse}{', '.join(parts)}."
 
 
 def group_of(id: str) -> str:

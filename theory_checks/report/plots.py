@@ -45,6 +45,7 @@ def colour(role: str) -> str:
 
 SIZE = 8.5  # of text, in points
 WIDTH = 310  # of a picture, in points
+PIXELS = 1.4  # for a point, where there is room
 RULES: Any = {  # matplotlib's own type lists all parameters that there are
     "svg.fonttype": "none",
     "svg.hashsalt": "theory-report",
@@ -349,12 +350,17 @@ def _svg(figure: Figure, name: str, title: str, role: str = "img") -> str:
         element.tag = element.tag.rpartition("}")[2]  # in a page, SVG needs no name spaces
         element.attrib = {key.rpartition("}")[2]: value for key, value in element.attrib.items()}
         _rewrite(element.attrib, name, referred)
-    box = root.get("viewBox") or ""
+    box = root.get("viewBox", "")
     label = ElementTree.Element("title", {"id": f"{name}-title"})
     label.text = title
     label.tail = "\n"
     root.insert(0, label)
-    root.attrib = {"viewBox": box, "role": role, "aria-labelledby": f"{name}-title"}
+    root.attrib = {
+        "viewBox": box,
+        "width": f"{PIXELS * float(box.split()[2]):.0f}",
+        "role": role,
+        "aria-labelledby": f"{name}-title",
+    }
     return ElementTree.tostring(root, encoding="unicode")
 
 
