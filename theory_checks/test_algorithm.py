@@ -110,6 +110,7 @@ def first(parameters: Parameters) -> Parameters:
     "G.1",
     kind=Kind.EXACT,
     source="derived from the gradient of the softmax gate",
+    formula=r"\sum_m\nabla_{\theta_m}L=0,\qquad\sum_m\theta_m^{(t)}=\sum_m\theta_m^{(0)}",
     over={"run": small_runs(steps=12)},
     visits=facts_about,
 )
@@ -140,6 +141,7 @@ def the_sum_of_router_weights_is_conserved(subject: Subject, run: SmallRun) -> S
     "G.2",
     kind=Kind.EXACT,
     source="Algorithm 1, the normalised step",
+    formula=r"\|W_m^{(t+1)}-W_m^{(t)}\|_F=\eta\,\mathbf 1[\nabla_{W_m}L\ne 0],\qquad\|W_m^{(t)}-W_m^{(0)}\|_F\le\eta t",
     over={"run": small_runs(steps=6), "blow_up": st.sampled_from([1.0, 10.0, 40.0, 200.0])},
     visits=lambda run, blow_up: {**facts_about(run), "scale of W": run.scale * blow_up},
 )
@@ -182,6 +184,8 @@ def experts_move_by_eta_or_not_at_all(subject: Subject, run: SmallRun, blow_up: 
     "G.3",
     kind=Kind.EXACT,
     source="Algorithm 1; theory section 1, gradients",
+    formula=r"L=\frac1n\sum_i\ell\bigl(y_i\pi_{m_i}(x_i)f_{m_i}(x_i)\bigr),\qquad"
+    r"\Theta\leftarrow\Theta-\eta_r\nabla_\Theta L,\qquad W_m\leftarrow W_m-\eta\frac{\nabla_{W_m}L}{\|\nabla_{W_m}L\|_F}",
     over={"run": small_runs(most_n=6, most_M=3, steps=3, most_J=2, most_K=3)},
     examples=25,
     cost=12,
@@ -232,6 +236,7 @@ def training_follows_the_gradients_of_its_loss(subject: Subject, run: SmallRun) 
     "G.4",
     kind=Kind.EXACT,
     source="derived: Algorithm 1 uses inner products and sums over patches only",
+    formula=r"(Qx,\,QW^{(0)},\,Q\Theta^{(0)})\ \mapsto\ (QW^{(t)},\,Q\Theta^{(t)})\quad\text{for}\ Q\in O(d)",
     given="no ties of noise and logits",
     over={"run": small_runs(steps=5), "seed": SEEDS},
     visits=facts_about,
@@ -273,6 +278,7 @@ def training_commutes_with_symmetries(subject: Subject, run: SmallRun, seed: int
     "G.5",
     kind=Kind.EXACT,
     source="derived from sigma(z) = z^3",
+    formula=r"f_m(cx)=c^3f_m(x),\qquad\langle\nabla_{W_m}f_m,W_m\rangle=3f_m",
     over={"shape": st.tuples(st.integers(1, 6), st.integers(1, 16)), "factor": st.floats(-8, 8), "seed": SEEDS},
     visits=lambda shape, factor, seed: {"P": shape[0], "J": shape[1], "factor": factor},
 )
@@ -304,6 +310,7 @@ def experts_are_homogeneous_of_degree_3(subject: Subject, shape: tuple[int, int]
     "G.6",
     kind=Kind.EXACT,
     source="derived: sigma is odd",
+    formula=r"(-y,\,-W^{(0)})\ \mapsto\ (-W^{(t)},\,\Theta^{(t)})",
     given="no ties of noise and logits",
     over={"run": small_runs(steps=5)},
     visits=facts_about,

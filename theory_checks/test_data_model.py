@@ -51,7 +51,14 @@ def cell(examples: Examples, K: int) -> Tensor:
     return torch.where(other < 0, -1, (examples.k * (K - 1) + other) * 4 + signs)
 
 
-@claim("D.1", kind=Kind.EXACT, source="Definition 3.1", over={"problem": problems(), "seed": SEEDS}, visits=facts_about)
+@claim(
+    "D.1",
+    kind=Kind.EXACT,
+    source="Definition 3.1",
+    formula=r"\langle v_k,v_l\rangle=\langle c_k,c_l\rangle=\mathbf 1[k=l],\qquad\langle v_k,c_l\rangle=0",
+    over={"problem": problems(), "seed": SEEDS},
+    visits=facts_about,
+)
 def signals_are_orthonormal(subject: Subject, problem: Problem, seed: int) -> Statement:
     """The 2K signals are orthonormal.
 
@@ -67,6 +74,8 @@ def signals_are_orthonormal(subject: Subject, problem: Problem, seed: int) -> St
     "D.2",
     kind=Kind.LAW,
     source="Definition 3.1",
+    formula=r"(k,k',y,\epsilon)\ \text{uniform on}\ 4K(K-1)\ \text{cells},\qquad"
+    r"\alpha\sim\mathcal D_\alpha,\ \beta\sim\mathcal D_\beta,\ \gamma\sim\mathcal D_\gamma,\qquad\text{independent}",
     over={"problem": problems(most_K=4, most_P=4, most_d=8)},
     examples=5,
     cost=15,
@@ -123,6 +132,7 @@ def labels_clusters_signs_and_amplitudes(subject: Subject, problem: Problem) -> 
     "D.3",
     kind=Kind.LAW,
     source="Definition 3.1",
+    formula=r"\xi\sim\mathcal N\bigl(0,\tfrac{\sigma_p^2}{d}I_d\bigr)\ \text{independent over patches and of the rest}",
     over={"problem": problems(most_K=4, most_d=16), "direction": SEEDS},
     always=({"problem": Problem(K=2, d=5, P=6), "direction": 0},),
     depends_on=("D.5",),
@@ -195,6 +205,7 @@ def random_noise_is_gaussian(subject: Subject, problem: Problem, direction: int)
     "D.4",
     kind=Kind.LAW,
     source="Definition 3.1",
+    formula=r"(p_{\text{feature}},p_{\text{centre}},p_{\text{noise}})\ \text{uniform on}\ P(P-1)(P-2)\ \text{triples}",
     over={"problem": problems(most_K=3, most_P=6, most_d=6)},
     examples=5,
     cost=10,
@@ -222,7 +233,15 @@ def patches_come_in_random_order(subject: Subject, problem: Problem) -> Statemen
     return cells_follow(np.tile([1 - chance, chance], groups) / groups, joint, resolution=0.08, detail="joint table")
 
 
-@claim("D.5", kind=Kind.EXACT, source="Definition 3.1", over={"problem": problems(), "seed": SEEDS}, visits=facts_about)
+@claim(
+    "D.5",
+    kind=Kind.EXACT,
+    source="Definition 3.1",
+    formula=r"\{x^{(1)},\dots,x^{(P)}\}=\{y\alpha v_k,\ \beta c_k,\ \epsilon\gamma v_{k'},\ \xi_1,\dots,\xi_{P-3}\},\qquad"
+    r"\alpha,\beta,\gamma\in[C_1,C_2]",
+    over={"problem": problems(), "seed": SEEDS},
+    visits=facts_about,
+)
 def one_patch_of_each_role(subject: Subject, problem: Problem, seed: int) -> Statement:
     """Every example holds exactly one patch y alpha v_k, one beta c_k, one eps gamma v_k', k' != k, with amplitudes in [C1, C2].
 

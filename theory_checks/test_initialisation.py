@@ -37,6 +37,8 @@ SIZES = st.sampled_from([(2, 3), (2, 6), (3, 4), (3, 5), (4, 4)])  # (K, M) with
     "I.1",
     kind=Kind.LAW,
     source="derived from W^(0) ~ N(0, sigma_0^2/d)",
+    formula=r"(\#\mathcal M_1,\dots,\#\mathcal M_K)\sim\mathrm{Multinomial}(M;\tfrac1K,\dots,\tfrac1K),\qquad "
+    r"P(E_{\text{init}})=\sum_i(-1)^i\binom{K}{i}\Bigl(1-\frac iK\Bigr)^M",
     over={"sizes": SIZES, "J": st.integers(1, 3), "sigma_0": st.sampled_from([0.05, 1.0])},
     always=({"sizes": (4, 4), "J": 2, "sigma_0": 0.05},),
     depends_on=("D.1",),
@@ -99,6 +101,8 @@ def gap_law(K: int, J: int) -> Callable[[np.ndarray], np.ndarray]:
     "I.2",
     kind=Kind.LAW,
     source="derived from W^(0) ~ N(0, sigma_0^2/d)",
+    formula=r"\text{gap}\sim\frac{Z_{(1)}}{Z_{(2)}}\ \text{given}\ Z_{(2)}>0,\qquad Z_k=\max_{j\le J}a_{mjk}\ "
+    r"\text{in descending order}",
     given="the second largest cluster score is positive",
     over={"K": st.integers(2, 5), "J": st.integers(1, 6)},
     always=({"K": 3, "J": 4},),
