@@ -11,6 +11,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 NOT_RUN = "not run"
 ERROR = "error"
+VERDICTS = ("violated", ERROR, NOT_RUN, "vacuous", "inconclusive", "holds")  # worst first
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ FEWEST_BATCHES = 5  # below which batches say too little about how much they var
 LOOKS_LIKE = 1e-9  # relative: margins that are bound - observed, up to rounding
 
 Margin = tuple[float, float, int, float]  # margin, resolution, samples, spread
+EXACT: Margin = (math.nan, 0.0, 0, 0.0)
 Interval = tuple[float, float]
 
 
@@ -45,7 +46,8 @@ class Change:
     kind: unchanged; newly violated; fixed (it holds, and was violated or in error); worse or better (any other change of verdict);
     margin moved (the verdict is the same, the interval of the change excludes 0); not comparable (another profile, or the claim or
     its check changed); added or removed (only one of the runs selected it). low, high: the interval of the change of the margin,
-    positive away from the bound, where there is one; note: what else there is to know.
+    positive away from the bound, where there is one; place: the input that it is about, a name in `margins` of both records; note:
+    what else there is to know.
     """
 
     id: str
@@ -54,12 +56,23 @@ class Change:
     new: Record | None
     low: float | None = None
     high: float | None = None
+    place: str = ""
     note: str = ""
 
     @property
     def worse(self) -> bool:
-        """Whether the claim's verdict or its margin got worse."""
-        return self.kind in ("newly violated", "worse") or (self.kind == "margin moved" and self.high is not None and self.high < 0)
+        """Whether the claim's verdict or its margin got worse.
+
+        An exact margin that moved is a fact about one input and what was drawn for it, perhaps in another order now: it is told,
+        but only a verdict makes such a claim worse.
+        """
+        fell = self.kind == "margin moved" and self.high is not None and self.high < 0
+        return self.kind in ("newly violated", "worse") or (fell and self.sampled)
+
+    @property
+    def sampled(self) -> bool:
+        """Whether the margin was estimated from draws."""
+        return self.new is not None and self.new.margins.get(self.place, EXACT)[2] > 0
 
 
 @dataclass(frozen=True)
@@ -115,7 +128,7 @@ def _change(was: Record, now: Record, level: float) -> Change:
         return Change(now.id, "unchanged", was, now, note=note)
     low, high = interval
     note = "" if last == first else f"at the worst case of the {'new' if place == last else 'old'} run"
-    return Change(now.id, "unchanged" if low <= 0 <= high else "margin moved", was, now, low, high, note)
+    return Change(now.id, "unchanged" if low <= 0 <= high else "margin moved", was, now, low, high, place or "", note)
 
 
 def _turn(was: str, now: str) -> str:
@@ -140,7 +153,8 @@ def change_of_margin(was: Record, now: Record, place: str, level: float) -> Inte
     if not math.isfinite(change):
         return None
     around = radius(old, level / 4) + radius(new, level / 4)
-    low, high = change - around, change + around
+    farthest = max(old[3], new[3]) or math.inf  # between two means of draws in one range
+    low, high = max(change - around, -farthest), min(change + around, farthest)
     common = place == _worst(was) == _worst(now) and was.seed == now.seed
     slopes = {margin_slope(was, radius(old, level / 4)), margin_slope(now, radius(new, level / 4))} if common else {0}
     if slopes not in ({1}, {-1}):

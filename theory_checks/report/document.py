@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from theory_checks.records import ERROR, Record, plain, restored, shortened
+from theory_checks.records import ERROR, VERDICTS, Record, plain, restored, shortened
 
 SCHEMA = "1"
 BROKEN = ("violated", ERROR)
@@ -71,9 +71,21 @@ def read_report(path: Path) -> Report:
     document.pop("suspects", None)
     try:
         found: Report = restored(Report, document, "report")
+        _require_sound(found.records)
     except ValueError as error:
         raise ValueError(f"{path}: not a report of theory checks, {error}") from error
     return found
+
+
+def _require_sound(records: Iterable[Record]) -> None:
+    """Raises ValueError unless every verdict is one and no claim has two."""
+    seen: set[str] = set()
+    for i, record in enumerate(records):
+        if record.verdict not in VERDICTS:
+            raise ValueError(f"report.records[{i}].verdict is {shortened(record.verdict)}, needs one of {', '.join(VERDICTS)}")
+        if record.id in seen:
+            raise ValueError(f"report.records[{i}] is a second record of {shortened(record.id)}")
+        seen.add(record.id)
 
 
 def suspects(records: Iterable[Record]) -> dict[str, tuple[str, ...]]:

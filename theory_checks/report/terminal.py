@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from theory_checks.records import Record, number
+from theory_checks.records import VERDICTS, Record, number
 from theory_checks.report.document import suspects
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from theory_checks.report.compare import Change, Comparison
 
-ORDER = ("violated", "error", "not run", "vacuous", "inconclusive", "holds")  # worst first
+ORDER = VERDICTS
 STATEMENT_WIDTH = 30  # characters that a statement should have, if need be at the cost of columns
 
 
@@ -125,10 +125,9 @@ def told(change: Change) -> str:
     parts = []
     if old and new and old.verdict != new.verdict:
         parts.append(f"{old.verdict} -> {new.verdict}")
-    if old and new and change.kind == "margin moved":
-        parts.append(f"margin {number(old.margin)} -> {number(new.margin)}")
-    if change.low is not None and change.high is not None:
-        parts.append(f"margin changed by {number(change.low)} to {number(change.high)}")
+    if old and new and change.low is not None and change.high is not None:
+        before, after = old.margins[change.place][0], new.margins[change.place][0]
+        parts.append(f"margin {number(before)} -> {number(after)}, changed by {number(change.low)} to {number(change.high)}")
     if change.note:
         parts.append(change.note)
     return ", ".join(parts)

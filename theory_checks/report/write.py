@@ -33,6 +33,7 @@ def reserve(directory: Path) -> FileLock:
             f"{directory}: another run is writing its report there; wait for it, or choose another directory"
         ) from None
     except OSError as error:
+        lock.release()
         raise ValueError(f"{directory}: cannot be written to ({error.strerror})") from error
     return lock
 

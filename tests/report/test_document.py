@@ -1,0 +1,115 @@
+"""report.json as a document: its schema, reading it back, refusing what is none, and what follows from it."""
+
+import json
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from made import record, report
+
+import theory_checks.report
+from theory_checks.records import Record
+from theory_checks.report.document import Report, read_report, suspects
+
+SCHEMA = json.loads((Path(theory_checks.report.__file__).parent / "report.schema.json").read_text())
+
+
+def problems(document: Any) -> list[str]:
+    """What is wrong with the document, according to the schema."""
+    return [f"{error.json_path}: {error.message}" for error in Draft202012Validator(SCHEMA).iter_errors(document)]
+
+
+def test_the_schema_is_one_and_knows_every_field() -> None:
+    Draft202012Validator.check_schema(SCHEMA)
+    assert set(SCHEMA["properties"]) == {field.name for field in fields(Report)} | {"suspects"}
+    assert set(SCHEMA["$defs"]["record"]["properties"]) == {field.name for field in fields(Record)}
+    for described in (SCHEMA, *SCHEMA["$defs"].values()):
+        assert "description" in described
+        for name, entry in described.get("properties", {}).items():
+            assert "description" in entry or "const" in entry, name
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        record(),
+        record(verdict="violated", observed=float("inf"), margin=float("nan"), tightness=None),
+        Record("Z.1", "not run", kind="exact"),
+    ],
+    ids=["full", "not finite", "bare"],
+)
+def test_a_report_fits_the_schema_and_can_be_read_back(one: Record, tmp_path: Path) -> None:
+    written = report(one, record("R.2", depends_on=(one.id,)))
+    (tmp_path / "report.json").write_text(written.to_json())
+    assert problems(json.loads(written.to_json())) == []
+    for path in (tmp_path, tmp_path / "report.json"):
+        assert read_report(path).to_json() == written.to_json()  # nan is not equal to itself
+    assert read_report(tmp_path).records[1] == replace(written.records[1], pictures=read_report(tmp_path).records[1].pictures)
+
+
+@pytest.mark.parametrize(
+    ("change", "where"),
+    [
+        ({"seed": -1}, "$.seed"),
+        ({"schema": "2"}, "$.schema"),
+        ({"colour": "green"}, "$"),
+        ({"records": [{}]}, "$.records[0]"),
+    ],
+)
+def test_the_schema_refuses_other_documents(change: dict[str, Any], where: str) -> None:
+    (first, *_) = problems({**json.loads(report(record()).to_json()), **change})
+    assert first.startswith(f"{where}: ")
+
+
+def changed(**fields: Any) -> str:
+    return json.dumps({**json.loads(report(record()).to_json()), **fields})
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (report(record()).to_json()[:-200], "not JSON, perhaps truncated"),
+        ("", "not JSON, perhaps truncated"),
+        ("[]", "not a report of theory checks, it has no field 'schema'"),
+        ('{"tests": 3}', "not a report of theory checks, it has no field 'schema'"),
+        (changed(schema="0"), "a report of schema '0', this version reads '1'"),
+        (changed(records=[{"id": 3, "verdict": "holds"}]), "report.records[0].id is 3, needs str"),
+        (changed(records={}), "report.records is {}, needs"),
+        (changed(profile=None), "report.profile is None, needs str"),
+        (changed(colour="green"), "report has 'colour', which is unknown here"),
+        ('{"schema": "1"}', "missing 14 required positional arguments: 'created'"),
+        (changed(records=[{"id": "R.1", "verdict": "perhaps"}]), "report.records[0].verdict is 'perhaps'"),
+        (changed(records=[{"id": "R.1", "verdict": "holds"}] * 2), "report.records[1] is a second record of 'R.1'"),
+    ],
+)
+def test_what_is_no_report_is_refused_with_file_and_reason(text: str, reason: str, tmp_path: Path) -> None:
+    path = tmp_path / "old.json"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=r"old\.json: ") as caught:
+        read_report(path)
+    assert reason in str(caught.value)
+
+
+def test_a_file_that_is_not_there_or_not_text_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"report\.json: cannot be read .No such file"):
+        read_report(tmp_path)
+    (tmp_path / "report.json").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ValueError, match=r"report\.json: not a text file"):
+        read_report(tmp_path)
+
+
+def test_what_builds_on_a_broken_claim_is_suspect_directly_or_not() -> None:
+    records = [
+        record("R.5", "violated"),
+        record("R.4", "error"),
+        record("R.3", "inconclusive"),
+        record("A.1", depends_on=("R.5", "Q.1")),
+        record("A.2", depends_on=("A.1", "R.4")),
+        record("A.3", "violated", depends_on=("A.2",)),
+        record("A.4", depends_on=("R.3",)),
+    ]
+    assert suspects(records) == {"A.1": ("R.5",), "A.2": ("R.5", "R.4"), "A.3": ("R.5", "R.4")}
+    assert json.loads(report(*records).to_json())["suspects"] == {id: list(by) for id, by in suspects(records).items()}
+    assert suspects(replace(one, verdict="holds") for one in records) == {}
