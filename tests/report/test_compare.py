@@ -173,9 +173,9 @@ def rarely_different(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.n
 def test_the_paired_interval_covers(draws: Draws) -> None:
     """At a level of 20 %, so that misses would show; the level of the looks is spent as well."""
     rng, repeats, missed = np.random.default_rng(5), 400, 0
-    ends = np.cumsum(list(batch_sizes(3000)))
+    ends = np.cumsum(list(batch_sizes(30_000)))
     for _ in range(repeats):
-        paths = [tuple((float(n), float(x[:n].mean())) for n in ends) for x in draws(rng, 3000)]
+        paths = [tuple((float(n), float(x[:n].mean())) for n in ends) for x in draws(rng, 30_000)]
         interval = difference_of_means(paths[0], paths[1], 1.0, 0.2)
         assert interval is not None
         missed += not interval[0] <= 0 <= interval[1]
