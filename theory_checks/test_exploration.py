@@ -15,6 +15,7 @@ from core.routing import routing_probabilities
 from core.seeds import generator_from
 from theory_checks.claims import Inputs, Kind, Profile, claim
 from theory_checks.evidence import Statement, all_of, at_most, at_most_of_order, cells_follow, stays_of_order, tends_to_zero
+from theory_checks.ladder_pictures import along, ladder_picture, some_finished, through_the_first
 from theory_checks.ladders import by_examples, by_size, designed, drift_of_logits, sampling_error
 from theory_checks.pictures import Lines, Series, Style
 from theory_checks.replicates import Finished, finished, given_occupied_groups
@@ -117,11 +118,25 @@ def largest_logit(subject: Subject, replicate: Finished) -> float:
     return float(subject.logits(replicate.at.theta, replicate.drawn.examples.patches).abs().max())
 
 
+def growth_of_logits(subject: Subject, trained: Trained, scenarios: Sequence[Scenario]) -> Lines:
+    """max over i, m of abs(h_m(x_i)) at T_1 along d, against the two orders."""
+    found = [np.array([largest_logit(subject, r) for r in some_finished(subject, trained, s)]) for s in scenarios]
+    limit = drift_of_logits(scenarios[0].problem)
+    return ladder_picture(
+        "The router stays quiet up to T_1",
+        "d",
+        {"largest abs(h_m(x_i))": by_size(scenarios, found)},
+        bounds={"sigma_0^1.5": lambda d: d**-0.5},
+        references={"its limit, of order sigma_0^2": lambda d: limit * d ** (-2 / 3)},
+    )
+
+
 @claim(
     "E.2",
     kind=Kind.RATE,
     source="section 5; the order sigma_0^2 derived",
     given=GIVEN,
+    picture=growth_of_logits,
     formula=r"\max_{i,m}\left|h_m(x_i;\Theta^{(T_1)})\right|=O(\sigma_0^{1.5}),\quad\text{sharper: of order}\ \sigma_0^2",
     over=along_dimensions,
     depends_on=("E.1", "G.3", "R.5"),
@@ -201,7 +216,7 @@ def exploration_of_one_expert(trained: Trained, scenarios: Sequence[Scenario]) -
     for rank in largest.tolist():
         j, k = divmod(rank, J_K[1])
         series.append(Series(f"j = {j}, k = {k}", t, a[:, m, j, k].tolist()))
-        series.append(Series(f"population law, j = {j}, k = {k}", t, law[:, j, k].tolist(), style=Style.REFERENCE))
+        series.append(Series("population law", t, law[:, j, k].tolist(), style=Style.REFERENCE))
     return Lines(
         f"Exploration of expert {m}, d = {scenario.problem.d}, n = {scenario.hyper.n}",
         "step t",
@@ -211,6 +226,20 @@ def exploration_of_one_expert(trained: Trained, scenarios: Sequence[Scenario]) -
     )
 
 
+def population_law_pictures(subject: Subject, trained: Trained, scenarios: Sequence[Scenario]) -> tuple[Lines, Lines]:
+    """One expert over the law, and both errors of the law along n."""
+    on = by_examples(scenarios, [error_of_population_law(trained, s) for s in scenarios])
+    off = by_examples(scenarios, [displacement_off_features(subject, trained, s) for s in scenarios])
+    errors = ladder_picture(
+        "Error of the population law at T_1",
+        "n",
+        {"on the features": on, "off the features": off},
+        bounds={"claimed: falls like n^(-1/4)": through_the_first(on, -0.25)},
+        references={"sampling error of one step": along(list(on), [sampling_error(s) for s in scenarios])},
+    )
+    return exploration_of_one_expert(trained, scenarios), errors
+
+
 @claim(
     "E.3",
     kind=Kind.RATE,
@@ -218,7 +247,7 @@ def exploration_of_one_expert(trained: Trained, scenarios: Sequence[Scenario]) -
     given=GIVEN,
     formula=r"a\leftarrow a+\eta\,\frac{a^2}{\sqrt{\sum_{j,k}a_{mjk}^4}},\qquad a_{mjk}=\langle w_{mj},v_k\rangle,\quad"
     r"\text{error}\sim n^{-1/2}",
-    picture=exploration_of_one_expert,
+    picture=population_law_pictures,
     over=along_examples,
     depends_on=("E.2", "G.2", "G.3", "D.2", "D.3"),
     examples=1,
@@ -261,11 +290,31 @@ def winners_and_others(trained: Trained, scenario: Scenario) -> tuple[np.ndarray
     )
 
 
+def excess_and_others(trained: Trained, scenarios: Sequence[Scenario]) -> tuple[Mapping[int, np.ndarray], Mapping[int, np.ndarray]]:
+    """By d: how far the winner's norm is from 1, and the norm of the largest other cluster (`winners_and_others`)."""
+    found = [winners_and_others(trained, s) for s in scenarios]
+    winner, others = (by_size(scenarios, list(values)) for values in zip(*found, strict=True))
+    return {d: np.abs(values - 1) for d, values in winner.items()}, others
+
+
+def winner_along_dimensions(trained: Trained, scenarios: Sequence[Scenario]) -> Lines:
+    """Both along d, against what is claimed."""
+    excess, others = excess_and_others(trained, scenarios)
+    return ladder_picture(
+        "The winner takes all at T_1",
+        "d",
+        {"own cluster, distance from 1": excess, "largest other cluster": others},
+        bounds={"4 d^(-2/3), for the own cluster": lambda d: 4 * d ** (-2 / 3)},
+        references={"claimed of others: falls like d^(-0.1)": through_the_first(others, -0.1)},
+    )
+
+
 @claim(
     "E.4",
     kind=Kind.RATE,
     source="section 5, the constant derived from E.3",
     given=f"{GIVEN}; experts with a cluster gap above {CLEAR_GAP}",
+    picture=winner_along_dimensions,
     formula=r"\frac{\|a_{m\cdot k}^{(T_1)}\|_2}{\sigma_0^{1/2}}\to 1\ (m\in\mathcal M_k),\qquad "
     r"\frac{\|a_{m\cdot l}^{(T_1)}\|_2}{\sigma_0^{1/2}}\to 0\ (l\ne k)",
     over=along_dimensions,
@@ -283,9 +332,7 @@ def the_winner_takes_all(trained: Trained, share: float, scenarios: Sequence[Sce
     20 d^(-2/3) for g = 1.1, and falls; typical gaps are larger, which makes the fall slower than d^(-2/3) at first: it is claimed
     to be at least d^(-0.1), in most pairs of replicates.
     """
-    found = [winners_and_others(trained, s) for s in scenarios]
-    winner, others = (by_size(scenarios, list(values)) for values in zip(*found, strict=True))
-    excess = {d: np.abs(values - 1) for d, values in winner.items()}
+    excess, others = excess_and_others(trained, scenarios)
     size = len(scenarios)
     return given_occupied_groups(
         all_of(
@@ -317,11 +364,31 @@ def growth_along_centres(replicate: Finished) -> float:
     return float((replicate.at.W @ centres).norm() / (replicate.drawn.start.W @ centres).norm())
 
 
+def scale_of_noise_products(scenario: Scenario) -> float:
+    """sigma_0^(1/2) d^(-1/2) sqrt(log(n M J))."""
+    hyper = scenario.hyper
+    return float((hyper.sigma_0 * np.log(hyper.n * hyper.M * hyper.J) / scenario.problem.d) ** 0.5)
+
+
+def noise_along_dimensions(subject: Subject, trained: Trained, scenarios: Sequence[Scenario]) -> Lines:
+    """The largest products with noise along d, against their order."""
+    found = [np.array([largest_noise_product(r) for r in some_finished(subject, trained, s)]) for s in scenarios]
+    sizes, scales = [s.problem.d for s in scenarios], [scale_of_noise_products(s) for s in scenarios]
+    return ladder_picture(
+        "Products of filters with noise at T_1",
+        "d",
+        {"largest abs(<w_mj, xi_i>)": by_size(scenarios, found)},
+        bounds={"2 sigma_0^(1/2) d^(-1/2) sqrt(log(n M J))": along(sizes, [2 * scale for scale in scales])},
+        references={"its limit, sqrt(2) times the scale": along(sizes, [2**0.5 * scale for scale in scales])},
+    )
+
+
 @claim(
     "E.5",
     kind=Kind.RATE,
     source="section 5, sharpened: derived from the independence of noise and features",
     given=GIVEN,
+    picture=noise_along_dimensions,
     formula=r"\max_{i,m,j}|\langle w_{mj}^{(T_1)},\xi_i\rangle|=O\!\left(\sigma_0^{1/2}d^{-1/2}\sqrt{\log(nMJ)}\right),\qquad "
     r"\langle w_{mj}^{(T_1)},c_k\rangle\approx\langle w_{mj}^{(0)},c_k\rangle",
     over=along_dimensions,
@@ -343,13 +410,8 @@ def experts_learn_no_noise_and_no_centres(
     replicates = [at_end_of_exploration(subject, trained, s) for s in scenarios]
     noise = by_size(scenarios, [np.array([largest_noise_product(r) for r in found]) for found in replicates])
     centres = by_size(scenarios, [np.array([growth_along_centres(r) for r in found]) for found in replicates])
-    hyper = {s.problem.d: s.hyper for s in scenarios}
+    scale = along(list(noise), [scale_of_noise_products(s) for s in scenarios])
     size = len(scenarios)
-
-    def scale(d: int) -> float:
-        count = hyper[d].n * hyper[d].M * hyper[d].J
-        return float((hyper[d].sigma_0 * np.log(count) / d) ** 0.5)
-
     return given_occupied_groups(
         all_of(
             at_most_of_order(scale=scale, constant=2.0, drift=1.3, detail="noise product", **designed(noise, size + 1, share / 2)),
@@ -379,11 +441,24 @@ def spread_of_first_integral(trained: Trained, scenario: Scenario) -> np.ndarray
     return spread.where(several, torch.nan).nanmean(dim=-1).numpy()
 
 
+def integral_along_examples(trained: Trained, scenarios: Sequence[Scenario]) -> Lines:
+    """The spread of the first integral along n."""
+    values = by_examples(scenarios, [spread_of_first_integral(trained, s) for s in scenarios])
+    return ladder_picture(
+        "Spread of the first integral at T_1",
+        "n",
+        {"relative standard deviation": values},
+        bounds={"claimed: falls like n^(-0.15)": through_the_first(values, -0.15)},
+        references={"1.5 times the sampling error of one step": along(list(values), [1.5 * sampling_error(s) for s in scenarios])},
+    )
+
+
 @claim(
     "E.6",
     kind=Kind.RATE,
     source="derived from E.3: d(1/a) = -eta dt / sqrt(sum a^4) is the same for all (j, k)",
     given=f"{GIVEN}; eta sqrt(d)/sigma_0 below 0.3",
+    picture=integral_along_examples,
     formula=r"\frac1{a_{mjk}^{(0)}}-\frac1{a_{mjk}^{(t)}}\ \text{is the same for all}\ (j,k)\ \text{with}\ a_{mjk}>0",
     over=along_examples,
     depends_on=("E.3",),

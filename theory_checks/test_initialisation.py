@@ -1,6 +1,7 @@
 """The random initialisation: how many experts each cluster gets, and how clearly."""
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
@@ -14,6 +15,8 @@ from core.measures import cluster_gap, every_group_occupied, feature_alignment, 
 from core.seeds import child, generator_from
 from theory_checks.claims import Kind, claim
 from theory_checks.evidence import HypothesesNotMet, Statement, all_of, cells_follow, equal, follows_law, mean_equals
+from theory_checks.pictures import Lines, Series, Style
+from theory_checks.run import Run
 from theory_checks.scenarios import SEEDS, problems
 
 
@@ -30,6 +33,7 @@ def chance_of_occupied_groups(K: int, M: int) -> float:
     return float(sum((-1) ** i * comb(K, i) * (1 - i / K) ** M for i in range(K + 1)))
 
 
+RESOLUTION = 0.03  # of the law of the cluster gap
 SIZES = st.sampled_from([(2, 3), (2, 6), (3, 4), (3, 5), (4, 4)])  # (K, M) with at most 256 assignments of experts to groups
 
 
@@ -97,10 +101,44 @@ def gap_law(K: int, J: int) -> Callable[[np.ndarray], np.ndarray]:
     return cdf
 
 
+def cluster_gaps(subject: Subject, K: int, J: int, stream: np.random.SeedSequence, size: int) -> np.ndarray:
+    """Cluster gaps of experts whose second largest score is positive, (size,). Raises HypothesesNotMet if hardly any has one."""
+    problem = Problem(K=K, d=2 * K + 1)
+    hyper = Hyperparameters(M=4, J=J, n=1, sigma_0=0.1, eta=1.0, eta_r=1.0, T=0)
+    found: list[np.ndarray] = []
+    while sum(map(len, found)) < size:
+        if len(found) == 20:
+            raise HypothesesNotMet(f"{sum(map(len, found))} positive second scores in {20 * (size // 2 + 64) * 4} experts")
+        a = alignments(subject, problem, hyper, child(stream, len(found)), size // 2 + 64)
+        gap = cluster_gap(a).flatten()
+        found.append(gap[gap.isfinite()].numpy())
+    return np.concatenate(found)[:size]
+
+
+def law_of_gaps(subject: Subject, run: Run, K: int, J: int) -> Lines:
+    """The law of the gap, and the share of drawn gaps below each value."""
+    drawn = np.sort(cluster_gaps(subject, K, J, run.stream("picture", K, J), 1000))
+    g = np.geomspace(1, np.quantile(drawn, 0.98), 100)
+    law, below = gap_law(K, J)(g), np.searchsorted(drawn, g, side="right") / len(drawn)
+    low, high = law - RESOLUTION, law + RESOLUTION
+    name = "the law, and as far off as the claim does not resolve"
+    return Lines(
+        f"Cluster gap, K = {K}, J = {J}",
+        "gap",
+        "share of experts below",
+        [
+            Series(f"{len(drawn)} drawn experts", g.tolist(), below.tolist()),
+            Series(name, g.tolist(), law.tolist(), low.tolist(), high.tolist(), Style.BOUND),
+        ],
+        log_x=True,
+    )
+
+
 @claim(
     "I.2",
     kind=Kind.LAW,
     source="derived from W^(0) ~ N(0, sigma_0^2/d)",
+    picture=law_of_gaps,
     formula=r"\text{gap}\sim\frac{Z_{(1)}}{Z_{(2)}}\ \text{given}\ Z_{(2)}>0,\qquad Z_k=\max_{j\le J}a_{mjk}\ "
     r"\text{in descending order}",
     given="the second largest cluster score is positive",
@@ -113,20 +151,7 @@ def gap_law(K: int, J: int) -> Callable[[np.ndarray], np.ndarray]:
 )
 def the_cluster_gap_has_its_exact_law(subject: Subject, K: int, J: int) -> Statement:
     """The cluster gap has the law of the ratio of the two largest among K maxima of J i.i.d. Gaussians, given a positive second."""
-    problem = Problem(K=K, d=2 * K + 1)
-    hyper = Hyperparameters(M=4, J=J, n=1, sigma_0=0.1, eta=1.0, eta_r=1.0, T=0)
-
-    def gaps(stream: np.random.SeedSequence, size: int) -> np.ndarray:
-        found: list[np.ndarray] = []
-        while sum(map(len, found)) < size:
-            if len(found) == 20:
-                raise HypothesesNotMet(f"{sum(map(len, found))} positive second scores in {20 * (size // 2 + 64) * 4} experts")
-            a = alignments(subject, problem, hyper, child(stream, len(found)), size // 2 + 64)
-            gap = cluster_gap(a).flatten()
-            found.append(gap[gap.isfinite()].numpy())
-        return np.concatenate(found)[:size]
-
-    return follows_law(gap_law(K, J), gaps, resolution=0.03, detail="cluster gap")
+    return follows_law(gap_law(K, J), partial(cluster_gaps, subject, K, J), resolution=RESOLUTION, detail="cluster gap")
 
 
 @claim(

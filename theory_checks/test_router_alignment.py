@@ -23,6 +23,7 @@ from theory_checks.evidence import (
     tends_to_zero,
 )
 from theory_checks.evidence.design import frequency_passing, frequency_resolution
+from theory_checks.ladder_pictures import along, ladder_picture, through_the_first
 from theory_checks.ladders import by_examples, by_size, designed, moment, sampling_error
 from theory_checks.pictures import Heatmap, Lines, Series, Style
 from theory_checks.replicates import Finished, finished, given_occupied_groups
@@ -146,11 +147,24 @@ def features_over_centres(trained: Trained, scenario: Scenario) -> np.ndarray:
     return (along_features.abs().amax(dim=(1, 2)) / along_centres.abs().amax(dim=(1, 2))).double().numpy()
 
 
+def features_along_examples(trained: Trained, scenarios: Sequence[Scenario]) -> Lines:
+    """The ratio at T_1 along n."""
+    ratios = by_examples(scenarios, [features_over_centres(trained, s) for s in scenarios])
+    return ladder_picture(
+        "What the router learns of features, over what it learns of centres, at T_1",
+        "n",
+        {"ratio of the largest products": ratios},
+        bounds={"claimed: falls like n^(-1/4)": through_the_first(ratios, -0.25)},
+        references={"twice the sampling error of one step": along(list(ratios), [2 * sampling_error(s) for s in scenarios])},
+    )
+
+
 @claim(
     "A.2",
     kind=Kind.RATE,
     source="Lemma 5.3, with the rate derived from A.6",
     given=f"{GIVEN_EXPLORATION}; at T: {GIVEN}",
+    picture=features_along_examples,
     formula=r"\frac{\max_{m,k}|\langle\theta_m,v_k\rangle|}{\max_{m,k}|\langle\theta_m,c_k\rangle|}\ \text{small, falling with}\ n",
     over=lambda profile: {"scenarios": st.just(example_ladder(profile)), "whole": st.just(whole_runs(profile)[0])},
     depends_on=("A.5", "A.6"),
@@ -279,8 +293,21 @@ def alignment_along_exploration(trained: Trained, scenarios: Sequence[Scenario])
     series = []
     for m in found[-1].topk(4).indices.tolist():
         series.append(Series(f"m = {m}", t, found[:, m].tolist()))
-        series.append(Series(f"law, m = {m}", t, law[:, m].tolist(), style=Style.REFERENCE))
+        series.append(Series("law", t, law[:, m].tolist(), style=Style.REFERENCE))
     return Lines(f"The router finds centre 0, d = {scenario.problem.d}, n = {scenario.hyper.n}", "step t", "<theta_m, c_0>", series)
+
+
+def mechanism_pictures(trained: Trained, scenarios: Sequence[Scenario], more: Sequence[Scenario]) -> tuple[Lines, Lines]:
+    """One cluster over the law, and the residual of the law along n."""
+    along_n = by_examples(more, [residual(trained, s) for s in more])
+    errors = ladder_picture(
+        "Residual of the law at T_1",
+        "n",
+        {"relative residual": along_n},
+        bounds={"claimed: falls like n^(-1/4)": through_the_first(along_n, -0.25)},
+        references={"1.5 times the sampling error of one step": along(list(along_n), [1.5 * sampling_error(s) for s in more])},
+    )
+    return alignment_along_exploration(trained, scenarios), errors
 
 
 @claim(
@@ -290,7 +317,7 @@ def alignment_along_exploration(trained: Trained, scenarios: Sequence[Scenario])
     given=GIVEN_EXPLORATION,
     formula=r"\langle\theta_m,c_k\rangle\approx\frac{\eta_r\,\mathbb E[\beta]\,\mathbb E[\alpha^3]}{2M^2K}\sum_t"
     r"\Bigl(A_{mk}^{(t)}-\overline{A_{\cdot k}^{(t)}}\Bigr),\qquad A_{mk}=\sum_j a_{mjk}^3",
-    picture=alignment_along_exploration,
+    picture=mechanism_pictures,
     over=lambda profile: {
         **along_dimensions(profile),
         "more": st.just(example_ladder(profile)),

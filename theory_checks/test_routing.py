@@ -26,6 +26,7 @@ from theory_checks.evidence import (
     mean_equals,
 )
 from theory_checks.oracles import gradients_if_routed
+from theory_checks.pictures import Lines, Series, Style
 from theory_checks.scenarios import SEEDS, logits, problems
 
 EPS = torch.finfo(torch.float64).eps
@@ -134,10 +135,45 @@ def probabilities_of_a_symmetric_choice(subject: Subject, h: Tensor, shift: floa
     )
 
 
+def ratio_to_the_step(h: Tensor, perturbation: tuple[float, str, int]) -> Lines:
+    """norm_inf(p(h) - p(h')) / norm_inf(h - h') by the size of the step, the largest over columns, for the worst case's logits and
+    move, at h = 0 where it is largest, and for random logits; with both Lipschitz constants."""
+    M, (_, shape, seed) = len(h), perturbation
+    steps = np.geomspace(1e-4, 4, 25).tolist()
+    random = torch.randn(M, 4, generator=torch.Generator().manual_seed(seed), dtype=h.dtype) / 2
+
+    def ratios(start: Tensor, shape: str) -> list[float]:
+        p, found = routing_probabilities(start), []
+        for size in steps:
+            other = moved(start, (size, shape, seed))
+            change, step = sup_norm(routing_probabilities(other) - p), sup_norm(other - start)
+            found.append(float((change / step).max()) if change.max() > rounding(M) else math.nan)
+        return found
+
+    curves = {
+        "the worst case's h, moved likewise": (h, shape),
+        "h = 0, one up, the rest down": (torch.zeros(M, 1, dtype=h.dtype), "one up, rest down"),
+        "random h, random signs": (random, "signs"),
+    }
+    return Lines(
+        f"Change of routing probabilities over change of logits, M = {M}",
+        "norm_inf(h - h')",
+        "ratio",
+        [
+            *(Series(name, steps, ratios(start, how)) for name, (start, how) in curves.items()),
+            Series("2 (R.3)", [steps[0], steps[-1]], [2, 2], style=Style.BOUND),
+            Series("M^2 (R.2, Lemma 5.1)", [steps[0], steps[-1]], [M**2, M**2], style=Style.REFERENCE),
+        ],
+        log_x=True,
+        log_y=True,
+    )
+
+
 @claim(
     "R.2",
     kind=Kind.EXACT,
     source="Lemma 5.1",
+    picture=ratio_to_the_step,
     formula=r"\|p(h)-p(h')\|_\infty\le M^2\,\|h-h'\|_\infty",
     over={"h": logits(), "perturbation": perturbations()},
     depends_on=("R.3",),
@@ -162,6 +198,7 @@ def probabilities_are_lipschitz(subject: Subject, h: Tensor, perturbation: tuple
     "R.3",
     kind=Kind.EXACT,
     source="derived; sharpens Lemma 5.1",
+    picture=ratio_to_the_step,
     formula=r"\|p(h)-p(h')\|_\infty\le 2\,\|h-h'\|_\infty",
     given="noise of density at most 1",
     over={"h": logits(), "perturbation": perturbations()},

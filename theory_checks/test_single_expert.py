@@ -1,5 +1,9 @@
 """Theorem 4.1: every patch-additive single classifier errs on at least an eighth of the data when D_alpha = D_gamma."""
 
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
 import torch
 from hypothesis import strategies as st
@@ -11,6 +15,7 @@ from core.measures import is_error
 from core.seeds import child, generator_from
 from theory_checks.claims import Kind, Profile, claim
 from theory_checks.evidence import (
+    Evidence,
     HypothesesNotMet,
     Statement,
     all_of,
@@ -22,6 +27,7 @@ from theory_checks.evidence import (
     mean_at_least,
     mean_at_most,
 )
+from theory_checks.pictures import Lines, Series, Style
 from theory_checks.scenarios import SEEDS, problems
 from theory_checks.single_experts import (
     ACTIVATIONS,
@@ -39,6 +45,7 @@ from theory_checks.single_experts import (
 )
 
 EPS = torch.finfo(torch.float64).eps
+FRESH = 20_000  # fresh examples on which the error of a classifier is told
 EQUAL_LAWS = "D_alpha = D_gamma"
 SMALL = Problem(K=3, d=12)
 
@@ -180,10 +187,37 @@ def always_tried() -> tuple[dict[str, object], ...]:
     return tuple({"classifier": classifier, "problem": SMALL} for classifier in found)
 
 
+def errors_of_classifiers(judged: Sequence[tuple[Mapping[str, Any], Evidence]]) -> Lines:
+    """The error of every classifier that was judged, smallest first, as its evidence tells it, with 95 % intervals."""
+    found = []
+    for inputs, evidence in judged:
+        if told := re.match(r"error ([\d.]+) on", evidence.detail):
+            classifier = inputs["classifier"]
+            found.append((float(told[1]), f"{classifier.how} {classifier.activation}".strip()))
+    found.sort()
+    errors = [error for error, _ in found]
+    around = [1.96 * (error * (1 - error) / FRESH) ** 0.5 for error in errors]
+    low, high = ([error + way * off for error, off in zip(errors, around, strict=True)] for way in (-1, 1))
+    places = list(range(len(found)))
+    ends = [-0.5, len(found) - 0.5]
+    return Lines(
+        "No classifier errs on less than an eighth",
+        "",
+        "error",
+        [
+            Series(f"error on {FRESH} fresh examples", places, errors, low, high, Style.POINTS),
+            Series("1/8", ends, [1 / 8] * 2, style=Style.BOUND),
+            Series("1/4, without looking at the centre (S.6)", ends, [1 / 4] * 2, style=Style.REFERENCE),
+        ],
+        ticks=[name for _, name in found],
+    )
+
+
 @claim(
     "S.3",
     kind=Kind.PROBABILITY,
     source="Theorem 4.1",
+    picture=errors_of_classifiers,
     formula=r"P\left(yF(x)\le 0\right)\ge\tfrac18\quad\text{for every}\ F(x)=\sum_p f(x^{(p)})",
     given=EQUAL_LAWS,
     depends_on=("S.1", "S.2"),
@@ -202,7 +236,7 @@ def every_patch_additive_classifier_errs_on_an_eighth(
     """
     signals = subject.draw_signals(problem, stream_of(classifier.seed, 0))
     f = build(classifier, subject, problem, signals, steps=profile.pick(100, 300, 1000))
-    measured = wrong(f, subject.draw_examples(problem, signals, 20_000, stream_of(classifier.seed, 3))).mean()
+    measured = wrong(f, subject.draw_examples(problem, signals, FRESH, stream_of(classifier.seed, 3))).mean()
 
     def fresh(stream: np.random.SeedSequence, size: int) -> np.ndarray:
         return wrong(f, subject.draw_examples(problem, signals, size, generator_from(stream)))
@@ -214,7 +248,7 @@ def every_patch_additive_classifier_errs_on_an_eighth(
     return all_of(
         mean_at_least(1 / 8, fresh, resolution=profile.pick(0.01, 0.005, 0.0025), detail="error"),
         given_opposite_signs(sharper, subject, problem, signals, classifier.seed),
-        detail=f"error {measured:.4f} on 20000 examples",
+        detail=f"error {measured:.4f} on {FRESH} examples",
     )
 
 

@@ -125,8 +125,8 @@ def _drawings(record: Record) -> tuple[tuple[Drawing, ...], tuple[str, ...]]:
 
     found, missing = [], [record.undrawn] if record.undrawn else []
     sequence = observed_sequence(record)
-    plain = (*record.pictures, *(() if sequence is None else (to_plain(sequence),)))
-    for index, picture in enumerate(plain):
+    pictures = [*record.pictures, *([] if sequence is None else [to_plain(sequence)])]
+    for index, picture in enumerate(reversed(pictures) if record.verdict == "violated" else pictures):
         try:
             found.append(drawn(from_plain(picture), f"{record.id}-{index}"))
         except Exception as error:
@@ -213,11 +213,11 @@ def _in_words(inside: float, unit: str, equality: bool, record: Record) -> str:
 def observed_sequence(record: Record) -> Lines | None:
     """The running estimate of the worst case against its bound, for claims that sample."""
     bound, width = record.bound, record.resolution
-    if not record.path or bound is None or width is None or not math.isfinite(bound + width):
+    if len(record.path) < 2 or bound is None or width is None or not math.isfinite(bound + width):
         return None
     samples, values = [n for n, _ in record.path], [y for _, y in record.path]
-    ends = [samples[0], samples[-1]] if len(samples) > 1 else [samples[0] / 2, samples[0] * 2]
-    observed = Series("observed so far", samples, values, style=Style.LINE if len(samples) > 1 else Style.POINTS)
+    ends = [samples[0], samples[-1]]
+    observed = Series("observed so far", samples, values)
     if bound == width:
         against = Series("what this run resolves", ends, [bound] * 2, style=Style.BOUND)
         label, caption = "distance", "The distance from what is claimed, as the samples came in; chance alone makes it fall to 0."

@@ -45,6 +45,7 @@ def colour(role: str) -> str:
 
 SIZE = 8.5  # of text, in points
 WIDTH = 310  # of a picture, in points
+MOST_SIZES = 8  # on an axis, each with its number
 PIXELS = 1.4  # for a point, where there is room
 RULES: Any = {  # matplotlib's own type lists all parameters that there are
     "svg.fonttype": "none",
@@ -165,12 +166,20 @@ def _scale(axes: Axes, picture: Lines) -> None:
             axis.set_major_locator(MaxNLocator(5, integer=axis is axes.xaxis and all(v == round(v) for v in values if v == v)))
         else:
             (axes.set_xscale if axis is axes.xaxis else axes.set_yscale)("log")
-            few = axis is axes.xaxis and len(positive) <= 8
+            sizes = axis is axes.xaxis and len(positive) <= MOST_SIZES
             subs = (1, 2, 5) if positive[-1] < 50 * positive[0] else (1,)
-            axis.set_major_locator(FixedLocator(positive) if few else LogLocator(subs=subs, numticks=8))
+            axis.set_major_locator(FixedLocator(_apart(positive)) if sizes else LogLocator(subs=subs, numticks=8))
             axis.set_minor_locator(NullLocator())
             axis.set_minor_formatter(NullFormatter())
         axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+
+
+def _apart(values: Sequence[float]) -> list[float]:
+    """Those of the increasing values whose numbers do not touch on a logarithmic axis."""
+    room = math.log(values[-1] / values[0]) / MOST_SIZES
+    kept = [values[0]]
+    kept += [b for a, b in itertools.pairwise(values) if math.log(b / a) >= room]
+    return kept
 
 
 # Heat maps
