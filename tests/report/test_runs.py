@@ -34,7 +34,8 @@ def variant(noise):
 
 def stop(process):
     os.kill(process, signal.SIGINT)
-    time.sleep(5)
+    time.sleep(2)
+    os._exit(1)
 
 HALF_NOISE = variant(lambda shape, generator, step: 0.5 * uniform_noise(shape, generator, step))
 EXITING = variant(lambda shape, generator, step: os._exit(1))
