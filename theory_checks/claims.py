@@ -37,7 +37,7 @@ SUPPLEMENT_IDS = (
     *("G.7", "G.8", "G.9", "G.10"),
     *("I.3", "I.4"),
     # Necessity controls: what happens to the conclusions when a hypothesis is dropped.
-    *("C.1", "C.2", "C.3", "C.4", "C.5", "C.6", "C.7", "C.8", "C.9"),
+    *("C.1", "C.2", "C.3", "C.4", "C.5", "C.6", "C.7", "C.8", "C.9", "C.10"),
 )
 CLAIM_IDS = THEORY_IDS + SUPPLEMENT_IDS
 

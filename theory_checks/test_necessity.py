@@ -1,0 +1,425 @@
+"""Necessity: one hypothesis of the theory is dropped at a time, and each conclusion fails, weakens or survives.
+
+The paper shows that its hypotheses suffice; these controls ask which of them are needed, and for what. A conclusion is an event of
+a trained replicate, the same that its own claim is about. It survives if the event still happens in at least 95 % of replicates,
+and fails if it happens in at most 5 %. Which of them fail and survive is stated in advance and tested; a share in between means
+that the conclusion weakens, and is reported only: as few replicates as these could not refute that.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from hypothesis import strategies as st
+from torch import Tensor
+
+from core import Hyperparameters, Problem, Subject, Uniform
+from core.measures import is_error
+from core.model import linear_response
+from core.routing import no_noise
+from core.training import plain_step
+from theory_checks.claims import Claim, Inputs, Kind, Profile, claim
+from theory_checks.evidence import HypothesesNotMet, Statement, all_of, at_least, frequency_at_least, frequency_at_most
+from theory_checks.evidence.design import frequency_passing, frequency_resolution
+from theory_checks.pictures import Heatmap
+from theory_checks.replicates import Finished, finished
+from theory_checks.scenarios import Scenario, ladder, shortened
+from theory_checks.test_moe_succeeds import SMALL
+from theory_checks.test_router_alignment import MOSTLY, clear_clusters
+from theory_checks.test_specialisation import GOOD, LARGE_GAP
+from theory_checks.trajectories import Trained
+
+SELDOM = 0.05  # of replicates: where a conclusion that fails may still happen, and one that survives may not
+CONCLUSIONS = {
+    "5.2": f"Lemma 5.2: experts with a cluster gap of {LARGE_GAP} err on at most {GOOD} of their own cluster at T_1",
+    "5.3": "Lemma 5.3: clear clusters go to their group of experts at T",
+    "fits": "Theorem 4.2: some iterate has training error 0",
+    "generalises": f"Theorem 4.2: the error at T is at most {SMALL}",
+    "beats 1/8": "Theorems 4.1 and 4.2: the error at T is below 1/8",
+}
+
+
+@dataclass(frozen=True)
+class Control:
+    """A hypothesis dropped in one way: the scenario and the ingredients of the Subject that replace the theory's.
+
+    fails, survives: the conclusions that are claimed to.
+    """
+
+    name: str
+    scenario: Scenario
+    ingredients: Mapping[str, Any] = field(default_factory=dict)
+    fails: tuple[str, ...] = ()
+    survives: tuple[str, ...] = ()
+
+
+def setting(profile: Profile) -> Scenario:
+    """What the hypotheses are dropped from: a small point around the ladder, with M = 2K, at which every conclusion is true."""
+    return shortened(ladder(Problem(K=3, d=64), 1000, profile.pick(8, 8, 32), M=6, J=6, whole=True), 3)
+
+
+def in_the_setting(profile: Profile) -> Inputs:
+    """The setting, as one input."""
+    return {"base": st.just(setting(profile))}
+
+
+def with_hyper(scenario: Scenario, **changes: Any) -> Scenario:
+    """The same with other inputs of Algorithm 1."""
+    return replace(scenario, hyper=replace(scenario.hyper, **changes))
+
+
+def with_problem(scenario: Scenario, **changes: Any) -> Scenario:
+    """The same with another data law."""
+    return replace(scenario, problem=replace(scenario.problem, **changes))
+
+
+def experts_specialise(replicate: Finished) -> float:
+    """Whether every expert with a large gap is good on its own cluster; NaN if none has a large gap."""
+    errors = replicate.own_error[replicate.gap >= LARGE_GAP]
+    return float((errors <= GOOD).all()) if len(errors) else np.nan
+
+
+def goes_to_its_group(replicate: Finished) -> float:
+    """Whether every clear cluster does, without noise; NaN if no cluster is clear."""
+    member = replicate.group[replicate.outcome[1]] == replicate.fresh.k
+    clear = clear_clusters(replicate)
+    if not clear:
+        return np.nan
+    return float(all(float(member[replicate.fresh.k == k].float().mean()) >= MOSTLY for k in clear))
+
+
+def conclusions(trained: Trained, control: Control) -> dict[str, np.ndarray]:
+    """Whether each of the CONCLUSIONS is true of each replicate, 0 or 1, NaN where it does not apply."""
+    varied = trained.with_ingredients(control.name, **control.ingredients) if control.ingredients else trained
+    scenario, subject = control.scenario, varied.run.subject
+    explored = finished(subject, varied, scenario, min(scenario.hyper.T_1, scenario.hyper.T))
+    done = list(finished(subject, varied, scenario, scenario.hyper.T))
+    error = np.array([float(is_error(r.outcome[0]).double().mean()) for r in done])
+    return {
+        "5.2": np.array([experts_specialise(r) for r in explored]),
+        "5.3": np.array([goes_to_its_group(r) for r in done]),
+        "fits": (varied.trajectory(scenario).training_error == 0).any(dim=1).double().numpy(),
+        "generalises": (error <= SMALL).astype(float),
+        "beats 1/8": (error < 1 / 8).astype(float),
+    }
+
+
+def _as_drawn(events: np.ndarray, stream: np.random.SeedSequence, size: int) -> np.ndarray:
+    """Replicates that were simulated before, as a draw."""
+    return events
+
+
+def as_claimed(trained: Trained, share: float, *controls: Control) -> Statement:
+    """Every conclusion that is claimed to fail or survive does, with the smallest resolutions that the replicates afford."""
+    cells = sum(len(control.fails) + len(control.survives) for control in controls)
+    statements: list[Statement] = []
+    for control in controls:
+        found = conclusions(trained, control)
+        for name in (*control.fails, *control.survives):
+            happened = found[name][~np.isnan(found[name])]
+            if len(happened) < control.scenario.replicates / 2:
+                raise HypothesesNotMet(
+                    f"{control.name}: {name} applies to {len(happened)} of {control.scenario.replicates} replicates"
+                )
+            seldom, outcome = (happened, "fails") if name in control.fails else (1 - happened, "survives")
+            statements.append(
+                frequency_at_most(
+                    SELDOM,
+                    partial(_as_drawn, seldom),
+                    resolution=frequency_resolution(SELDOM, len(happened), share / cells),
+                    passing=frequency_passing(SELDOM, len(happened)),
+                    replicates=len(happened),
+                    detail=f"{control.name}: {name} {outcome}, exceptions",
+                )
+            )
+    return all_of(*statements)
+
+
+def shares(controls: Callable[[Scenario], Sequence[Control]], hypothesis: str) -> Callable[..., Heatmap]:
+    """The picture of a control: in which share of replicates each conclusion is true, with the hypothesis and without it."""
+
+    def picture(trained: Trained, base: Scenario) -> Heatmap:
+        rows = [Control("every hypothesis", base), *controls(base)]
+        values = [[float(np.nanmean(values)) for values in conclusions(trained, row).values()] for row in rows]
+        caption = "Share of replicates; " + "; ".join(f"{name}: {text}" for name, text in CONCLUSIONS.items())
+        return Heatmap(
+            f"Without {hypothesis}",
+            [row.name for row in rows],
+            list(CONCLUSIONS),
+            values,
+            "dropped",
+            "",
+            caption,
+            low=0.0,
+            high=1.0,
+        )
+
+    return picture
+
+
+def control(
+    id: str, hypothesis: str, *, of: str, controls: Callable[[Scenario], Sequence[Control]], depends_on: tuple[str, ...]
+) -> Callable[[Callable[..., Statement]], Claim]:
+    """`claim` with what all controls share. of: the statement whose hypothesis is dropped."""
+    return claim(
+        id,
+        kind=Kind.PROBABILITY,
+        source=f"derived: necessity of a hypothesis of {of}",
+        given="K = 3, M = J = 6, sigma_0 = d^(-1/3), eta = sigma_0/50, eta_r = M^2 eta, T = 8/(3 eta), but for what is dropped",
+        over=in_the_setting,
+        depends_on=depends_on,
+        examples=1,
+        cost=30,
+        visits=lambda base: {"d": base.problem.d, "n": base.hyper.n, "replicates": base.replicates},
+        formula=r"\text{without }" + rf"\text{{{hypothesis}}}",
+        picture=shares(controls, hypothesis),
+    )
+
+
+def unequal_laws(base: Scenario) -> Sequence[Control]:
+    weak = with_problem(base, alpha=Uniform(1.5, 2.0), gamma=Uniform(0.25, 0.5), C1=0.25)
+    strong = with_problem(base, alpha=Uniform(0.25, 0.5), gamma=Uniform(1.5, 2.0), C1=0.25)
+    return (
+        Control("feature noise far below the signal", weak, survives=tuple(CONCLUSIONS)),
+        Control("feature noise far above the signal", strong, fails=tuple(CONCLUSIONS)),
+    )
+
+
+@control(
+    "C.1",
+    "equal laws of signal and feature noise",
+    of="Theorem 4.1",
+    controls=unequal_laws,
+    depends_on=("S.5", "X.1", "A.3", "N.2"),
+)
+def equal_laws_are_needed_for_the_separation_only(trained: Trained, share: float, base: Scenario) -> Statement:
+    """Without D_alpha = D_gamma: where feature noise is far below the signal, everything about the mixture survives (Theorem 4.1
+    fails, S.5); where it is far above, everything fails.
+
+    Theorem 4.2 does not use equality, but the signal must not drown: a feature is learned from E[alpha^3] against fluctuations of
+    size E[gamma^6]^(1/2), which here is a ratio of one to a hundred.
+    """
+    return as_claimed(trained, share, *unequal_laws(base))
+
+
+def no_router_noise(base: Scenario) -> Sequence[Control]:
+    return (Control("no router noise", base, {"router_noise": no_noise}, fails=("5.2",), survives=("beats 1/8",)),)
+
+
+@control("C.2", "router noise", of="Lemma 5.1", controls=no_router_noise, depends_on=("R.2", "X.1", "A.3", "N.2"))
+def without_router_noise_experts_do_not_specialise(subject: Subject, trained: Trained, share: float, base: Scenario) -> Statement:
+    """Without router noise Lemmas 5.1 and 5.2 fail: an arbitrarily small move of the logits moves an expert's probability by 1, and
+    the examples an expert gets depend on the others' from the first steps on, so that it does not learn by its own initialisation.
+    The mixture still beats 1/8.
+
+    Lemma 5.1: from h = 0, one logit up by 1/(2 M^2) and another one; the choice goes with it, a rise of 1 > M^2 / (2 M^2).
+    """
+    M = base.hyper.M
+    up = torch.eye(M, dtype=torch.float64) / (2 * M**2)  # column m: logit m up
+    chosen = subject.select(up, no_noise((M, M), torch.Generator(), 0))
+    return all_of(
+        at_least((chosen == torch.arange(M)).double(), 1.0, detail="choices that follow a move of 1 / (2 M^2)"),
+        as_claimed(trained, share, *no_router_noise(base)),
+    )
+
+
+def not_normalised(base: Scenario) -> Sequence[Control]:
+    plain = {"expert_update": plain_step}
+    return (
+        Control("plain steps of experts", base, plain, fails=tuple(CONCLUSIONS)),
+        Control("plain steps, eta = 1", with_hyper(base, eta=1.0), plain, fails=("5.2",), survives=("beats 1/8",)),
+    )
+
+
+@control("C.3", "normalised experts", of="Algorithm 1", controls=not_normalised, depends_on=("G.2", "X.1", "A.3", "N.2"))
+def without_normalisation_experts_do_not_start_together(trained: Trained, share: float, base: Scenario) -> Statement:
+    """Without normalised steps of the experts, at the same eta everything fails; with larger steps the mixture beats 1/8 again, but
+    experts still do not specialise by T_1.
+
+    A gradient at the start is of the size of a^2, a of order sigma_0 d^(-1/2): plain steps of eta times that are smaller than
+    normalised ones by the factor a^2, and the experts that start smallest wait longest, so that no common T_1 exists.
+    """
+    return as_claimed(trained, share, *not_normalised(base))
+
+
+def gaussian_router(problem: Problem, hyper: Hyperparameters, generator: torch.Generator) -> Tensor:
+    """Theta^(0) with rows N(0, (9/d) I_d): logits of size 3 times an example's, above the width of the noise."""
+    draw: Tensor = torch.randn(hyper.M, problem.d, generator=generator, dtype=torch.float64)
+    return 3 * draw / problem.d**0.5
+
+
+def router_at_random(base: Scenario) -> Sequence[Control]:
+    return (
+        Control(
+            "a random router",
+            base,
+            {"initialise_router": gaussian_router},
+            fails=("5.3", "fits", "generalises"),
+            survives=("beats 1/8",),
+        ),
+    )
+
+
+@control("C.4", "a zero start of the router", of="Lemma 5.3", controls=router_at_random, depends_on=("I.3", "X.1", "A.3", "N.2"))
+def a_router_that_starts_at_random_keeps_its_own_partition(trained: Trained, share: float, base: Scenario) -> Statement:
+    """Without Theta^(0) = 0 Lemma 5.3 and both parts of Theorem 4.2 fail; the mixture still beats 1/8.
+
+    A start above the width of the noise sends examples by a random direction of R^d, which is no function of the cluster, and with
+    it decides what the experts see.
+    """
+    return as_claimed(trained, share, *router_at_random(base))
+
+
+def large_start(base: Scenario) -> Sequence[Control]:
+    return (Control("sigma_0 = 10", with_hyper(base, sigma_0=10.0), fails=("5.2", "fits", "generalises")),)
+
+
+@control("C.5", "a small start of the experts", of="Theorem 4.2", controls=large_start, depends_on=("E.2", "X.1", "N.1", "N.2"))
+def experts_that_start_large_keep_what_they_are(trained: Trained, share: float, base: Scenario) -> Statement:
+    """Without a small sigma_0 Lemma 5.2 and both parts of Theorem 4.2 fail.
+
+    T steps of eta go a distance of 8/3, a quarter of the norm of one filter at the start: experts remain random cubic functions.
+    """
+    return as_claimed(trained, share, *large_start(base))
+
+
+def few_experts(base: Scenario) -> Sequence[Control]:
+    def only(M: int) -> Scenario:
+        return replace(with_hyper(base, M=M), given_occupied_groups=False)
+
+    return (
+        Control("M = K - 1", only(base.problem.K - 1), fails=("fits", "generalises")),
+        Control("M = 1", only(1), fails=("fits", "generalises", "beats 1/8")),
+    )
+
+
+@control("C.6", "enough experts", of="Theorem 4.2", controls=few_experts, depends_on=("I.1", "N.1", "N.2", "S.7"))
+def with_fewer_experts_than_clusters_the_mixture_errs(trained: Trained, share: float, base: Scenario) -> Statement:
+    """With M = K - 1 experts both parts of Theorem 4.2 fail; with one expert the mixture does not beat 1/8 either.
+
+    Some expert must serve two clusters, and on those it is a single expert, which errs on at least 1/8 (S.7).
+    """
+    return as_claimed(trained, share, *few_experts(base))
+
+
+def linear_experts(base: Scenario) -> Sequence[Control]:
+    return (
+        Control(
+            "linear experts",
+            base,
+            {"respond": linear_response},
+            fails=("5.2", "5.3", "generalises"),
+            survives=("beats 1/8",),
+        ),
+    )
+
+
+@control("C.7", "nonlinearity", of="Theorem 4.2", controls=linear_experts, depends_on=("L.1", "X.1", "A.3", "N.2"))
+def linear_experts_do_not_specialise(trained: Trained, share: float, base: Scenario) -> Statement:
+    """With linear experts Lemmas 5.2 and 5.3 and the generalisation of Theorem 4.2 fail; the mixture still beats 1/8.
+
+    All experts learn the same direction (L.1), so the initialisation marks no cluster for any of them. A linear expert that is
+    routed by cluster can still err on less than 1/8, because routing is not linear.
+    """
+    return as_claimed(trained, share, *linear_experts(base))
+
+
+def other_router_rates(base: Scenario) -> Sequence[Control]:
+    eta, M = base.hyper.eta, base.hyper.M
+    return (
+        Control("eta_r = eta", with_hyper(base, eta_r=eta), fails=("generalises",), survives=("5.2",)),
+        Control("eta_r = M^4 eta", with_hyper(base, eta_r=M**4 * eta), survives=("fits", "beats 1/8")),
+    )
+
+
+@control("C.8", "eta_r of order M^2 eta", of="Theorem 4.2", controls=other_router_rates, depends_on=("A.5", "X.1", "N.1", "N.2"))
+def a_slow_router_arrives_too_late(trained: Trained, share: float, base: Scenario) -> Statement:
+    """With eta_r = eta the generalisation of Theorem 4.2 fails while Lemma 5.2 survives; with eta_r = M^4 eta the training data are
+    still fitted and 1/8 is beaten.
+
+    By A.5 a slower router needs M^2 times as many steps for the same alignment: at T it is still noisy. Before T_1 the router is
+    quiet anyway, so the experts do not mind. From above the rate is not needed in this strength.
+    """
+    return as_claimed(trained, share, *other_router_rates(base))
+
+
+def few_examples(base: Scenario) -> Sequence[Control]:
+    return (
+        Control(
+            "n = d / 8",
+            with_hyper(base, n=base.problem.d // 8),
+            fails=("5.2", "5.3", "generalises", "beats 1/8"),
+            survives=("fits",),
+        ),
+    )
+
+
+@control("C.9", "n of order d", of="Theorem 4.2", controls=few_examples, depends_on=("E.3", "X.1", "A.3", "N.2"))
+def few_examples_are_memorised(trained: Trained, share: float, base: Scenario) -> Statement:
+    """With n = d/8 examples the training data are fitted, and everything else fails.
+
+    The population law needs n examples for a relative error of n^(-1/2) (E.3); n random-noise patches in d > n dimensions are
+    nearly orthogonal, and are what the experts learn instead.
+    """
+    return as_claimed(trained, share, *few_examples(base))
+
+
+COARSE = 5  # steps of exploration
+MANY = 80  # replicates; cheap where T is short
+
+
+def coarse_steps(profile: Profile) -> Inputs:
+    """The ladder's first point at n = 1000, with the eta that explores in COARSE steps, and T = 8/eta."""
+    fine = ladder(Problem(K=4, d=64), 1000, profile.pick(MANY, MANY, 2 * MANY), whole=True)
+    eta = fine.hyper.sigma_0**0.5 / (COARSE + 0.2)
+    return {"coarse": st.just(with_hyper(fine, eta=eta, eta_r=fine.hyper.M**2 * eta, T=round(8 / eta)))}
+
+
+def shares_of_coarse_steps(trained: Trained, coarse: Scenario) -> Heatmap:
+    """The picture of C.10."""
+    return shares(lambda base: (), "a fine eta")(trained, coarse)
+
+
+@claim(
+    "C.10",
+    kind=Kind.PROBABILITY,
+    source="derived: necessity of a hypothesis of Theorem 4.2",
+    given="K = 4, M = J = 8, d = 64, n = 1000, sigma_0 = d^(-1/3), eta_r = M^2 eta, T = 8/eta",
+    over=coarse_steps,
+    depends_on=("A.3", "N.4"),
+    examples=1,
+    cost=12,
+    visits=lambda coarse: {"T_1": coarse.hyper.T_1, "replicates": coarse.replicates},
+    formula=r"T_1=5:\quad P\left(m(x)\in\mathcal M_k\mid x\in\Omega_k\right)\not\to 1,\qquad P(yF(x)\le 0)<\tfrac18",
+    picture=shares_of_coarse_steps,
+)
+def a_coarse_eta_loses_the_partition_by_initialisation(trained: Trained, share: float, coarse: Scenario) -> Statement:
+    """With an eta that explores in 5 steps some clear cluster goes elsewhere than to its group in at least a quarter of replicates:
+    Lemma 5.3 weakens. The mixture still beats 1/8.
+
+    A step of eta is then as large as the initial lead of an expert's winner (eta sqrt(d) / sigma_0 = 3 against gaps of 1.1 and
+    more), so that sampling errors of a few steps decide. In A.3, with eta = sigma_0/50, such clusters are rare.
+    """
+    found = conclusions(trained, Control("T_1 = 5", coarse))
+    kept, above = found["5.3"][~np.isnan(found["5.3"])], 1 - found["beats 1/8"]
+    return all_of(
+        frequency_at_least(
+            1 / 4,
+            lambda stream, size: 1 - kept,
+            resolution=frequency_resolution(3 / 4, len(kept), share / 2),
+            passing=frequency_passing(3 / 4, len(kept)),
+            replicates=len(kept),
+            detail="replicates with a clear cluster that goes elsewhere",
+        ),
+        frequency_at_most(
+            SELDOM,
+            lambda stream, size: above,
+            resolution=frequency_resolution(SELDOM, len(above), share / 2),
+            passing=frequency_passing(SELDOM, len(above)),
+            replicates=len(above),
+            detail="replicates that do not beat 1/8",
+        ),
+    )
