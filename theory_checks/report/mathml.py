@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import re
 import unicodedata
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 from latex2mathml import converter
 
-ALPHABETS = {"script": "SCRIPT", "double-struck": "DOUBLE-STRUCK", "fraktur": "FRAKTUR"}
+ALPHABETS = {"bold": "BOLD", "script": "SCRIPT", "double-struck": "DOUBLE-STRUCK"}
 OPERATORS = {"~": "\u223c", ";": ";", ":": ":"}  # which the converter takes for identifiers
 FENCES = {"\u27e8": "prefix", "\u27e9": "postfix"}  # angle brackets, likewise
 BEFORE_A_SIGN = "([|,=\u2264\u2265:"  # after which a minus is a sign, not a difference
@@ -21,11 +22,13 @@ def mathml(latex: str) -> str:
 
     Raises ValueError if the formula cannot be converted.
     """
+    braces = re.sub(r"\\[{}]", "", latex)
+    if braces.count("{") != braces.count("}"):
+        raise ValueError(f"not a formula: {latex!r} leaves a brace open")
     try:
-        text = converter.convert(latex)
+        root = ElementTree.fromstring(converter.convert(latex))
     except Exception as error:  # the converter has many of its own, and lets IndexError and others through
         raise ValueError(f"not a formula: {latex!r} ({type(error).__name__})") from error
-    root = ElementTree.fromstring(text)
     for element in root.iter():
         element.tag = element.tag.rpartition("}")[2]
     for element in root.iter():
@@ -50,8 +53,8 @@ def _corrected(element: Element) -> None:
         element.tag, element.text = "mi", "".join(child.text or "" for child in children)
         element[:] = []
     text, variant = element.text or "", element.get("mathvariant", "")
-    if element.tag == "mi" and variant in ALPHABETS:
-        element.text = _letter(text, ALPHABETS[variant])
+    if variant in ALPHABETS:
+        element.text = "".join(_letter(letter, ALPHABETS[variant]) for letter in text)
         del element.attrib["mathvariant"]
     elif element.tag == "mi" and text in OPERATORS:
         element.tag, element.text = "mo", OPERATORS[text]
@@ -74,8 +77,9 @@ def _corrected(element: Element) -> None:
 
 
 def _letter(text: str, alphabet: str) -> str:
-    """The capital in another alphabet; a few of these are older characters with shorter names."""
+    """The letter or digit in another alphabet; a few of these are older characters with shorter names."""
+    name = unicodedata.name(text).removeprefix("LATIN ").replace("LETTER ", "")
     try:
-        return unicodedata.lookup(f"MATHEMATICAL {alphabet} CAPITAL {text}")
+        return unicodedata.lookup(f"MATHEMATICAL {alphabet} {name}")
     except KeyError:
-        return unicodedata.lookup({"FRAKTUR": "BLACK-LETTER"}.get(alphabet, alphabet) + f" CAPITAL {text}")
+        return unicodedata.lookup(f"{alphabet} {name}")

@@ -181,7 +181,7 @@ def standing(record: Record) -> Standing | None:
     """Where samples decide the unit is the resolution, since the ratio of an estimate to a small bound is mostly noise; for exact
     claims it is the bound, or the tolerance for rounding where that is larger. None if there is nothing to compare."""
     margin, bound, resolution = record.margin, record.bound, record.resolution
-    if margin is None or bound is None or resolution is None or math.isnan(margin) or math.isinf(bound):
+    if margin is None or bound is None or resolution is None or math.isnan(margin + resolution) or not math.isfinite(bound):
         return None
     sampled, equality = bool(record.false_pass), side(record) == 0
     unit = resolution if sampled or equality else max(abs(bound), resolution)

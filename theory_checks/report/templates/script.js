@@ -57,7 +57,7 @@
       update();
     });
   }
-  controls.addEventListener("input", update);
+  for (const event of ["input", "change"]) controls.addEventListener(event, update);
   controls.addEventListener("submit", (event) => event.preventDefault());
   controls.addEventListener("reset", () => {
     showAll();

@@ -1,0 +1,229 @@
+"""Pictures as SVG: in the page's colours, safe beside each other, and drawn from whatever data there is."""
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
+
+import pytest
+
+from theory_checks.pictures import Heatmap, Lines, Picture, Series, Style, from_plain, to_plain
+from theory_checks.report.plots import ROLES, Drawing, Node, drawn, graph
+
+NAN, INF = math.nan, math.inf
+CURVES = Lines(
+    "All styles",
+    "n",
+    "y",
+    [
+        Series("line", [1, 2, 4], [1, 2, 3], [0, 1, 2], [2, 3, 4]),
+        Series("other line", [1, 2, 4], [3, 2, 1]),
+        Series("cloud", [1, 2, 4], [2, 2, 2], [1, 1, 1], [3, 3, 3], Style.POINTS),
+        Series("bars", [1, 2, 4], [1, 1, 1], style=Style.BARS),
+        Series("bound", [1, 4], [2, 2], style=Style.BOUND),
+        Series("law", [1, 4], [1, 3], style=Style.REFERENCE),
+        Series("law", [1, 4], [2, 1], style=Style.REFERENCE),
+    ],
+    caption="What it shows.",
+)
+TABLE = Heatmap("A table", ["a", "b"], ["c", "d"], [[-1.0, 0.0], [0.5, 2.0]], "row", "column")
+
+
+def parsed(svg: str) -> Element:
+    return ElementTree.fromstring(svg)
+
+
+def styles(svg: str, tag: str = "path") -> Iterator[str]:
+    return (element.get("style", "") for element in parsed(svg).iter(tag))
+
+
+@pytest.mark.parametrize("picture", [CURVES, TABLE])
+def test_the_same_picture_is_the_same_text(picture: Picture) -> None:
+    assert drawn(picture, "a") == drawn(from_plain(json.loads(json.dumps(to_plain(picture)))), "a")
+
+
+@pytest.mark.parametrize("picture", [CURVES, TABLE])
+def test_all_colours_are_the_page_s(picture: Picture) -> None:
+    svg = drawn(picture, "a").svg
+    assert not re.search(r"#[0-9a-f]{6}\b|rgb|font-family|<style|<metadata|date", svg)
+    used = set(re.findall(r"var\(--([\w-]+)\)", svg))
+    assert {"ink"} < used <= set(ROLES)
+
+
+@pytest.mark.parametrize("picture", [CURVES, TABLE])
+def test_pictures_stand_beside_each_other(picture: Picture) -> None:
+    both = [drawn(picture, name).svg for name in ("R.3-0", "R.3-1")]
+    ids = [set(re.findall(r'\bid="([^"]*)"', svg)) for svg in both]
+    assert ids[0]
+    assert not ids[0] & ids[1]
+    for svg, known in zip(both, ids, strict=True):
+        referred = set(re.findall(r'href="#([^"]*)"|url\(#([^)]*)\)|aria-labelledby="([^"]*)"', svg))
+        assert {"".join(parts) for parts in referred} <= known
+
+
+def test_a_picture_has_a_title_and_a_legend_as_text() -> None:
+    picture = drawn(CURVES, "a")
+    root = parsed(picture.svg)
+    title = root.find("title")
+    assert title is not None
+    assert (root.get("role"), root.get("aria-labelledby"), title.text) == ("img", title.get("id"), "All styles")
+    assert [(key.names, key.style, key.role) for key in picture.legend] == [
+        (("line",), "line", "series-0"),
+        (("other line",), "line", "series-1"),
+        (("cloud",), "points", "series-2"),
+        (("bars",), "bars", "series-3"),
+        (("bound",), "bound", "ink"),
+        (("law",), "reference", "muted"),
+    ]
+    assert (picture.title, picture.caption) == ("All styles", "What it shows.")
+
+
+def test_series_are_drawn_where_they_are() -> None:
+    """A line at the height of the bound, and one twice as high: in an SVG y grows downwards."""
+    at = [Series("low", [0, 1], [1, 1]), Series("high", [0, 1], [2, 2]), Series("zero", [0, 1], [0, 0], style=Style.BOUND)]
+    svg = drawn(Lines("t", "x", "y", at), "a").svg
+    heights = {}
+    for element in parsed(svg).iter("path"):
+        for role in ("series-0", "series-1", "ink"):
+            if f"stroke: var(--{role})" in element.get("style", "") and (
+                points := re.findall(r"[ML] \S+ (\S+)", element.get("d", ""))
+            ):
+                heights.setdefault(role, {float(y) for y in points})
+    (low,), (high,), (zero,) = heights["series-0"], heights["series-1"], heights["ink"]
+    assert high < low < zero
+    assert zero - low == pytest.approx(low - high, abs=0.1)
+
+
+def test_text_is_text_whatever_it_holds() -> None:
+    hostile = "$x_1^2$ <script>alert(1)</script> & \"quotes\" 'and' \\frac"
+    svg = drawn(Lines(hostile, hostile, hostile, [Series(hostile, [0], [0])], ticks=[hostile]), "a").svg
+    assert "<script" not in svg
+    texts = [element.text for element in parsed(svg).iter("text")]
+    assert texts.count(hostile) == 3
+
+
+@pytest.mark.parametrize("log", [False, True])
+@pytest.mark.parametrize(
+    "series",
+    [
+        [],
+        [Series("none", [], [])],
+        [Series("gaps", [1, 2, 3], [NAN, 1, NAN])],
+        [Series("only gaps", [1, 2], [NAN, NAN], [NAN, NAN], [NAN, NAN], Style.POINTS)],
+        [Series("one", [1], [1])],
+        [Series("constant", [1, 2], [1, 1])],
+        [Series("zeros", [0, 0], [0, 0], style=Style.BARS)],
+        [Series("negative", [-1, -2], [-1, -2])],
+        [Series("far apart", [1e-30, 1e30], [1e-12, 1e12])],
+        [Series("below 0 in part", [1, 10, 100], [0, 1, -1], [-1, 0, -2], [1, 2, 0], Style.POINTS)],
+    ],
+    ids=lambda series: series[0].name if series else "nothing",
+)
+def test_whatever_the_data_there_is_a_picture_without_a_warning(series: list[Series], log: bool) -> None:
+    parsed(drawn(Lines("t", "x", "y", series, log_x=log, log_y=log), "a").svg)
+
+
+def test_sizes_of_a_ladder_stand_at_the_axis() -> None:
+    sizes = [64, 128, 256, 1024]
+    svg = drawn(Lines("t", "d", "y", [Series("s", sizes, [1, 2, 3, 4])], log_x=True), "a").svg
+    assert {"64", "128", "256", "1024"} <= {element.text for element in parsed(svg).iter("text")}
+    close = [256, 512, 1024, 2048, 4096, 8192, 8200]
+    svg = drawn(Lines("t", "d", "y", [Series("s", close, close)], log_x=True), "a").svg
+    assert "8200" not in {element.text for element in parsed(svg).iter("text")}
+
+
+def cells(picture: Heatmap) -> list[tuple[str, float]]:
+    """Hue and strength of every cell that is drawn."""
+    found = (re.search(r"fill: var\(--(high|low)\)(?:.*opacity: ([\d.]+))?", style) for style in styles(drawn(picture, "a").svg))
+    return [(match[1], float(match[2] or 1)) for match in found if match]
+
+
+def test_a_heat_map_is_stronger_where_values_are_larger() -> None:
+    assert [hue for hue, _ in cells(TABLE)] == ["low", "high", "high", "high"]
+    assert [strength for _, strength in cells(TABLE)] == pytest.approx([0.06 + 0.94 * x for x in (0.5, 0, 0.25, 1)])
+    one_sided = Heatmap("", ["a"], ["b", "c", "d"], [[0.0, 0.3, 0.9]], low=0.0, high=0.6)
+    assert [strength for _, strength in cells(one_sided)] == pytest.approx([0.06, 0.53, 1.0])
+
+
+def test_heat_maps_of_any_size_and_content() -> None:
+    assert cells(Heatmap("", ["a"], ["b"], [[NAN]])) == []
+    assert cells(Heatmap("", ["a"], ["b"], [[3.0]])) == [("high", 0.06)]
+    large = Heatmap("", ["row"] * 64, ["column"] * 64, [[float(i * j) for i in range(64)] for j in range(64)])
+    assert len(cells(large)) == 64 * 64
+
+
+def test_numbers_stand_in_cells_where_there_is_room() -> None:
+    texts = [element.text for element in parsed(drawn(TABLE, "a").svg).iter("text")]
+    assert {"-1", "0", "0.5", "2", "a", "b", "c", "d", "row", "column"} == set(texts)
+
+
+GROUPS = {"D": "data", "R": "routing", "N": "network"}
+
+
+def node(id: str, *depends_on: str, role: str = "holds", doubted: bool = False) -> Node:
+    return Node(id, id[0], role, depends_on, doubted)
+
+
+def edges(svg: str) -> dict[tuple[str, str], str]:
+    """The colour of every edge."""
+    found = {}
+    for element in parsed(svg).iter():
+        if "data-from" in element.attrib:
+            path = element.find(".//path")
+            assert path is not None
+            colour = re.search(r"stroke: var\(--([\w-]+)\)", path.get("style", ""))
+            assert colour is not None
+            found[element.attrib["data-from"], element.attrib["data-to"]] = colour[1]
+    return found
+
+
+def test_the_graph_shows_who_builds_on_whom_without_what_follows() -> None:
+    nodes = [node("D.1"), node("R.1", "D.1"), node("R.2", "R.1", "D.1"), node("N.1", "R.2", "D.1", "Q.7")]
+    svg = graph(nodes, GROUPS, "g")
+    assert set(edges(svg)) == {("D.1", "R.1"), ("R.1", "R.2"), ("R.2", "N.1")}
+    assert {a.get("href") for a in parsed(svg).iter("a")} == {"#claim-D.1", "#claim-R.1", "#claim-R.2", "#claim-N.1"}
+    assert {element.text for element in parsed(svg).iter("text")} == {"D.1", "R.1", "R.2", "N.1", "data", "routing", "network"}
+
+
+def test_doubt_is_carried_on_from_broken_claims() -> None:
+    nodes = [
+        node("D.1", role="violated"),
+        node("D.2"),
+        node("R.1", "D.1", doubted=True),
+        node("R.2", "D.2"),
+        node("N.1", "R.1", "R.2", doubted=True),
+    ]
+    assert edges(graph(nodes, GROUPS, "g")) == {
+        ("D.1", "R.1"): "violated",
+        ("R.1", "N.1"): "violated",
+        ("D.2", "R.2"): "muted",
+        ("R.2", "N.1"): "muted",
+    }
+
+
+def test_a_graph_with_a_cycle_is_shown_as_it_is() -> None:
+    assert set(edges(graph([node("D.1", "D.2"), node("D.2", "D.1")], GROUPS, "g"))) == {("D.1", "D.2"), ("D.2", "D.1")}
+
+
+def test_nodes_do_not_cover_each_other() -> None:
+    nodes = [node(f"{group}.{i}", *(f"D.{j}" for j in range(i))) for group in GROUPS for i in range(1, 12)]
+    places = {}
+    for element in parsed(graph(nodes, GROUPS, "g")).iter():
+        if "data-id" in element.attrib:
+            path = element.find(".//path")
+            assert path is not None
+            x, y = map(float, re.findall(r"[\d.]+", path.get("d", ""))[:2])
+            places[element.attrib["data-id"]] = round(x), round(y)
+    assert len(places) == len(nodes) == len(set(places.values()))
+
+
+def test_a_graph_of_unknown_groups_is_the_callers_business() -> None:
+    with pytest.raises(ValueError, match="max"):
+        graph([node("Q.1")], {}, "g")
+
+
+def test_drawings_are_values() -> None:
+    assert isinstance(drawn(TABLE, "a"), Drawing)
+    assert drawn(TABLE, "a") != drawn(TABLE, "b")
