@@ -57,7 +57,7 @@ def _fit(name: str, values: Values, size: str) -> str:
     """The exponent of the least-squares line through the medians, in words."""
     sizes = sorted(values)
     replicates = min(map(len, values.values()))
-    if replicates < 2 or min(v.min() for v in values.values()) <= 0:
+    if replicates < 2 or not all((v > 0).all() for v in values.values()):
         return f"{name}: no exponent, for lack of positive values"
     slope, low, high = fitted_exponent(sizes, [values[point] for point in sizes], FIT)
     return f"{name}: fitted {size}^{slope:.2f} (95 %: {low:.2f} to {high:.2f}), {replicates} replicates at each size"

@@ -45,7 +45,7 @@ def colour(role: str) -> str:
 
 SIZE = 8.5  # of text, in points
 WIDTH = 310  # of a picture, in points
-MOST_SIZES = 8  # on an axis, each with its number
+MOST_SIZES = 6  # on an axis, each with its number
 PIXELS = 1.4  # for a point, where there is room
 RULES: Any = {  # matplotlib's own type lists all parameters that there are
     "svg.fonttype": "none",
@@ -163,12 +163,12 @@ def _scale(axes: Axes, picture: Lines) -> None:
     ):
         positive = sorted({value for value in values if value > 0 and math.isfinite(value)})
         if not (log and positive):
-            axis.set_major_locator(MaxNLocator(5, integer=axis is axes.xaxis and all(v == round(v) for v in values if v == v)))
+            axis.set_major_locator(MaxNLocator(4, integer=axis is axes.xaxis and all(v == round(v) for v in values if v == v)))
         else:
             (axes.set_xscale if axis is axes.xaxis else axes.set_yscale)("log")
             sizes = axis is axes.xaxis and len(positive) <= MOST_SIZES
             subs = (1, 2, 5) if positive[-1] < 50 * positive[0] else (1,)
-            axis.set_major_locator(FixedLocator(_apart(positive)) if sizes else LogLocator(subs=subs, numticks=8))
+            axis.set_major_locator(FixedLocator(_apart(positive)) if sizes else LogLocator(subs=subs, numticks=6))
             axis.set_minor_locator(NullLocator())
             axis.set_minor_formatter(NullFormatter())
         axis.set_major_formatter(StrMethodFormatter("{x:g}"))
