@@ -26,7 +26,7 @@ from theory_checks.evidence import HypothesesNotMet, Statement, all_of, at_least
 from theory_checks.evidence.design import frequency_passing, frequency_resolution
 from theory_checks.pictures import Heatmap
 from theory_checks.replicates import Finished, finished
-from theory_checks.scenarios import Scenario, ladder, shortened
+from theory_checks.scenarios import Scenario, ladder
 from theory_checks.test_moe_succeeds import SMALL
 from theory_checks.test_router_alignment import MOSTLY, clear_clusters
 from theory_checks.test_specialisation import GOOD, LARGE_GAP
@@ -58,7 +58,9 @@ class Control:
 
 def setting(profile: Profile) -> Scenario:
     """What the hypotheses are dropped from: a small point around the ladder, with M = 2K, at which every conclusion is true."""
-    return shortened(ladder(Problem(K=3, d=64), 1000, profile.pick(8, 8, 32), M=6, J=6, whole=True), 3)
+    fine = ladder(Problem(K=3, d=64), 1000, profile.pick(8, 8, 32), M=6, J=6)
+    eta = 1.5 * fine.hyper.eta
+    return with_hyper(fine, eta=eta, eta_r=fine.hyper.M**2 * eta, T=round(8 / 3 / eta))
 
 
 def in_the_setting(profile: Profile) -> Inputs:
@@ -168,7 +170,7 @@ def control(
         id,
         kind=Kind.PROBABILITY,
         source=f"derived: necessity of a hypothesis of {of}",
-        given="K = 3, M = J = 6, sigma_0 = d^(-1/3), eta = sigma_0/50, eta_r = M^2 eta, T = 8/(3 eta), but for what is dropped",
+        given="K = 3, M = J = 6, d = 64, n = 1000, sigma_0 = 1/4, eta = sigma_0/33, eta_r = M^2 eta, T = 8/(3 eta), but for what is dropped",
         over=in_the_setting,
         depends_on=depends_on,
         examples=1,
