@@ -21,7 +21,7 @@ from torch import Tensor
 from core import PAPER, Hyperparameters, Problem, Subject
 from core.model import Parameters
 from core.seeds import child, generator_from
-from core.training import CPU_BUDGET, descent, draw_replicate, replicates_per_chunk, stack
+from core.training import CPU_BUDGET, descent, draw_replicate, in_chunks, stack
 
 PROBLEM = Problem(K=4, d=50, P=4)
 HYPER = Hyperparameters(M=8, J=16, n=1000, sigma_0=0.05, eta=0.01, eta_r=0.64, T=10)
@@ -43,12 +43,10 @@ def routed_to(experts: Tensor) -> Subject:
 
 def steps(subject: Subject, replicates: int) -> Callable[[], float]:
     """A function that trains `replicates` replicates, in the chunks that `train` forms, and returns seconds per replicate-step."""
-    size = replicates_per_chunk(PROBLEM, HYPER, torch.float32, CPU_BUDGET)
     seeds = [np.random.SeedSequence(i) for i in range(replicates)]
     drawn = [draw_replicate(subject, PROBLEM, HYPER, seed) for seed in seeds]
     chunks = []
-    for first in range(0, replicates, size):
-        part = drawn[first : first + size]
+    for part in in_chunks(drawn, PROBLEM, HYPER, torch.float32, CPU_BUDGET):
         generators = [generator_from(child(r.noise_seed, 0)) for r in part]
         x, y = stack([r.examples.patches for r in part]), torch.stack([r.examples.y for r in part])
         chunks.append((stack([r.start for r in part]), x, y, generators))

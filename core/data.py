@@ -168,6 +168,11 @@ class Patches:
         return self.order.argsort(dim=-1)
 
     @cached_property
+    def noise_place(self) -> Tensor:
+        """At which of the P patches the pieces that are not along a signal stand, (..., n, P - Q)."""
+        return self.place[..., self.which.shape[-1] :].contiguous()
+
+    @cached_property
     def in_dictionary(self) -> Tensor:
         """The patches along signals in coordinates of the dictionary, 0 at the other patches, (..., n, P, D)."""
         D, (Q, P) = self.dictionary.shape[-2], (self.which.shape[-1], self.order.shape[-1])

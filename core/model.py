@@ -63,7 +63,7 @@ class LogisticLoss:
 
     def slope(self, margin: Tensor) -> tuple[Tensor, Tensor]:
         """Sign and log of the size of l'(z) = -1 / (1 + e^z)."""
-        return -torch.ones_like(margin), functional.logsigmoid(-margin)
+        return torch.full_like(margin, -1), functional.logsigmoid(-margin)
 
 
 @dataclass(frozen=True)

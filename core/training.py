@@ -1,6 +1,5 @@
 """Algorithm 1: gradient descent with perturbed routing, over a batch of independent replicates."""
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from types import MappingProxyType
@@ -65,10 +64,11 @@ class Gradient:
         return self.direction * self.log_scale.exp()
 
 
-TILE = 48  # examples of one expert in a batched product: few enough to waste little, enough for an efficient product
+TILE = 32  # examples of one expert in a batched product: few enough to waste little, enough for an efficient product
 
-CPU_BUDGET = 2**23  # bytes of patches to train on at a time: they stay in a core's cache, and small runs share the overhead
+CPU_BUDGET = 2**22  # bytes of patches to train on at a time: they stay in a core's cache, and small runs share the overhead
 
+Item = TypeVar("Item")
 Record = TypeVar("Record", Signals, Patches, Parameters)
 Update = Callable[[Tensor, Gradient, float, Any], tuple[Tensor, Any]]
 Watch = Callable[[Signals, Parameters], Tensor]
@@ -78,14 +78,14 @@ def normalised_step(W: Tensor, gradient: Gradient, rate: float, state: Any) -> t
     """W_m <- W_m - rate * grad_m / norm(grad_m)_F for every expert m; a zero gradient moves nothing. W is (..., M, J, d)."""
     # Dividing by the largest entry first keeps the squares in the norm from underflowing.
     largest = gradient.direction.abs().amax(dim=(-2, -1), keepdim=True)
-    scaled = gradient.direction / torch.where(largest > 0, largest, 1)
+    scaled = gradient.direction / largest.masked_fill(largest == 0, 1)
     norm: Tensor = torch.linalg.vector_norm(scaled, dim=(-2, -1), keepdim=True)
-    return W - rate * scaled / torch.where(largest > 0, norm, 1), state
+    return W.addcdiv(scaled, norm.clamp(min=1), value=-rate), state  # norm >= 1 unless the gradient is zero
 
 
 def plain_step(parameter: Tensor, gradient: Gradient, rate: float, state: Any) -> tuple[Tensor, Any]:
     """theta <- theta - rate * grad."""
-    return parameter - rate * gradient.value, state
+    return parameter.sub(gradient.value, alpha=rate), state
 
 
 def zero_router(problem: Problem, hyper: Hyperparameters, generator: torch.Generator) -> Tensor:
@@ -106,7 +106,7 @@ class _RoutedProducts:
 
     The N = R * n examples of a batch are dealt into tiles of TILE slots that belong to one (replicate, expert) each, so that one
     batched matrix product serves all experts, however skewed the routing. Pre-activations stay in the order of the slots, S of
-    them; a slot that stays empty holds the first example, with weight 0.
+    them; a slot that stays empty holds the last example, with weight 0.
 
     slot: the slot of each example (N,); owner: replicate * M + expert of each tile; along: the patches along signals in
     coordinates of the dictionary, 0 at the others (tiles, TILE * P, D); noise: the others (tiles, TILE * (P - Q), d); noise_row:
@@ -125,38 +125,33 @@ class _RoutedProducts:
         """expert: replicate * M + expert for every example (N,); experts: R * M."""
         P, D = x.in_dictionary.shape[-2:]
         others, d = x.noise.shape[-2:]
-        example = torch.arange(len(expert), device=expert.device)
-        counts = expert.bincount(minlength=experts)
-        tiles = (counts + TILE - 1) // TILE
-        owner = torch.arange(experts, device=expert.device).repeat_interleave(tiles)
-        shift = TILE * (tiles.cumsum(dim=0) - tiles) - (counts.cumsum(dim=0) - counts)  # from rank in sorted order to slot
-        order = expert.argsort()
-        taken = example + shift.index_select(0, expert.index_select(0, order))
-        slot = torch.empty_like(order).scatter_(0, order, taken)
-        member = order.new_zeros(TILE * len(owner)).scatter_(0, taken, order)
+        # With as many more for each expert as its last tile has room for, the slots are the places in the order by expert.
+        more = torch.repeat_interleave(-expert.bincount(minlength=experts) % TILE)
+        sorted_expert, order = torch.cat([expert, more]).sort()
+        slots = torch.arange(len(order), device=expert.device)
+        slot = torch.empty_like(order).scatter_(0, order, slots)[: len(expert)]
+        member, owner = order.clamp(max=len(expert) - 1), sorted_expert[::TILE].contiguous()
         along = x.in_dictionary.flatten(0, -3).index_select(0, member).view(len(owner), TILE * P, D)
         noise = x.noise.flatten(0, -3).index_select(0, member).view(len(owner), TILE * others, d)
-        first_row = P * torch.arange(len(member), device=expert.device)
-        noise_row = x.place[..., P - others :].flatten(0, -2).index_select(0, member) + first_row[:, None]
-        return cls(x.dictionary, slot, owner, along, noise, noise_row.flatten())
+        noise_row = x.noise_place.flatten(0, -2).index_select(0, member).add_(slots[:, None], alpha=P)
+        return cls(x.dictionary, slot, owner, along, noise, noise_row.view(-1))
 
     def pre_activations(self, W: Tensor) -> Tensor:
         """z = <w_mj, x^(p)>: W (R, M, J, d) to (S, P, J)."""
-        J = W.shape[-2]
-        table = (self.dictionary[:, None] @ W.mT).flatten(0, 1)  # (R * M, D, J)
-        z = (self.along @ table.index_select(0, self.owner)).view(-1, J)
-        others = self.noise @ W.flatten(0, 1).index_select(0, self.owner).mT
+        (R, M, J, _), D = W.shape, self.dictionary.shape[-2]
+        table = W.flatten(1, 2).bmm(self.dictionary.mT).view(R * M, J, D).mT.contiguous()
+        z = self.along.bmm(table.index_select(0, self.owner)).view(-1, J)
+        others = self.noise.bmm(W.flatten(0, 1).index_select(0, self.owner).mT)
         return z.index_copy_(0, self.noise_row, others.view(-1, J)).view(TILE * len(self.owner), -1, J)
 
     def pull_back(self, grad_z: Tensor, W: Tensor) -> Tensor:
         """The gradient in W, shaped like it, from that in the pre-activations (S, P, J)."""
-        (R, M, J, _), tiles = W.shape, len(self.owner)
-        by_tile = self.along.mT @ grad_z.view(tiles, -1, J)
-        table = W.new_zeros(R * M, *by_tile.shape[1:]).index_add_(0, self.owner, by_tile)
-        grad_W = table.view(R, M, -1, J).mT @ self.dictionary[:, None]
+        (R, M, J, d), D, tiles = W.shape, self.dictionary.shape[-2], len(self.owner)
+        by_tile = self.along.mT.bmm(grad_z.view(tiles, -1, J))
+        table = W.new_zeros(R * M, D, J).index_add_(0, self.owner, by_tile)
+        grad_W = table.mT.reshape(R, M * J, D).bmm(self.dictionary).view(R * M, J, d)
         others = grad_z.view(-1, J).index_select(0, self.noise_row).view(tiles, -1, J)
-        grad_W.flatten(0, 1).index_add_(0, self.owner, others.mT @ self.noise)
-        return grad_W
+        return grad_W.index_add_(0, self.owner, others.mT.bmm(self.noise)).view_as(W)
 
     def by_example(self, by_slot: Tensor) -> Tensor:
         """Values by slot (S,) to values by example (N,)."""
@@ -203,63 +198,64 @@ def loss_slope(loss: Callable[[Tensor], Tensor], margin: Tensor) -> tuple[Tensor
 
 def _numbered(routed: Tensor, M: int) -> Tensor:
     """replicate * M + expert for every example: (R, n) to (R * n,)."""
-    return (routed + M * torch.arange(len(routed), device=routed.device)[:, None]).flatten()
+    return (routed + torch.arange(0, M * len(routed), M, device=routed.device)[:, None]).flatten()
 
 
-def _relative(log_slope: Tensor, log_pull: Tensor, log_largest: Tensor) -> Tensor:
-    """exp(log_slope - log_largest), where log_pull is the log of the example's contribution and log_largest the largest of those.
+def _relative(log_slope: Tensor, log_largest: Tensor) -> Tensor:
+    """exp(log_slope - log_largest), where log_largest is the log of the largest contribution, a slope times a factor.
 
-    A contribution below eps^2 of the largest cannot change a sum of fewer than 1 / eps of them; it is left out, because products
-    with the denormal numbers it leads to are slow.
+    Clamped to stay finite, as examples whose factor is 0 may have any slope, and to keep denormal numbers, with which products
+    are slow, from following: eps^3 is nothing beside the largest contribution.
     """
-    negligible = 2 * math.log(torch.finfo(log_slope.dtype).eps)
-    return torch.where(log_pull > log_largest + negligible, (log_slope - log_largest).exp(), 0)
+    number = torch.finfo(log_slope.dtype)
+    return (log_slope - log_largest).exp_().clamp_(number.eps**3, number.max)
 
 
 def _finite(largest: Tensor) -> Tensor:
     """0 in place of -infinity, the largest of nothing."""
-    return torch.where(largest.isfinite(), largest, 0)
+    return largest.nan_to_num(0, 0, 0)
 
 
-def _pulled(output: Tensor, source: Tensor, weights: Tensor) -> Tensor:
-    """The gradient of sum(weights * output) in source; 0 where the output does not depend on it."""
-    if not output.requires_grad:
-        return torch.zeros_like(source)
-    return torch.autograd.grad(output, source, weights, materialize_grads=True)[0]
+def _pulled(outputs: Sequence[Tensor], sources: Sequence[Tensor], weights: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """The gradients of the sum of all weights * outputs in the sources; 0 where no output depends on one."""
+    pairs = [(output, weight) for output, weight in zip(outputs, weights, strict=True) if output.requires_grad]
+    if not pairs:
+        return tuple(torch.zeros_like(source) for source in sources)
+    depend, weights = zip(*pairs, strict=True)
+    return torch.autograd.grad(depend, sources, weights, materialize_grads=True)
 
 
+@torch.enable_grad()
 def gradients(subject: "Subject", parameters: Parameters, x: Patches, y: Tensor, r: Tensor) -> tuple[Gradient, Gradient]:
     """Gradients of L = (1/n) sum_i l(y_i pi_{m_i}(x_i) f_{m_i}(x_i)) in W and theta, with m_i = select(h(x_i), r_i) held fixed.
 
     Batched over replicates as in `margins`, with router noise r (R, M, n). This is the chain rule at the margin: with
     c_i = l'_i y_i / n, the gradient in W is that of f with weights c_i pi_i, the gradient in theta that of pi with weights
     c_i f_i. Autograd differentiates the gate, the logits and the response. Slopes l' are divided by the largest contribution
-    |l' df/dz| among the examples they are summed with (the expert's for W; |l' f| of all for theta), which log_scale remembers.
+    |l'| norm(df/dz) of the examples they are summed with (the expert's for W; |l' f| of all for theta), which log_scale remembers.
     """
-    theta, W = parameters.theta.detach().requires_grad_(), parameters.W
+    theta, W = parameters.theta.detach().requires_grad_(), parameters.W.detach()
     R, M = W.shape[:2]
-    with torch.enable_grad():
-        h = subject.logits(theta, x)
-        routed = subject.select(h.detach(), r)
-        pi = routed_gate(subject, h, routed)
+    h = subject.logits(theta, x)
+    routed = subject.select(h.detach(), r)
+    pi = routed_gate(subject, h, routed)
     expert = _numbered(routed, M)
     products = _RoutedProducts.of(x, expert, R * M)
-    with torch.enable_grad():
-        z = products.pre_activations(W).requires_grad_()
-        f = subject.respond(z)
+    z = products.pre_activations(W).requires_grad_()
+    f = subject.respond(z)
     pi_value, f_value = pi.detach(), products.by_example(f.detach()).view_as(y)
     sign, log_slope = loss_slope(subject.loss, y * pi_value * f_value)
     signed = sign * y / y.shape[-1]
 
-    f_by_z = _pulled(f, z, torch.ones_like(f))
-    log_pull = log_slope + products.by_example(f_by_z.abs().amax(dim=(-2, -1)).log()).view_as(y)
-    log_of_expert = _finite(log_pull.new_full((R * M,), -torch.inf).scatter_reduce(0, expert, log_pull.flatten(), "amax"))
-    weight = signed * pi_value * _relative(log_slope, log_pull, log_of_expert.index_select(0, expert).view_as(y))
-    grad_W = products.pull_back(f_by_z * products.by_slot(weight.flatten())[:, None, None], W)
-
     log_pull = log_slope + f_value.abs().log()
     log_of_all = _finite(log_pull.amax(dim=-1, keepdim=True))
-    grad_theta = _pulled(pi, theta, signed * f_value * _relative(log_slope, log_pull, log_of_all))
+    weight = signed * f_value * _relative(log_slope, log_of_all)
+    f_by_z, grad_theta = _pulled((f, pi), (z, theta), (torch.ones_like(f), weight))
+
+    log_pull = log_slope + products.by_example(torch.linalg.vector_norm(f_by_z, dim=(-2, -1)).log()).view_as(y)
+    log_of_expert = _finite(log_pull.new_full((R * M,), -torch.inf).scatter_reduce_(0, expert, log_pull.flatten(), "amax"))
+    weight = signed * pi_value * _relative(log_slope, log_of_expert.index_select(0, expert).view_as(y))
+    grad_W = products.pull_back(f_by_z * products.by_slot(weight.flatten())[:, None, None], W)
     return Gradient(grad_W, log_of_expert.view(R, M, 1, 1)), Gradient(grad_theta, log_of_all[..., None])
 
 
@@ -371,17 +367,23 @@ def train(
     if memory_budget is None:
         memory_budget = CPU_BUDGET if device.type == "cpu" else 2**31
     require_count("memory_budget", memory_budget, 1)
-    size = replicates_per_chunk(problem, hyper, dtype, memory_budget)
     chunks = []
-    for first in range(0, len(seeds), size):
-        replicates = [draw_replicate(subject, problem, hyper, s, dtype=dtype, accept=accept) for s in seeds[first : first + size]]
+    for part in in_chunks(seeds, problem, hyper, dtype, memory_budget):
+        replicates = [draw_replicate(subject, problem, hyper, seed, dtype=dtype, accept=accept) for seed in part]
         chunks.append(_train_chunk(subject, hyper, replicates, plan, device))
     return concatenate(chunks)
 
 
-def replicates_per_chunk(problem: Problem, hyper: Hyperparameters, dtype: torch.dtype, memory_budget: int) -> int:
-    """How many replicates' random-noise patches and patch sums fit into memory_budget bytes; at least one."""
-    return max(1, memory_budget // (hyper.n * (problem.P - 2) * problem.d * dtype.itemsize))
+def in_chunks(
+    items: Sequence[Item], problem: Problem, hyper: Hyperparameters, dtype: torch.dtype, memory_budget: int
+) -> list[Sequence[Item]]:
+    """The items, one for each replicate, in chunks of nearly equal size.
+
+    As few as have random-noise patches and patch sums that fit into memory_budget bytes, or as there are items.
+    """
+    most = max(1, memory_budget // (hyper.n * (problem.P - 2) * problem.d * dtype.itemsize))
+    chunks = -(-len(items) // most)
+    return [items[len(items) * i // chunks : len(items) * (i + 1) // chunks] for i in range(chunks)]
 
 
 def concatenate(parts: Sequence[Trajectory]) -> Trajectory:
