@@ -11,7 +11,7 @@ from made import record, report
 
 import theory_checks.report
 from theory_checks.records import Record
-from theory_checks.report.document import Report, read_report, suspects
+from theory_checks.report.document import Report, origins, read_report, suspects
 
 SCHEMA = json.loads((Path(theory_checks.report.__file__).parent / "report.schema.json").read_text())
 
@@ -111,5 +111,9 @@ def test_what_builds_on_a_broken_claim_is_suspect_directly_or_not() -> None:
         record("A.4", depends_on=("R.3",)),
     ]
     assert suspects(records) == {"A.1": ("R.5",), "A.2": ("R.5", "R.4"), "A.3": ("R.5", "R.4")}
+    assert origins(suspects(records)) == suspects(records)  # neither R.5 nor R.4 builds on anything broken
+    chain = [record("R.5", "violated"), record("A.1", "violated", depends_on=("R.5",)), record("N.1", depends_on=("A.1",))]
+    assert suspects(chain)["N.1"] == ("R.5", "A.1")
+    assert origins(suspects(chain))["N.1"] == ("R.5",)
     assert json.loads(report(*records).to_json())["suspects"] == {id: list(by) for id, by in suspects(records).items()}
     assert suspects(replace(one, verdict="holds") for one in records) == {}

@@ -120,7 +120,7 @@ class Reporter:
             return
         lines: list[str] = []
         if config.get_verbosity() > 0:
-            for record in sorted(self.records.values(), key=terminal.rank):
+            for record in terminal.in_order(self.records.values()):
                 lines += terminal.details(record)
         width = terminalreporter._tw.fullwidth
         lines += terminal.table(self.records.values(), width)

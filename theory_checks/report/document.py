@@ -7,7 +7,7 @@ documents would misread the new ones.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -101,6 +101,11 @@ def suspects(records: Iterable[Record]) -> dict[str, tuple[str, ...]]:
         if broken:
             found[id] = broken
     return found
+
+
+def origins(suspect: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
+    """Of the broken claims that each suspect builds on, those that build on no broken one themselves: where to look first."""
+    return {id: tuple(lemma for lemma in lemmas if lemma not in suspect) for id, lemmas in suspect.items()}
 
 
 def _builds_on(id: str, records: Mapping[str, Record]) -> set[str]:

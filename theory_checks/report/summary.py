@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from theory_checks.records import Record, number
-from theory_checks.report.document import BROKEN, Report, suspects
-from theory_checks.report.terminal import counts, cut, rank, tally, told
+from theory_checks.report.document import BROKEN, Report, origins, suspects
+from theory_checks.report.terminal import counts, cut, in_order, tally, told
 
 if TYPE_CHECKING:
     from theory_checks.report.compare import Comparison
@@ -23,7 +23,8 @@ def markdown(report: Report, comparison: Comparison | None = None) -> str:
 
     A claim that is broken together with one that it builds on is told in a line: the failure of that one says more.
     """
-    records, suspect = sorted(report.records, key=rank), suspects(report.records)
+    records, suspect = in_order(report.records), suspects(report.records)
+    origin = origins(suspect)
     broken = [record for record in records if record.verdict in BROKEN]
     blocks = [f"## {headline(report)}", about(report), counts(records)[0] + "."]
     blocks += [failure(record, suspect) for record in broken if record.id not in suspect]
@@ -33,7 +34,7 @@ def markdown(report: Report, comparison: Comparison | None = None) -> str:
         ("Suspect: they hold, but build on what is broken", [r for r in records if r.verdict == "holds" and r.id in suspect]),
     ):
         if chosen:
-            blocks += [f"### {title}", "\n".join(f"- {line(record, suspect)}" for record in chosen)]
+            blocks += [f"### {title}", "\n".join(f"- {line(record, origin)}" for record in chosen)]
     if comparison is not None:
         blocks += compared(comparison)
     blocks += ["<details><summary>All claims</summary>", table(records), "</details>"]
@@ -78,9 +79,9 @@ def failure(record: Record, suspect: Mapping[str, Sequence[str]]) -> str:
     return f"{title}\n\n{plain_text(record.statement)} ({plain_text(record.source)})\n\n{found}\n\n```bash\n{record.command}\n```"
 
 
-def line(record: Record, suspect: Mapping[str, Sequence[str]]) -> str:
+def line(record: Record, origin: Mapping[str, Sequence[str]]) -> str:
     """A claim in one line."""
-    builds_on = f" (builds on {', '.join(suspect[record.id])})" if record.id in suspect else ""
+    builds_on = f" (builds on {', '.join(origin[record.id])})" if record.id in origin else ""
     detail = "" if record.verdict == "holds" or not record.detail else f" — {plain_text(record.detail)}"
     return f"{MARKS[record.verdict]} **{record.id}** {record.verdict}{builds_on}: {plain_text(record.statement)}{detail}"
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from theory_checks.records import VERDICTS, Record, number
-from theory_checks.report.document import suspects
+from theory_checks.report.document import BROKEN, origins, suspects
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,6 +51,13 @@ def rank(record: Record) -> tuple[int, list[str]]:
     return ORDER.index(record.verdict), [part.zfill(9) if part.isdigit() else part for part in re.split(r"(\d+)", record.id)]
 
 
+def in_order(records: Iterable[Record]) -> list[Record]:
+    """The worst first; among broken ones those whose failure may follow from another's last."""
+    records = list(records)
+    suspect = suspects(records)
+    return sorted(records, key=lambda record: (rank(record)[0], record.verdict in BROKEN and record.id in suspect, rank(record)))
+
+
 def columns_for(width: int) -> tuple[Column, ...]:
     """The columns for which a terminal of this width has room beside the statement; id, verdict and observed always."""
     kept = list(COLUMNS)
@@ -63,11 +70,11 @@ def columns_for(width: int) -> tuple[Column, ...]:
 
 def table(records: Iterable[Record], width: int) -> list[str]:
     """One line per claim, worst verdicts first, and a line of counts; at most `width` characters each."""
-    ordered = sorted(records, key=rank)
-    columns, suspect = columns_for(width), suspects(ordered)
+    ordered, columns = in_order(records), columns_for(width)
+    origin = origins(suspects(ordered))
     lines = [" ".join([*(column.text(column.name) for column in columns), " claim"])]
     for r in ordered:
-        doubt = f"(builds on {', '.join(suspect[r.id])}) " if r.id in suspect else ""
+        doubt = f"(builds on {', '.join(origin[r.id])}) " if r.id in origin else ""
         lines.append(" ".join([*(column.text(column.cell(r)) for column in columns), f" {doubt}{r.statement or r.detail}"]))
     return [cut(line, width) for line in (*lines, *counts(ordered))]
 
