@@ -58,7 +58,7 @@ def render(report: Report, comparison: Comparison | None = None) -> str:
         doubted=sum(bool(row.doubted_by) for row in rows),
         changes=[]
         if comparison is None
-        else sorted((c for c in comparison.changes if c.kind != "unchanged"), key=lambda c: not c.worse),
+        else sorted((c for c in comparison.changes if c.kind != "unchanged"), key=lambda c: (not c.worse, natural(c.id))),
         comparison_summary="" if comparison is None else tally(comparison),
         order=ORDER,
         symbols=SYMBOLS,
