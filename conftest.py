@@ -8,11 +8,12 @@ from theory_checks.threads import one_thread
 
 one_thread()
 
+import inspect
 import secrets
 import shlex
 import shutil
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -50,6 +51,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--theory-claim", action="append", default=[], metavar="ID", help="check this claim and what it depends on (repeatable)"
     )
+    group.addoption(
+        "--theory-claims",
+        action="append",
+        default=[],
+        metavar="MODULE",
+        help="a module of your own claims to check too (repeatable)",
+    )
     group.addoption("--theory-device", default="auto", help="auto, cpu, cuda, cuda:i or mps")
     group.addoption(
         "--theory-alpha", default=DEFAULT_ALPHA_TEXT, metavar="A", help="probability of any false alarm in the whole run"
@@ -71,6 +79,9 @@ def checks_theory(config: pytest.Config) -> bool:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(Claims(), "theory-claims")
+    outside = claims_from_outside(config)
+    config.args += sorted({inspect.getfile(claim.check) for claim in outside})  # collected like the built-in ones
     if is_worker(config):
         config.stash[SEED] = config.workerinput["theory_seed"]
         config.stash[SHARED] = Path(config.workerinput["theory_shared"])
@@ -78,9 +89,10 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[SEED] = parse_seed(config.getoption("--theory-seed"))
     if config.getoption("--theory-alpha") != DEFAULT_ALPHA_TEXT:
         parse_alpha(config.getoption("--theory-alpha"))
+    known = (*CLAIM_IDS, *(claim.id for claim in outside))
     for id in config.getoption("--theory-claim"):
-        if id not in CLAIM_IDS:
-            raise pytest.UsageError(f"--theory-claim {id}: no such claim; known: {', '.join(CLAIM_IDS)}")
+        if id not in known:
+            raise pytest.UsageError(f"--theory-claim {id}: no such claim; known: {', '.join(known)}")
     subject, device = config.getoption("--theory-subject"), config.getoption("--theory-device")
     if subject != DEFAULT_SUBJECT or device not in ("auto", "cpu"):
         from theory_checks.run import load_subject, resolve_device
@@ -165,12 +177,25 @@ def parse_seed(text: str) -> int:
     return int(text)
 
 
-def parse_alpha(text: str) -> "Ledger":
+def claims_from_outside(config: pytest.Config) -> list[Claim]:
+    """The claims of --theory-claims. Raises UsageError that says what is wrong with a module."""
+    modules = config.getoption("--theory-claims")
+    if not modules:
+        return []
+    from theory_checks.catalogue import from_outside
+
+    try:
+        return from_outside(modules)
+    except ValueError as error:
+        raise pytest.UsageError(f"--theory-{error}") from error
+
+
+def parse_alpha(text: str, outside: Iterable[Claim] = ()) -> "Ledger":
     """The error budget for an alpha from the command line. Raises UsageError unless it is a number between 0 and 1."""
     from theory_checks.budget import ledger
 
     try:
-        return ledger(Fraction(text))
+        return ledger(Fraction(text), outside)
     except (ValueError, ZeroDivisionError):
         raise pytest.UsageError(f"--theory-alpha {text}: needs a number between 0 and 1, both excluded") from None
 
@@ -178,7 +203,7 @@ def parse_alpha(text: str) -> "Ledger":
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
     if not config.getoption("--theory-ledger"):
         return None
-    print("\n".join(parse_alpha(config.getoption("--theory-alpha")).text()))
+    print("\n".join(parse_alpha(config.getoption("--theory-alpha"), claims_from_outside(config)).text()))
     return 0
 
 
@@ -232,19 +257,21 @@ class ClaimItem(pytest.Item):
         return self.path, None, f"{self.claim.id} {self.claim.statement}"
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    report = yield
-    if report.when == "call" and isinstance(item, ClaimItem) and item.record is not None:
-        setattr(report, RECORD, item.record.to_json())
-    return report
+class Claims:
+    """Hooks for the modules of claims, wherever they lie: those of a conftest.py are called for files beside and below it only."""
 
+    def pytest_pycollect_makeitem(self, collector: Any, name: str, obj: object) -> ClaimItem | None:
+        # A claim that a test module imports from another one belongs to the module that defines it.
+        if isinstance(obj, Claim) and obj.check.__module__ == collector.obj.__name__:
+            return ClaimItem.from_parent(collector, name=obj.id, claim=obj)
+        return None
 
-def pytest_pycollect_makeitem(collector: Any, name: str, obj: object) -> ClaimItem | None:
-    # A claim that a test module imports from another one belongs to the module that defines it.
-    if isinstance(obj, Claim) and obj.check.__module__ == collector.obj.__name__:
-        return ClaimItem.from_parent(collector, name=obj.id, claim=obj)
-    return None
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        if report.when == "call" and isinstance(item, ClaimItem) and item.record is not None:
+            setattr(report, RECORD, item.record.to_json())
+        return report
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -286,5 +313,6 @@ def make_run(config: pytest.Config) -> "Run":
         device = torch.device("cuda", worker % torch.cuda.device_count())
     name = config.getoption("--theory-subject")
     profile = Profile(config.getoption("--theory-profile"))
-    budget = parse_alpha(config.getoption("--theory-alpha"))
-    return Run(load_subject(name), name, profile, device, config.stash[SEED], budget, config.stash[SHARED])
+    budget = parse_alpha(config.getoption("--theory-alpha"), claims_from_outside(config))
+    claims_from = tuple(config.getoption("--theory-claims"))
+    return Run(load_subject(name), name, profile, device, config.stash[SEED], budget, config.stash[SHARED], claims_from)

@@ -5,10 +5,11 @@ import hashlib
 import importlib
 import inspect
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 
 from theory_checks import evidence
-from theory_checks.claims import Claim
+from theory_checks.claims import CLAIM_IDS, Claim
 from theory_checks.records import NOT_RUN, Record
 
 WITHOUT_EFFECT = {"cost", "visits", "picture", "formula", "source", "depends_on"}  # arguments of `claim` on no verdict
@@ -30,6 +31,26 @@ def catalogue() -> dict[str, Claim]:
     """All claims by id, in the order of their groups' modules."""
     modules = sorted(path.stem for path in Path(__file__).parent.glob("test_*.py"))
     return {claim.id: claim for module in modules for claim in claims_of(f"{__package__}.{module}")}
+
+
+def from_outside(modules: Sequence[str]) -> list[Claim]:
+    """The claims that a user's own modules define.
+
+    Raises ValueError if a module cannot be imported or defines no claim, or if two claims, the built-in ones included, share an id.
+    """
+    claims: list[Claim] = []
+    for module in modules:
+        try:
+            found = claims_of(module)
+        except Exception as error:  # whatever the user's module raises while it is imported
+            raise ValueError(f"claims {module!r}: cannot be imported ({type(error).__name__}: {error})") from error
+        if not found:
+            raise ValueError(f"claims {module!r}: defines no claim")
+        for claim in found:
+            if claim.id in CLAIM_IDS or claim.id in [other.id for other in claims]:
+                raise ValueError(f"claims {module!r}: there is another claim with the id {claim.id!r}")
+            claims.append(claim)
+    return claims
 
 
 def described(claim: Claim) -> Record:

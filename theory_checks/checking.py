@@ -313,7 +313,8 @@ def reproduce(id: str, run: Run) -> str:
     subject = "" if run.subject_name == DEFAULT_SUBJECT else f" --subject {run.subject_name}"
     device = "" if run.device.type == "cpu" and not torch.cuda.is_available() else f" --device {run.device}"
     alpha = "" if run.ledger.alpha == DEFAULT_ALPHA else f" --alpha {float(run.ledger.alpha)}"
-    return f"python -m theory_checks reproduce {id} --seed {run.seed} --profile {run.profile}{subject}{device}{alpha}"
+    claims = "".join(f" --claims {module}" for module in run.claims_from)
+    return f"python -m theory_checks reproduce {id} --seed {run.seed} --profile {run.profile}{subject}{device}{alpha}{claims}"
 
 
 def broken(claim: Claim, run: Run, error: Exception) -> Record:

@@ -20,7 +20,7 @@ from theory_checks.evidence.ledger import Ledger
 class Run:
     """Everything a claim's verdict depends on besides the claim.
 
-    shared: a directory that the workers of this run have in common.
+    shared: a directory that the workers of this run have in common; claims_from: modules of claims from outside.
     """
 
     subject: Subject
@@ -30,6 +30,7 @@ class Run:
     seed: int
     ledger: Ledger
     shared: Path
+    claims_from: tuple[str, ...] = ()
 
     def stream(self, *names: Any) -> np.random.SeedSequence:
         """The seed sequence that belongs to these names in this run."""

@@ -170,7 +170,7 @@ def control(
         id,
         kind=Kind.PROBABILITY,
         source=f"derived: necessity of a hypothesis of {of}",
-        given="K = 3, M = J = 6, d = 64, n = 1000, sigma_0 = 1/4, eta = sigma_0/33, eta_r = M^2 eta, T = 8/(3 eta), but for what is dropped",
+        given="all but one of K = 3, M = J = 6, d = 64, n = 1000, sigma_0 = 1/4, eta = sigma_0/33, eta_r = M^2 eta, T = 8/(3 eta)",
         over=in_the_setting,
         depends_on=depends_on,
         examples=1,

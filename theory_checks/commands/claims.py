@@ -5,7 +5,7 @@ import difflib
 import inspect
 import shutil
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from theory_checks.claims import GROUPS, Claim, Kind
@@ -18,13 +18,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     groups = ", ".join(f"{letter} ({name})" for letter, name in GROUPS.items())
     parser.add_argument("--group", help=f"only those of a group: {groups}")
     parser.add_argument("--kind", choices=[kind.value for kind in Kind], help="only those of a kind")
+    parser.add_argument("--claims", action="append", default=[], metavar="MODULE", help="a module of your own claims to include")
     parser.add_argument("--text", help="only those with this text in statement, hypotheses, source or derivation, in any case")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from theory_checks.catalogue import catalogue
-
-    claims = catalogue()
+    claims = available(arguments.claims)
     if arguments.id:
         print("\n\n".join(shown(find(id, claims), claims) for id in arguments.id))
         return 0
@@ -34,6 +33,16 @@ def run(arguments: argparse.Namespace) -> int:
         print(cut(f"{claim.id:5} {claim.kind.value:12} {claim.statement}", width))
     print(f"{len(found)} of {len(claims)} claims; `claims ID` shows one with its derivation")
     return 0
+
+
+def available(modules: Sequence[str]) -> dict[str, Claim]:
+    """All claims by id, with those from outside. Raises CommandError if a module has none to offer."""
+    from theory_checks.catalogue import catalogue, from_outside
+
+    try:
+        return catalogue() | {claim.id: claim for claim in from_outside(modules)}
+    except ValueError as error:
+        raise CommandError(str(error)) from error
 
 
 def find(id: str, claims: Mapping[str, Claim]) -> Claim:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from theory_checks.claims import DEFAULT_ALPHA, DEFAULT_SEED, DEFAULT_SUBJECT, Claim, Profile
 from theory_checks.commands import CommandError
-from theory_checks.commands.claims import find
+from theory_checks.commands.claims import available, find
 from theory_checks.records import number
 from theory_checks.report.document import BROKEN, EXIT_UNDECIDED
 
@@ -31,13 +31,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--profile", choices=[p.value for p in Profile], default="standard", help="(%(default)s)")
     parser.add_argument("--subject", default=DEFAULT_SUBJECT, metavar="module:NAME", help="the core.Subject to check (%(default)s)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:i or mps (%(default)s)")
+    parser.add_argument(
+        "--claims", action="append", default=[], metavar="MODULE", help="a module of claims that took part in the run"
+    )
     parser.add_argument("--alpha", default=str(float(DEFAULT_ALPHA)), metavar="A", help="of the whole run (%(default)s)")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from theory_checks.catalogue import catalogue
-
-    claim = find(arguments.id, catalogue())
+    claim = find(arguments.id, available(arguments.claims))
     with tempfile.TemporaryDirectory(prefix="theory-checks-") as shared:
         found = run_of(arguments, Path(shared))
         print(f"{claim.id} {claim.statement}")
@@ -60,6 +61,7 @@ def run_of(arguments: argparse.Namespace, shared: Path) -> "Run":
     import torch
 
     from theory_checks.budget import ledger
+    from theory_checks.catalogue import from_outside
     from theory_checks.run import Run, load_subject, resolve_device
 
     torch.set_num_threads(1)
@@ -70,10 +72,12 @@ def run_of(arguments: argparse.Namespace, shared: Path) -> "Run":
     except ValueError as error:
         raise CommandError(str(error)) from error
     try:
-        budget = ledger(Fraction(arguments.alpha))
+        budget = ledger(Fraction(arguments.alpha), from_outside(arguments.claims))
     except (ValueError, ZeroDivisionError):
         raise CommandError(f"alpha {arguments.alpha}: needs a number between 0 and 1, both excluded") from None
-    return Run(subject, arguments.subject, Profile(arguments.profile), device, arguments.seed, budget, shared)
+    return Run(
+        subject, arguments.subject, Profile(arguments.profile), device, arguments.seed, budget, shared, tuple(arguments.claims)
+    )
 
 
 def replayed(claim: Claim, run: "Run") -> "Finding":
