@@ -65,6 +65,8 @@ class Lines:
 class Heatmap:
     """A table of numbers as colours: values[row][column]; low and high fix the ends of the scale, by default those of the data.
 
+    joint: the title of a larger table that this one is part of, together with those of other claims; its values lie in [0, 1].
+
     Raises ValueError if the table does not fit its names, or is larger than anyone reads.
     """
 
@@ -77,6 +79,7 @@ class Heatmap:
     caption: str = ""
     low: float | None = None
     high: float | None = None
+    joint: str = ""
 
     def __post_init__(self) -> None:
         if len(self.values) != len(self.rows) or any(len(row) != len(self.columns) for row in self.values):

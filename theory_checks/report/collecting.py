@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -27,7 +28,7 @@ REFRESH = 5.0  # seconds between two versions of report.json while a run goes on
 def tell_selected(shared: Path, claims: Sequence[Record], ledger: Sequence[Mapping[str, Any]], device: str) -> None:
     """Tells the process that keeps the report what is about to be checked. Every worker does so, all with the same words."""
     text = json.dumps({"claims": plain(claims), "ledger": plain(ledger), "device": device})
-    partial = shared / f"{SELECTED}.{time.monotonic_ns()}"
+    partial = shared / f"{SELECTED}.{os.getpid()}"
     partial.write_text(text, encoding="utf-8")
     partial.replace(shared / SELECTED)
 

@@ -19,6 +19,7 @@ from theory_checks.pictures import Lines, Series, Style, from_plain, to_plain
 from theory_checks.records import Record
 from theory_checks.report.document import BROKEN, Report, suspects
 from theory_checks.report.mathml import mathml
+from theory_checks.report.tables import joint_tables
 from theory_checks.report.terminal import ORDER, tally
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def render(report: Report, comparison: Comparison | None = None) -> str:
         headline=headline(report),
         groups={group: name for group, name in names.items() if any(row.group == group for row in rows)},
         kinds=sorted({row.record.kind for row in rows if row.record.kind}),
+        tables=joint_tables(row.record for row in rows),
         graph=Markup(graph(nodes, names, "graph")) if nodes else "",
         version=version("moe-theory-checks"),
     )

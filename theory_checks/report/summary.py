@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from theory_checks.records import Record, number
 from theory_checks.report.document import BROKEN, Report, origins, suspects
+from theory_checks.report.tables import JointTable, joint_tables
 from theory_checks.report.terminal import counts, cut, in_order, tally, told
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ def markdown(report: Report, comparison: Comparison | None = None) -> str:
             blocks += [f"### {title}", "\n".join(f"- {line(record, origin)}" for record in chosen)]
     if comparison is not None:
         blocks += compared(comparison)
+    for joint in joint_tables(records):
+        blocks += [f"<details><summary>{joint.title}</summary>", joint_table(joint), plain_text(joint.caption), "</details>"]
     blocks += ["<details><summary>All claims</summary>", table(records), "</details>"]
     return "\n\n".join(blocks) + "\n"
 
@@ -103,6 +106,15 @@ def table(records: Sequence[Record]) -> str:
     for r in records:
         numbers = (number(r.observed), number(r.bound), number(r.tightness, 2), number(r.resolution, 2), str(r.samples))
         rows.append(f"| {r.id} | {MARKS[r.verdict]} {r.verdict} | {' | '.join(numbers)} | {plain_text(r.statement)} |")
+    return "\n".join(rows)
+
+
+def joint_table(joint: JointTable) -> str:
+    """A table that several claims fill together."""
+    rows = [f"| | {' | '.join(map(plain_text, joint.columns))} | |", f"|---|{'--:|' * len(joint.columns)}---|"]
+    for row in joint.rows:
+        shares = ["" if value != value else f"{100 * value:.0f} %" for value in row.values]
+        rows.append(f"| {plain_text(row.name)} | {' | '.join(shares)} | {row.ids[0] if len(row.ids) == 1 else ''} |")
     return "\n".join(rows)
 
 
