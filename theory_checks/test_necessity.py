@@ -152,16 +152,11 @@ def share_of(events: np.ndarray) -> float:
     return float(applies.mean()) if len(applies) else np.nan
 
 
-def shares(controls: Callable[[Scenario], Sequence[Control]], hypothesis: str) -> Callable[..., Heatmap]:
-    """The picture of a control: in which share of replicates each conclusion is true, with the hypothesis and without it."""
-
-    def picture(trained: Trained, base: Scenario) -> Heatmap:
-        rows = [Control("every hypothesis", base), *controls(base)]
-        values = [[share_of(events) for events in conclusions(trained, row).values()] for row in rows]
-        names = [row.name for row in rows]
-        return Heatmap(f"Without {hypothesis}", names, list(CONCLUSIONS), values, "", "", CAPTION, low=0.0, high=1.0, joint=TABLE)
-
-    return picture
+def in_a_table(trained: Trained, rows: Sequence[Control], hypothesis: str) -> Heatmap:
+    """In which share of replicates each conclusion is true."""
+    values = [[share_of(events) for events in conclusions(trained, row).values()] for row in rows]
+    names = [row.name for row in rows]
+    return Heatmap(f"Without {hypothesis}", names, list(CONCLUSIONS), values, "", "", CAPTION, low=0.0, high=1.0, joint=TABLE)
 
 
 def control(
@@ -179,7 +174,7 @@ def control(
         cost=30,
         visits=lambda base: {"d": base.problem.d, "n": base.hyper.n, "replicates": base.replicates},
         formula=r"\text{without }" + rf"\text{{{hypothesis}}}",
-        picture=shares(controls, hypothesis),
+        picture=lambda trained, base: in_a_table(trained, [Control("every hypothesis", base), *controls(base)], hypothesis),
     )
 
 
@@ -382,11 +377,6 @@ def coarse_steps(profile: Profile) -> Inputs:
     return {"coarse": st.just(with_hyper(fine, eta=eta, eta_r=fine.hyper.M**2 * eta, T=round(8 / eta)))}
 
 
-def shares_of_coarse_steps(trained: Trained, coarse: Scenario) -> Heatmap:
-    """The picture of C.10."""
-    return shares(lambda base: (), "a fine eta")(trained, coarse)
-
-
 @claim(
     "C.10",
     kind=Kind.PROBABILITY,
@@ -398,7 +388,7 @@ def shares_of_coarse_steps(trained: Trained, coarse: Scenario) -> Heatmap:
     cost=12,
     visits=lambda coarse: {"T_1": coarse.hyper.T_1, "replicates": coarse.replicates},
     formula=r"T_1=5:\quad P\left(m(x)\in\mathcal M_k\mid x\in\Omega_k\right)\not\to 1,\qquad P(yF(x)\le 0)<\tfrac18",
-    picture=shares_of_coarse_steps,
+    picture=lambda trained, coarse: in_a_table(trained, [Control(f"T_1 = {COARSE}, K = 4", coarse)], "a fine eta"),
 )
 def a_coarse_eta_loses_the_partition_by_initialisation(trained: Trained, share: float, coarse: Scenario) -> Statement:
     """With an eta that explores in 5 steps some clear cluster goes elsewhere than to its group in at least a quarter of replicates:
@@ -407,7 +397,7 @@ def a_coarse_eta_loses_the_partition_by_initialisation(trained: Trained, share: 
     A step of eta is then as large as the initial lead of an expert's winner (eta sqrt(d) / sigma_0 = 3 against gaps of 1.1 and
     more), so that sampling errors of a few steps decide. In A.3, with eta = sigma_0/50, such clusters are rare.
     """
-    found = conclusions(trained, Control("T_1 = 5", coarse))
+    found = conclusions(trained, Control(f"T_1 = {COARSE}", coarse))
     kept, above = found["5.3"][~np.isnan(found["5.3"])], 1 - found["beats 1/8"]
     return all_of(
         frequency_at_least(
