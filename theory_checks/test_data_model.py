@@ -1,7 +1,8 @@
 """Definition 3.1: the data that a Subject draws follow the distribution D."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -276,7 +277,7 @@ def one_patch_of_each_role(subject: Subject, problem: Problem, seed: int) -> Sta
     "D.6",
     kind=Kind.LAW,
     source="Definition 3.1: independent draws",
-    formula=r"(y,\epsilon,k,\xi)_i\ \text{independent over}\ i\ \text{and over draws}",
+    formula=r"(y,\epsilon,k,\alpha,\beta,\gamma,\xi,\text{order})_i\ \text{independent over}\ i\ \text{and over draws}",
     over={"distance": st.sampled_from([1, 2, 64, 499, 500]) | st.integers(1, 500), "calls": st.booleans()},
     depends_on=("D.2",),
     examples=6,
@@ -286,24 +287,39 @@ def examples_are_independent(subject: Subject, distance: int, calls: bool) -> St
     """Examples are independent of each other, within a draw and between draws from one generator."""
     problem, n = Problem(K=2, d=4), 1000
 
-    def pairs(stream: np.random.SeedSequence, size: int) -> np.ndarray:
+    def pairs(number: Callable[[Problem, Examples], Tensor], stream: np.random.SeedSequence, size: int) -> np.ndarray:
         generator = generator_from(stream)
         signals = subject.draw_signals(problem, generator)
         found: list[Tensor] = []
         while sum(map(len, found)) < size:
             a = subject.draw_examples(problem, signals, n, generator)
             b = subject.draw_examples(problem, signals, n, generator) if calls else a
-            first, second = (fine(problem, e) for e in (a, b))
+            first, second = (number(problem, e) for e in (a, b))
             # each example in one pair only
             chosen = (torch.arange(n - distance) // distance) % 2 == 0 if not calls else torch.ones(n, dtype=torch.bool)
             other = second[distance:] if not calls else second
             found.append((first[: len(chosen)] * 16 + other)[chosen])
         return torch.cat(found)[:size].numpy()
 
-    return cells_follow(np.full(256, 1 / 256), pairs, resolution=0.04, detail="labels, clusters, signs and noise of two examples")
+    uniform = np.full(256, 1 / 256)
+    return all_of(
+        cells_follow(uniform, partial(pairs, kinds), resolution=0.04, detail="labels, clusters, signs and noise of two examples"),
+        cells_follow(uniform, partial(pairs, sizes_and_places), resolution=0.04, detail="amplitudes and order of two examples"),
+    )
 
 
-def fine(problem: Problem, e: Any) -> Tensor:
+def kinds(problem: Problem, e: Examples) -> Tensor:
     """y, eps, k and the sign of the noise as a number below 16 (K = 2)."""
-    bits = (e.y > 0, e.eps > 0, e.k > 0, e.patches.noise[:, 0, 0] > 0)
-    return sum(bit.long() << i for i, bit in enumerate(bits))
+    return as_number(e.y > 0, e.eps > 0, e.k > 0, e.patches.noise[:, 0, 0] > 0)
+
+
+def sizes_and_places(problem: Problem, e: Examples) -> Tensor:
+    """Whether alpha, beta, gamma are above their medians, and whether the feature is among the first patches, as a number below 16
+    (uniform laws, P = 4)."""
+    above = (above_median(getattr(problem, name), getattr(e, name))[0] for name in ("alpha", "beta", "gamma"))
+    return as_number(*above, e.positions[:, 0] < problem.P // 2)
+
+
+def as_number(*bits: Tensor) -> Tensor:
+    """Booleans (n,) as binary digits, lowest first."""
+    return torch.stack([bit.long() << i for i, bit in enumerate(bits)]).sum(dim=0)

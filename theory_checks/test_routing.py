@@ -458,9 +458,17 @@ def the_gate_is_a_softmax(subject: Subject, h: Tensor) -> Statement:
     examples=6,
 )
 def noise_is_fresh(subject: Subject, distance: int, step: int, later: int) -> Statement:
-    """At any step, and for any two examples and any two steps, the choices at equal logits are independent and uniform."""
+    """At any step, and for any two examples and any two steps, the choices at equal logits are independent and uniform.
+
+    They are so for noise of any width; that its law stays the same is told by the choices of that step at unequal logits.
+    """
     M, n = 4, 1000
     h = torch.zeros(M, n, dtype=torch.float64)
+    unequal = torch.tensor([0.0, -0.25, -0.5, -0.75], dtype=torch.float64)[:, None]
+
+    def at_unequal_logits(stream: np.random.SeedSequence, size: int) -> np.ndarray:
+        noise = subject.router_noise((M, size), generator_from(stream), step).double()
+        return subject.select(unequal.expand(M, size), noise).numpy()
 
     def pairs(stream: np.random.SeedSequence, size: int) -> np.ndarray:
         generator = generator_from(stream)
@@ -475,4 +483,9 @@ def noise_is_fresh(subject: Subject, distance: int, step: int, later: int) -> St
                 found.append((first[:-distance] * M + second[distance:])[chosen])
         return torch.cat(found)[:size].numpy()
 
-    return cells_follow(np.full(M * M, 1 / M**2), pairs, resolution=0.03, detail="choices")
+    return all_of(
+        cells_follow(np.full(M * M, 1 / M**2), pairs, resolution=0.03, detail="choices at equal logits"),
+        cells_follow(
+            routing_probabilities(unequal)[:, 0].numpy(), at_unequal_logits, resolution=0.03, detail="choices at unequal logits"
+        ),
+    )

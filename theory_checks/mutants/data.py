@@ -1,0 +1,394 @@
+"""Faults of the data law (Definition 3.1)."""
+
+import math
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from core import Examples, Problem, Signals
+from core.data import draw_examples, draw_signals
+from theory_checks.mutants.mutant import mutant
+from theory_checks.scenarios import DrawExamples
+
+
+def with_patches(examples: Examples, **changes: Any) -> Examples:
+    """The examples with other patches."""
+    return replace(examples, patches=replace(examples.patches, **changes))
+
+
+def with_latents(examples: Examples, K: int, **latents: Any) -> Examples:
+    """The examples with other labels, signs, clusters or amplitudes, and the patches that these make."""
+    e = replace(examples, **latents)
+    coefficient = torch.stack([e.y * e.alpha, e.beta, e.eps * e.gamma], dim=1)
+    return with_patches(e, which=torch.stack([e.k, K + e.k, e.k_prime], dim=1), coefficient=coefficient)
+
+
+def some(n: int, share: float, generator: torch.Generator) -> Tensor:
+    """Each of n examples with probability `share`, as booleans (n,)."""
+    return torch.rand(n, generator=generator, device=generator.device) < share
+
+
+def of_the_one_before(values: Tensor) -> Tensor:
+    """Examples 1, 3, 5, ... get the values of 0, 2, 4, ...: (n, ...) to (n, ...)."""
+    return values[torch.arange(len(values), device=values.device) // 2 * 2]
+
+
+# Signals
+
+
+def signals_tilted(angle: float) -> Any:
+    """draw_signals whose features are turned by an angle towards their cluster's centre."""
+
+    def draw(problem: Problem, generator: torch.Generator) -> Signals:
+        found = draw_signals(problem, generator)
+        return replace(found, features=math.cos(angle) * found.features + math.sin(angle) * found.centres)
+
+    return draw
+
+
+def signals_too_long(problem: Problem, generator: torch.Generator) -> Signals:
+    found = draw_signals(problem, generator)
+    return replace(found, features=1.01 * found.features)
+
+
+def signals_gaussian(problem: Problem, generator: torch.Generator) -> Signals:
+    frame = torch.randn(2 * problem.K, problem.d, generator=generator, dtype=torch.float64) / problem.d**0.5
+    return Signals(frame[: problem.K], frame[problem.K :])
+
+
+def signals_along_the_axes(problem: Problem, generator: torch.Generator) -> Signals:
+    frame = torch.eye(problem.d, dtype=torch.float64, device=generator.device)[: 2 * problem.K]
+    return Signals(frame[: problem.K], frame[problem.K :])
+
+
+# Labels, signs, clusters
+
+
+def sign_follows_label(share: float) -> DrawExamples:
+    """draw_examples in which this share of the examples has eps = y, on top of chance."""
+
+    def draw(problem: Problem, signals: Signals, n: int, generator: torch.Generator) -> Examples:
+        found = draw_examples(problem, signals, n, generator)
+        return with_latents(found, problem.K, eps=torch.where(some(n, share, generator), found.y, found.eps))
+
+    return draw
+
+
+def labels_biased(problem: Problem, signals: Signals, n: int, generator: torch.Generator) -> Examples:
+    found = draw_examples(problem, signals, n, generator)
+    return with_latents(found, problem.K, y=torch.where(some(n, 0.04, generator), 1.0, found.y))
+
+
+def label_is_that_of_the_cluster(problem: Problem, signals: Signals, n: int, generator: torch.Generator) -> Examples:
+    found = draw_examples(problem, signals, n, generator)
+    return with_latents(found, problem.K, y=torch.where(found.k == 0, 1.0, found.y))
+
+
+def labels_flipped(problem: Problem, signals: Signals, n: int, generator: torch.Generator) -> Examples:
+    found = draw_examples(problem, signals, n, generator)
+    return replace(found, y=torch.where(some(n, 0.01, generator), -found.y, found.y))
+
+
+def own_feature_as_noise(problem: Problem, signals: Signals, n: int, generator: torch.Generator) -> Examples:
+    found = draw_examples(problem, signals, n, generator)
+    return with_latents(found, problem.K, k_prime=torch.where(some(n, 0.05, generator), found.k, found.k_prime))
+
+
+def next_feature_as_noise(problem: Problem, signals: Signals, n: int, generator: torch.Generator) -> Examples:
+    found = draw_examples(problem, signals, n, generator)
+    return with_latents(found, problem.K, k_prime=(found.k + 1) % problem.K)
+
+
+def cluster_too_often(problem: Problem, signals: Signals, n: int, generator: torch.Generator) -> Examples:
+    found = draw_examples(problem, signals, n, generator)
+    k = torch.where(some(n, 0.15, generator), 0, found.k)
+    return with_latents(found, problem.K, k=k, k_prime=(k + found.k_prime - found.k) % problem.K)
+
+
+def centre_of_another_cluster(problem: Problem, signals: Signals, n: int, generator: torch.Generator) -> Examples:
+    found = draw_examples(problem, signals, n, generator)
+    centre = torch.where(some(n, 0.05, generator), found.k_prime, found.k)
+    return with_patches(found, which=torch.stack([found.k, problem.K + centre, found.k_prime], dim=1))
+
+
+# Amplitudes
+
+
+def amplitudes_swapped(problem: Problem, signals: Signals, n: int, generator: torch.Generator) -> Examples:
+    return draw_examples(replace(problem, alpha=problem.beta, beta=problem.alpha), signals, n, generator)
+
+
+def feature_and_noise_amplitudes_swapped(problem: Problem, signals: Signals, n: int, generator: torch.Generator) -> Examples:
+    return draw_examples(replace(problem, alpha=problem.gamma, gamma=problem.alpha), signals, n, generator)
+
+
+def amplitudes_from_one_draw(problem: Problem, signals: Signals, n: int, generator: torch.Generator) -> Examples:
+    found = draw_examples(problem, signals, n, generator)
+    u = torch.rand(n, generator=generator, device=generator.device, dtype=found.alpha.dtype)
+    return with_latents(found, problem.K, alpha=problem.alpha.quantile(u), gamma=problem.gamma.quantile(u))
+
+
+def amplitudes_in_pairs(problem: Problem, signals: Signals, n: int, generator: torch.Generator) -> Examples:
+    found = draw_examples(problem, signals, n, generator)
+    return with_latents(found, problem.K, alpha=of_the_one_before(found.alpha), gamma=of_the_one_before(found.gamma))
+
+
+def amplitudes_are_their_means(problem: Problem, signals: Signals, n: int, generator: torch.Generator) -> Examples:
+    found = draw_examples(problem, signals, n, generator)
+    middle = torch.full_like(found.beta, 0.5)
+    return with_latents(found, problem.K, beta=problem.beta.quantile(middle))
+
+
+# Random noise
+
+
+def noise_scaled(factor: float) -> DrawExamples:
+    """draw_examples whose random noise is too large by a factor."""
+
+    def draw(problem: Problem, signals: Signals, n: int, generator: torch.Generator) -> Examples:
+        found = draw_examples(problem, signals, n, generator)
+        return with_patches(found, noise=factor * found.patches.noise)
+
+    return draw
+
+
+def noise_of_full_size(problem: Problem, signals: Signals, n: int, generator: torch.Generator) -> Examples:
+    found = draw_examples(problem, signals, n, generator)
+    return with_patches(found, noise=math.sqrt(problem.d) * found.patches.noise)
+
+
+def noise_uniform(problem: Problem, signals: Signals, n: int, generator: torch.Generator) -> Examples:
+    found = draw_examples(problem, signals, n, generator)
+    u = torch.rand(found.patches.noise.shape, generator=generator, device=generator.device, dtype=found.patches.noise.dtype)
+    return with_patches(found, noise=(2 * u - 1) * (problem.sigma_p * math.sqrt(3 / problem.d)))
+
+
+def noise_along_the_signal(problem: Problem, signals: Signals, n: int, generator: torch.Generator) -> Examples:
+    found = draw_examples(problem, signals, n, generator)
+    shift = 0.3 * problem.sigma_p / problem.d**0.5 * found.y[:, None] * signals.features[found.k]
+    return with_patches(found, noise=found.patches.noise + shift[:, None])
+
+
+def noise_off_the_signals(problem: Problem, signals: Signals, n: int, generator: torch.Generator) -> Examples:
+    found = draw_examples(problem, signals, n, generator)
+    noise, v = found.patches.noise, signals.features
+    return with_patches(found, noise=noise - noise @ v.mT @ v)
+
+
+def noise_correlated_over_patches(problem: Problem, signals: Signals, n: int, generator: torch.Generator) -> Examples:
+    found = draw_examples(problem, signals, n, generator)
+    noise = found.patches.noise
+    return with_patches(found, noise=0.7**0.5 * noise + 0.3**0.5 * noise.roll(1, dims=1))
+
+
+def noise_shared_by_patches(problem: Problem, signals: Signals, n: int, generator: torch.Generator) -> Examples:
+    found = draw_examples(problem, signals, n, generator)
+    return with_patches(found, noise=found.patches.noise[:, :1].expand_as(found.patches.noise).contiguous())
+
+
+def noise_shared_by_examples(problem: Problem, signals: Signals, n: int, generator: torch.Generator) -> Examples:
+    found = draw_examples(problem, signals, n, generator)
+    return with_patches(found, noise=of_the_one_before(found.patches.noise))
+
+
+# Order of patches and of examples
+
+
+def order_fixed(problem: Problem, signals: Signals, n: int, generator: torch.Generator) -> Examples:
+    found = draw_examples(problem, signals, n, generator)
+    return with_patches(found, order=torch.arange(problem.P, device=found.y.device).expand(n, -1).contiguous())
+
+
+def order_cyclic(problem: Problem, signals: Signals, n: int, generator: torch.Generator) -> Examples:
+    found = draw_examples(problem, signals, n, generator)
+    shift = torch.randint(0, problem.P, (n, 1), generator=generator, device=generator.device)
+    return with_patches(found, order=(torch.arange(problem.P, device=shift.device) + shift) % problem.P)
+
+
+def order_in_pairs(problem: Problem, signals: Signals, n: int, generator: torch.Generator) -> Examples:
+    found = draw_examples(problem, signals, n, generator)
+    return with_patches(found, order=of_the_one_before(found.patches.order))
+
+
+def order_tells_the_label(problem: Problem, signals: Signals, n: int, generator: torch.Generator) -> Examples:
+    found = draw_examples(problem, signals, n, generator)
+    sorted_order = torch.arange(problem.P, device=found.y.device).expand(n, -1)
+    chosen = some(n, 0.2, generator) & (found.y > 0)
+    return with_patches(found, order=torch.where(chosen[:, None], sorted_order, found.patches.order))
+
+
+def labels_in_pairs(problem: Problem, signals: Signals, n: int, generator: torch.Generator) -> Examples:
+    found = draw_examples(problem, signals, n, generator)
+    return with_latents(found, problem.K, y=of_the_one_before(found.y))
+
+
+def the_same_every_time(problem: Problem, signals: Signals, n: int, generator: torch.Generator) -> Examples:
+    return draw_examples(problem, signals, n, torch.Generator(generator.device).manual_seed(1))
+
+
+fault = partial(mutant, "data")
+
+MUTANTS = (
+    fault(
+        "SIGNALS_TILTED",
+        "Features are turned by 1e-6 towards their centres: the signals are not orthogonal.",
+        "D.1",
+        draw_signals=signals_tilted(1e-6),
+    ),
+    fault("SIGNALS_TOO_LONG", "Features have length 1.01.", "D.1", draw_signals=signals_too_long),
+    fault(
+        "SIGNALS_GAUSSIAN",
+        "Signals are N(0, I/d): orthonormal on average only.",
+        "D.1",
+        representative=True,
+        draw_signals=signals_gaussian,
+    ),
+    fault(
+        "SIGNALS_ALONG_AXES",
+        "Signals are the first 2K axes instead of a random frame.",
+        equivalent="Definition 3.1 asks for orthonormal signals, not for random ones. Noise and initialisation are isotropic and "
+        "Algorithm 1 commutes with rotations (G.4), so that no law of what the claims measure depends on the frame.",
+        representative=True,
+        draw_signals=signals_along_the_axes,
+    ),
+    fault(
+        "SIGN_FOLLOWS_LABEL_2",
+        "The sign of the feature noise is the label's in 2 % of the examples, on top of chance.",
+        "D.2",
+        draw_examples=sign_follows_label(0.02),
+    ),
+    fault(
+        "SIGN_FOLLOWS_LABEL_5",
+        "The sign of the feature noise is the label's in 5 % of the examples, on top of chance.",
+        "D.2",
+        draw_examples=sign_follows_label(0.05),
+    ),
+    fault(
+        "SIGN_FOLLOWS_LABEL_10",
+        "The sign of the feature noise is the label's in 10 % of the examples, on top of chance.",
+        "D.2",
+        "S.3",
+        representative=True,
+        draw_examples=sign_follows_label(0.1),
+    ),
+    fault("LABELS_BIASED", "Labels are 1 in 52 % of the examples.", "D.2", draw_examples=labels_biased),
+    fault("LABEL_OF_CLUSTER", "Cluster 0 has label 1 only.", "D.2", draw_examples=label_is_that_of_the_cluster),
+    fault(
+        "LABELS_FLIPPED",
+        "The label of 1 % of the examples contradicts their feature signal.",
+        "D.5",
+        representative=True,
+        draw_examples=labels_flipped,
+    ),
+    fault(
+        "OWN_FEATURE_AS_NOISE",
+        "k' = k in 5 % of the examples.",
+        "D.5",
+        "D.2",
+        representative=True,
+        draw_examples=own_feature_as_noise,
+    ),
+    fault("NEXT_FEATURE_AS_NOISE", "k' is always k + 1, modulo K.", "D.2", draw_examples=next_feature_as_noise),
+    fault(
+        "CLUSTER_TOO_OFTEN",
+        "15 % of the examples are moved to cluster 0.",
+        "D.2",
+        representative=True,
+        draw_examples=cluster_too_often,
+    ),
+    fault(
+        "CENTRE_OF_ANOTHER",
+        "The centre patch of 5 % of the examples is that of the cluster of their feature noise.",
+        "D.5",
+        representative=True,
+        draw_examples=centre_of_another_cluster,
+    ),
+    fault("AMPLITUDES_SWAPPED", "D_alpha and D_beta are swapped.", "D.2", representative=True, draw_examples=amplitudes_swapped),
+    fault(
+        "ALPHA_GAMMA_SWAPPED",
+        "D_alpha and D_gamma are swapped.",
+        "D.2",
+        draw_examples=feature_and_noise_amplitudes_swapped,
+    ),
+    fault(
+        "AMPLITUDES_DEPENDENT",
+        "Feature and feature-noise amplitudes come from one uniform: each has its law, and they are not independent.",
+        "D.2",
+        draw_examples=amplitudes_from_one_draw,
+    ),
+    fault(
+        "AMPLITUDES_IN_PAIRS",
+        "Every second example has the amplitudes alpha and gamma of the one before.",
+        "D.6",
+        draw_examples=amplitudes_in_pairs,
+    ),
+    fault(
+        "BETA_CONSTANT", "Centre amplitudes are always the median of their law.", "D.2", draw_examples=amplitudes_are_their_means
+    ),
+    fault("NOISE_TOO_SMALL", "Random noise is too small by a fifth.", "D.3", draw_examples=noise_scaled(0.8)),
+    fault(
+        "NOISE_OF_FULL_SIZE",
+        "Random noise is N(0, sigma_p^2 I), not divided by d.",
+        "D.3",
+        representative=True,
+        draw_examples=noise_of_full_size,
+    ),
+    fault("NOISE_UNIFORM", "Entries of the random noise are uniform, with the right variance.", "D.3", draw_examples=noise_uniform),
+    fault(
+        "NOISE_ALONG_SIGNAL",
+        "Random noise leans towards the example's own feature, by its label.",
+        "D.3",
+        representative=True,
+        draw_examples=noise_along_the_signal,
+    ),
+    fault(
+        "NOISE_OFF_SIGNALS",
+        "Random noise is projected off the features.",
+        "D.3",
+        draw_examples=noise_off_the_signals,
+    ),
+    fault(
+        "NOISE_CORRELATED",
+        "Random-noise patches of an example are correlated.",
+        "D.3",
+        draw_examples=noise_correlated_over_patches,
+    ),
+    fault(
+        "NOISE_SHARED_BY_PATCHES",
+        "All random-noise patches of an example are the same.",
+        "D.3",
+        draw_examples=noise_shared_by_patches,
+    ),
+    fault(
+        "NOISE_IN_PAIRS",
+        "Every second example has the random noise of the one before.",
+        "D.6",
+        draw_examples=noise_shared_by_examples,
+    ),
+    fault("ORDER_FIXED", "Patches come in a fixed order.", "D.4", representative=True, draw_examples=order_fixed),
+    fault(
+        "ORDER_CYCLIC",
+        "Patches are shifted cyclically: each role's place is uniform, their order is not.",
+        "D.4",
+        draw_examples=order_cyclic,
+    ),
+    fault(
+        "ORDER_IN_PAIRS", "Every second example has the order of patches of the one before.", "D.6", draw_examples=order_in_pairs
+    ),
+    fault(
+        "ORDER_TELLS_LABEL",
+        "Patches of a fifth of the examples with label 1 are left unshuffled.",
+        "D.4",
+        draw_examples=order_tells_the_label,
+    ),
+    fault("LABELS_IN_PAIRS", "Every second example has the label of the one before.", "D.6", draw_examples=labels_in_pairs),
+    fault(
+        "EXAMPLES_REPEATED",
+        "Every draw starts from the same seed and gives the same examples.",
+        "D.6",
+        draw_examples=the_same_every_time,
+    ),
+)

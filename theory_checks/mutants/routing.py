@@ -1,0 +1,214 @@
+"""Faults of the router: its logits, its noise, its choice."""
+
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from core import Patches
+from core.model import router_logits
+from core.routing import no_noise, uniform_noise
+from theory_checks.mutants.mutant import mutant
+from theory_checks.mutants.signatures import Noise
+
+
+def uniform_of_width(width: float) -> Noise:
+    """Noise Unif[0, width]."""
+
+    def noise(shape: tuple[int, ...], generator: torch.Generator, step: int) -> Tensor:
+        return width * uniform_noise(shape, generator, step)
+
+    return noise
+
+
+def gaussian(shape: tuple[int, ...], generator: torch.Generator, step: int) -> Tensor:
+    return 0.3 * torch.randn(shape, generator=generator, device=generator.device)
+
+
+def gumbel(shape: tuple[int, ...], generator: torch.Generator, step: int) -> Tensor:
+    return -uniform_noise(shape, generator, step).clamp(min=1e-30).log().neg().clamp(min=1e-30).log()
+
+
+def squared(shape: tuple[int, ...], generator: torch.Generator, step: int) -> Tensor:
+    return uniform_noise(shape, generator, step) ** 2
+
+
+def on_a_grid(shape: tuple[int, ...], generator: torch.Generator, step: int) -> Tensor:
+    return (4 * uniform_noise(shape, generator, step)).floor() / 4
+
+
+def centred(shape: tuple[int, ...], generator: torch.Generator, step: int) -> Tensor:
+    return uniform_noise(shape, generator, step) - 0.5
+
+
+def shared_by_experts(shape: tuple[int, ...], generator: torch.Generator, step: int) -> Tensor:
+    return uniform_noise((1, shape[1]), generator, step).expand(shape)
+
+
+def shared_by_examples(shape: tuple[int, ...], generator: torch.Generator, step: int) -> Tensor:
+    return uniform_noise((shape[0], 1), generator, step).expand(shape)
+
+
+def shared_by_halves(shape: tuple[int, ...], generator: torch.Generator, step: int) -> Tensor:
+    half = uniform_noise((shape[0], -(-shape[1] // 2)), generator, step)
+    return torch.cat([half, half], dim=1)[:, : shape[1]]
+
+
+def shared_by_steps(shape: tuple[int, ...], generator: torch.Generator, step: int) -> Tensor:
+    return uniform_noise(shape, torch.Generator(generator.device).manual_seed(1), step)
+
+
+def kept_for_two_steps(shape: tuple[int, ...], generator: torch.Generator, step: int) -> Tensor:
+    """A noise that is a function of step // 2 and of the state that the generator had at its seed."""
+    seed = (generator.initial_seed() + step // 2) % 2**63
+    return uniform_noise(shape, torch.Generator(generator.device).manual_seed(seed), step)
+
+
+def narrows_later(shape: tuple[int, ...], generator: torch.Generator, step: int) -> Tensor:
+    return (1.0 if step < 100 else 0.5) * uniform_noise(shape, generator, step)
+
+
+def stops_later(shape: tuple[int, ...], generator: torch.Generator, step: int) -> Tensor:
+    return (uniform_noise if step < 100 else no_noise)(shape, generator, step)
+
+
+def least(h: Tensor, r: Tensor) -> Tensor:
+    return (h + r).min(dim=-2).indices
+
+
+def second_best(h: Tensor, r: Tensor) -> Tensor:
+    score = h + r
+    return score.topk(min(2, score.shape[-2]), dim=-2).indices[..., -1, :]
+
+
+def noise_ignored(h: Tensor, r: Tensor) -> Tensor:
+    return h.max(dim=-2).indices
+
+
+def noise_subtracted(h: Tensor, r: Tensor) -> Tensor:
+    return (h - r).max(dim=-2).indices
+
+
+def logits_ignored(h: Tensor, r: Tensor) -> Tensor:
+    return (0 * h + r).max(dim=-2).indices
+
+
+def last_of_ties(h: Tensor, r: Tensor) -> Tensor:
+    score = h + r
+    return score.shape[-2] - 1 - score.flip(-2).max(dim=-2).indices
+
+
+def without_the_last_expert(h: Tensor, r: Tensor) -> Tensor:
+    score = h + r
+    return score[..., : max(1, score.shape[-2] - 1), :].max(dim=-2).indices
+
+
+def over_examples(h: Tensor, r: Tensor) -> Tensor:
+    """The noise is added in the wrong order of experts."""
+    return (h + r.flip(-1).roll(1, dims=-2)).max(dim=-2).indices
+
+
+def without_the_first_patch(theta: Tensor, x: Patches) -> Tensor:
+    return theta @ x.dense[..., 1:, :].sum(dim=-2).mT
+
+
+def mean_over_patches(theta: Tensor, x: Patches) -> Tensor:
+    return router_logits(theta, x) / x.order.shape[-1]
+
+
+def cosines(theta: Tensor, x: Patches) -> Tensor:
+    return router_logits(theta, x) / x.total.norm(dim=-1).clamp(min=1e-12)[..., None, :]
+
+
+def detached(theta: Tensor, x: Patches) -> Tensor:
+    h = router_logits(theta, x)
+    return h.detach() + 0 * h
+
+
+fault = partial(mutant, "routing")
+
+MUTANTS = (
+    fault("NO_NOISE", "The router draws no noise.", "R.5", "R.3", "R.4", representative=True, router_noise=no_noise),
+    fault("NOISE_GAUSSIAN", "Router noise is N(0, 0.3^2).", "R.5", "R.4", representative=True, router_noise=gaussian),
+    fault("NOISE_GUMBEL", "Router noise is Gumbel's: experts are sampled from the softmax.", "R.4", "R.5", router_noise=gumbel),
+    fault("NOISE_HALF_WIDTH", "Router noise is Unif[0, 1/2].", "R.5", representative=True, router_noise=uniform_of_width(0.5)),
+    fault("NOISE_DOUBLE_WIDTH", "Router noise is Unif[0, 2].", "R.4", "R.5", router_noise=uniform_of_width(2.0)),
+    fault("NOISE_SQUARED", "Router noise is the square of a uniform: its density is unbounded.", "R.5", router_noise=squared),
+    fault("NOISE_ON_GRID", "Router noise is rounded to quarters.", "R.5", router_noise=on_a_grid),
+    fault(
+        "NOISE_CENTRED",
+        "Router noise is Unif[-1/2, 1/2].",
+        equivalent="The same shift of all experts' noise changes no argmax.",
+        representative=True,
+        router_noise=centred,
+    ),
+    fault("NOISE_SHARED_BY_EXPERTS", "All experts get the same noise.", "R.5", "R.9", router_noise=shared_by_experts),
+    fault(
+        "NOISE_SHARED_BY_EXAMPLES",
+        "All examples get the same noise.",
+        "R.5",
+        "R.9",
+        representative=True,
+        router_noise=shared_by_examples,
+    ),
+    fault(
+        "NOISE_SHARED_BY_HALVES",
+        "The second half of the examples gets the noise of the first.",
+        "R.9",
+        router_noise=shared_by_halves,
+    ),
+    fault(
+        "NOISE_SHARED_BY_STEPS", "Every step gets the same noise.", "R.5", "R.9", representative=True, router_noise=shared_by_steps
+    ),
+    fault(
+        "NOISE_KEPT_FOR_TWO_STEPS",
+        "Noise is drawn anew at every second step only.",
+        "R.5",
+        "R.9",
+        router_noise=kept_for_two_steps,
+    ),
+    fault("NOISE_NARROWS_LATER", "From step 100 on the noise has half its width.", "R.9", router_noise=narrows_later),
+    fault("NOISE_STOPS_LATER", "From step 100 on there is no noise.", "R.9", representative=True, router_noise=stops_later),
+    fault("ARGMIN", "The least logit wins.", "R.4", "R.5", representative=True, select=least),
+    fault("SECOND_BEST", "The second largest logit wins.", "R.5", "R.4", representative=True, select=second_best),
+    fault("NOISE_IGNORED", "The largest logit wins, whatever the noise.", "R.5", select=noise_ignored),
+    fault(
+        "NOISE_SUBTRACTED",
+        "Noise is subtracted.",
+        equivalent="1 - r has the law of r, and the same shift of all experts' noise changes no argmax.",
+        select=noise_subtracted,
+    ),
+    fault("LOGITS_IGNORED", "The noise alone decides.", "R.4", "R.5", select=logits_ignored),
+    fault(
+        "LAST_OF_TIES",
+        "Of tied experts the last wins, not the first.",
+        equivalent="Noise with a density ties with probability 0. Without noise ties occur at Theta = 0 only, where which of the "
+        "experts, all alike, is taken is a matter of labels.",
+        representative=True,
+        select=last_of_ties,
+    ),
+    fault("LAST_EXPERT_NEVER", "The last expert is never chosen.", "R.5", "R.9", select=without_the_last_expert),
+    fault(
+        "NOISE_PERMUTED",
+        "Noise goes to the next expert and to the examples in reverse order.",
+        "R.1",
+        select=over_examples,
+    ),
+    fault(
+        "LOGITS_WITHOUT_A_PATCH",
+        "Logits leave out the first patch.",
+        "R.7",
+        "G.4",
+        representative=True,
+        logits=without_the_first_patch,
+    ),
+    fault("LOGITS_AVERAGED", "Logits are means over patches, not sums.", "R.7", logits=mean_over_patches),
+    fault("LOGITS_COSINES", "Logits are divided by the length of the example.", "R.7", logits=cosines),
+    fault(
+        "LOGITS_DETACHED",
+        "No gradient passes through the logits: the router does not learn.",
+        "G.3",
+        representative=True,
+        logits=detached,
+    ),
+)

@@ -1,0 +1,221 @@
+"""Faults of the updates of experts and router."""
+
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from core.training import Gradient, normalised_step, plain_step
+from theory_checks.mutants.mutant import mutant
+from theory_checks.mutants.signatures import Update
+
+CERTAIN = torch.zeros(())  # the log scale of a gradient that is given as it is
+
+
+def divided_by(norm: Tensor, value: Tensor) -> Tensor:
+    """value / norm, and 0 where the norm is 0."""
+    return value / norm.masked_fill(norm == 0, 1)
+
+
+def length(value: Tensor, dim: tuple[int, ...]) -> Tensor:
+    return torch.linalg.vector_norm(value, dim=dim, keepdim=True)
+
+
+# Experts
+
+
+def globally_normalised(W: Tensor, gradient: Gradient, rate: float, state: Any) -> tuple[Tensor, Any]:
+    return W - rate * divided_by(length(gradient.value, (-3, -2, -1)), gradient.value), state
+
+
+def normalised_over_replicates(W: Tensor, gradient: Gradient, rate: float, state: Any) -> tuple[Tensor, Any]:
+    norm = length(gradient.direction, (-2, -1)).square().mean(dim=0, keepdim=True).sqrt()
+    return W - rate * divided_by(norm, gradient.direction), state
+
+
+def filter_by_filter(W: Tensor, gradient: Gradient, rate: float, state: Any) -> tuple[Tensor, Any]:
+    return W - rate * divided_by(length(gradient.direction, (-1,)), gradient.direction), state
+
+
+def normalised_as_far_as_it_shows(W: Tensor, gradient: Gradient, rate: float, state: Any) -> tuple[Tensor, Any]:
+    """Normalises the value of the gradient, which underflows."""
+    return W - rate * divided_by(length(gradient.value, (-2, -1)), gradient.value), state
+
+
+def nearly_normalised(W: Tensor, gradient: Gradient, rate: float, state: Any) -> tuple[Tensor, Any]:
+    return W - rate * gradient.value / (length(gradient.value, (-2, -1)) + 1e-8), state
+
+
+def clipped(W: Tensor, gradient: Gradient, rate: float, state: Any) -> tuple[Tensor, Any]:
+    return W - rate * gradient.value / length(gradient.value, (-2, -1)).clamp(min=1), state
+
+
+def in_sup_norm(W: Tensor, gradient: Gradient, rate: float, state: Any) -> tuple[Tensor, Any]:
+    largest = gradient.direction.abs().amax(dim=(-2, -1), keepdim=True)
+    return W - rate * divided_by(largest, gradient.direction), state
+
+
+def signs(W: Tensor, gradient: Gradient, rate: float, state: Any) -> tuple[Tensor, Any]:
+    return W - rate * gradient.direction.sign() / W[0, 0].numel() ** 0.5, state
+
+
+def step_of_length(factor: float) -> Update:
+    """Normalised steps that are too long by a factor."""
+
+    def update(W: Tensor, gradient: Gradient, rate: float, state: Any) -> tuple[Tensor, Any]:
+        return normalised_step(W, gradient, factor * rate, state)
+
+    return update
+
+
+def expert_momentum(W: Tensor, gradient: Gradient, rate: float, state: Any) -> tuple[Tensor, Any]:
+    velocity = gradient.value + (0.0 if state is None else 0.5 * state)
+    return normalised_step(W, Gradient(velocity, CERTAIN), rate, None)[0], velocity
+
+
+def expert_decay(W: Tensor, gradient: Gradient, rate: float, state: Any) -> tuple[Tensor, Any]:
+    return normalised_step((1 - 1e-4) * W, gradient, rate, state)
+
+
+def stale(W: Tensor, gradient: Gradient, rate: float, state: Any) -> tuple[Tensor, Any]:
+    return normalised_step(W, gradient if state is None else state, rate, None)[0], gradient
+
+
+def slower(W: Tensor, gradient: Gradient, rate: float, state: Any) -> tuple[Tensor, Any]:
+    t = state or 0
+    return normalised_step(W, gradient, rate / (1 + t) ** 0.5, None)[0], t + 1
+
+
+def shorter_later(W: Tensor, gradient: Gradient, rate: float, state: Any) -> tuple[Tensor, Any]:
+    t = state or 0
+    return normalised_step(W, gradient, rate if t < 500 else rate / 10, None)[0], t + 1
+
+
+def first_expert_frozen(W: Tensor, gradient: Gradient, rate: float, state: Any) -> tuple[Tensor, Any]:
+    moved, state = normalised_step(W, gradient, rate, state)
+    return torch.cat([W[..., :1, :, :], moved[..., 1:, :, :]], dim=-3), state
+
+
+def projected(W: Tensor, gradient: Gradient, rate: float, state: Any) -> tuple[Tensor, Any]:
+    moved, state = normalised_step(W, gradient, rate, state)
+    norm = length(moved, (-1,))
+    return moved / norm.clamp(min=1), state
+
+
+# Router
+
+
+def times_the_rate(power: int) -> Update:
+    """A router whose rate is off by M to this power."""
+
+    def update(theta: Tensor, gradient: Gradient, rate: float, state: Any) -> tuple[Tensor, Any]:
+        return plain_step(theta, gradient, float(theta.shape[-2]) ** power * rate, state)
+
+    return update
+
+
+def rate_scaled(factor: float) -> Update:
+    """A router whose rate is off by a factor."""
+
+    def update(theta: Tensor, gradient: Gradient, rate: float, state: Any) -> tuple[Tensor, Any]:
+        return plain_step(theta, gradient, factor * rate, state)
+
+    return update
+
+
+def router_normalised(theta: Tensor, gradient: Gradient, rate: float, state: Any) -> tuple[Tensor, Any]:
+    return theta - rate * divided_by(length(gradient.direction, (-2, -1)), gradient.direction), state
+
+
+def router_clipped(theta: Tensor, gradient: Gradient, rate: float, state: Any) -> tuple[Tensor, Any]:
+    return theta - rate * gradient.value / (length(gradient.value, (-2, -1)) / 1e-3).clamp(min=1), state
+
+
+def router_decay(theta: Tensor, gradient: Gradient, rate: float, state: Any) -> tuple[Tensor, Any]:
+    return plain_step((1 - 1e-4) * theta, gradient, rate, state)
+
+
+def router_momentum(theta: Tensor, gradient: Gradient, rate: float, state: Any) -> tuple[Tensor, Any]:
+    velocity = gradient.value + (0.0 if state is None else 0.9 * state)
+    return theta - rate * velocity, velocity
+
+
+def router_stale(theta: Tensor, gradient: Gradient, rate: float, state: Any) -> tuple[Tensor, Any]:
+    return plain_step(theta, gradient if state is None else state, rate, None)[0], gradient
+
+
+def router_later_only(theta: Tensor, gradient: Gradient, rate: float, state: Any) -> tuple[Tensor, Any]:
+    t = state or 0
+    return plain_step(theta, gradient, rate if t < 500 else 0.0, None)[0], t + 1
+
+
+def router_centred(theta: Tensor, gradient: Gradient, rate: float, state: Any) -> tuple[Tensor, Any]:
+    moved, state = plain_step(theta, gradient, rate, state)
+    return moved - moved.mean(dim=-2, keepdim=True), state
+
+
+fault = partial(mutant, "updates")
+
+MUTANTS = (
+    fault("EXPERTS_PLAIN", "Steps of experts are not normalised.", "G.2", representative=True, expert_update=plain_step),
+    fault(
+        "EXPERTS_NORMALISED_GLOBALLY",
+        "The gradient of all experts together is normalised.",
+        "G.2",
+        representative=True,
+        expert_update=globally_normalised,
+    ),
+    fault(
+        "EXPERTS_NORMALISED_OVER_REPLICATES",
+        "Gradients are normalised by their mean square over replicates trained side by side.",
+        "G.10",
+        expert_update=normalised_over_replicates,
+    ),
+    fault(
+        "FILTERS_NORMALISED",
+        "Every filter's gradient is normalised alone.",
+        "G.2",
+        "G.3",
+        representative=True,
+        expert_update=filter_by_filter,
+    ),
+    fault(
+        "NORMALISED_AFTER_UNDERFLOW",
+        "The value of the gradient is normalised, which underflows once margins are large.",
+        "G.2",
+        expert_update=normalised_as_far_as_it_shows,
+    ),
+    fault("NEARLY_NORMALISED", "1e-8 is added to the norm of the gradient.", "G.2", expert_update=nearly_normalised),
+    fault("EXPERTS_CLIPPED", "Gradients are clipped to norm 1, not normalised.", "G.2", expert_update=clipped),
+    fault("EXPERTS_IN_SUP_NORM", "Steps have length eta in sup norm.", "G.2", expert_update=in_sup_norm),
+    fault("EXPERTS_BY_SIGN", "Experts follow the signs of the gradient's entries.", "G.3", expert_update=signs),
+    fault("EXPERT_STEP_LONGER", "Steps of experts are 1 % too long.", "G.2", expert_update=step_of_length(1.01)),
+    fault("EXPERTS_ASCEND", "Experts climb the loss.", "G.3", representative=True, expert_update=step_of_length(-1.0)),
+    fault("EXPERT_MOMENTUM", "Experts have momentum 1/2.", "G.3", "G.9", representative=True, expert_update=expert_momentum),
+    fault("EXPERT_DECAY", "Experts decay by 1e-4 a step.", "G.2", "G.3", representative=True, expert_update=expert_decay),
+    fault("EXPERTS_STALE", "Experts follow the gradient of the step before.", "G.3", "G.9", expert_update=stale),
+    fault("EXPERT_STEPS_SHRINK", "The rate of the experts falls as t^(-1/2).", "G.2", "G.9", expert_update=slower),
+    fault("EXPERT_STEPS_SHORTER_LATER", "From step 500 on the rate of the experts is a tenth.", "G.9", expert_update=shorter_later),
+    fault("FIRST_EXPERT_FROZEN", "The first expert does not learn.", "G.2", expert_update=first_expert_frozen),
+    fault("FILTERS_BOUNDED", "Filters are projected into the unit ball.", "G.2", expert_update=projected),
+    fault("ROUTER_RATE_TIMES_M", "The rate of the router is M times as large.", "G.3", router_update=times_the_rate(1)),
+    fault("ROUTER_RATE_OVER_M", "The rate of the router is M times as small.", "G.3", router_update=times_the_rate(-1)),
+    fault(
+        "ROUTER_RATE_OVER_M2",
+        "The rate of the router is M^2 times as small.",
+        "G.3",
+        representative=True,
+        router_update=times_the_rate(-2),
+    ),
+    fault("ROUTER_RATE_DOUBLED", "The rate of the router is doubled.", "G.3", router_update=rate_scaled(2.0)),
+    fault("ROUTER_ASCENDS", "The router climbs the loss.", "G.3", representative=True, router_update=rate_scaled(-1.0)),
+    fault("ROUTER_FROZEN", "The router does not learn.", "G.3", representative=True, router_update=rate_scaled(0.0)),
+    fault("ROUTER_NORMALISED", "The router's gradient is normalised.", "G.3", representative=True, router_update=router_normalised),
+    fault("ROUTER_CLIPPED", "The router's gradient is clipped to norm 1/1000.", "G.3", router_update=router_clipped),
+    fault("ROUTER_DECAY", "The router decays by 1e-4 a step.", "G.1", "G.3", router_update=router_decay),
+    fault("ROUTER_MOMENTUM", "The router has momentum 0.9.", "G.3", "G.9", router_update=router_momentum),
+    fault("ROUTER_STALE", "The router follows the gradient of the step before.", "G.3", "G.9", router_update=router_stale),
+    fault("ROUTER_STOPS_LATER", "From step 500 on the router does not learn.", "G.9", router_update=router_later_only),
+    fault("ROUTER_CENTRED", "The mean over experts is subtracted from the router.", "G.3", "G.1", router_update=router_centred),
+)

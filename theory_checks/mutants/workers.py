@@ -1,0 +1,98 @@
+"""Calls in processes of their own, of which one that crashes or takes too long takes no other with it."""
+
+import multiprocessing
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+from theory_checks.threads import one_thread
+
+SPAWN = multiprocessing.get_context("spawn")
+
+
+@dataclass
+class _Worker:
+    """A process, this end of its pipe, and what it is busy with: the number of a call, and when that must be over."""
+
+    process: BaseProcess
+    pipe: Connection
+    busy: int | None = None
+    until: float = float("inf")
+
+    def stop(self) -> None:
+        """Ends the process, whatever it is doing."""
+        self.process.kill()
+        self.process.join()
+        self.pipe.close()
+
+
+def _serve(pipe: Connection) -> None:
+    one_thread()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that waits, which ends this one
+    while True:
+        try:
+            function, arguments = pipe.recv()
+        except EOFError:
+            return
+        pipe.send(function(*arguments))
+
+
+def _started() -> _Worker:
+    ours, theirs = SPAWN.Pipe()
+    process = SPAWN.Process(target=_serve, args=(theirs,), daemon=True)
+    process.start()
+    theirs.close()
+    return _Worker(process, ours)
+
+
+def outcomes(
+    function: Callable[..., Any], calls: Sequence[tuple[Any, ...]], jobs: int, limit: float | None = None
+) -> Iterator[tuple[int, Any]]:
+    """The number and result of each call as it is finished; a string that says what happened if its process crashed or was ended
+    after `limit` seconds. Calls begin in the order given."""
+    workers: list[_Worker] = []
+    waiting = iter(range(len(calls)))
+    try:
+        workers += [_started() for _ in range(min(jobs, len(calls)))]
+        while True:
+            for worker in workers:
+                if worker.busy is None and (index := next(waiting, None)) is not None:
+                    worker.pipe.send((function, calls[index]))
+                    worker.busy, worker.until = index, time.monotonic() + (float("inf") if limit is None else limit)
+            busy = [worker for worker in workers if worker.busy is not None]
+            if not busy:
+                return
+            soonest = min(worker.until for worker in busy)
+            wait([worker.pipe for worker in busy], None if soonest == float("inf") else max(0.0, soonest - time.monotonic()))
+            for worker in busy:
+                answer = _answer(worker)
+                if answer is None:
+                    continue
+                index, worker.busy = worker.busy, None
+                if not worker.process.is_alive():
+                    worker.stop()
+                    workers[workers.index(worker)] = _started()
+                assert index is not None
+                yield index, answer[0]
+    finally:
+        for worker in workers:
+            worker.stop()
+
+
+def _answer(worker: _Worker) -> tuple[Any] | None:
+    """The worker's answer, if there is one or there will be none."""
+    if worker.pipe.poll():
+        try:
+            return (worker.pipe.recv(),)
+        except (EOFError, ConnectionResetError):
+            worker.process.join()
+            return (f"its process ended with status {worker.process.exitcode}",)
+    if time.monotonic() >= worker.until:
+        worker.process.kill()
+        worker.process.join()
+        return ("it took too long and was ended",)
+    return None
