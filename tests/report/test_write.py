@@ -81,11 +81,13 @@ def test_a_directory_belongs_to_one_run_until_that_ends_however_it_ends(tmp_path
     ready = context.Event()
     other = context.Process(target=hold, args=(tmp_path, ready))
     other.start()
-    assert ready.wait(60)
-    with pytest.raises(ValueError, match="another run is writing its report there"):
-        reserve(tmp_path)
-    other.kill()
-    other.join()
+    try:
+        assert ready.wait(60)
+        with pytest.raises(ValueError, match="another run is writing its report there"):
+            reserve(tmp_path)
+    finally:
+        other.kill()
+        other.join()
     reserve(tmp_path).release()
 
 

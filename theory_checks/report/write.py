@@ -25,7 +25,7 @@ def reserve(directory: Path) -> FileLock:
     lock = FileLock(directory / ".lock")
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        pass
+        lock.acquire(timeout=0)
         write_whole(directory / ".writable", "")
         (directory / ".writable").unlink()
     except Timeout:
