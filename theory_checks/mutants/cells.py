@@ -129,7 +129,8 @@ class Store:
             return {}
         text, found = self.path.read_text(encoding="utf-8"), {}
         if not text.endswith("\n"):
-            self.path.write_text(f"{text}\n", encoding="utf-8")
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write("\n")
         for line in text.splitlines():
             try:
                 entry = json.loads(line)

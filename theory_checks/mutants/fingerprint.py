@@ -47,8 +47,10 @@ def _described(value: Any, seen: dict[int, Any]) -> str:
         return " ".join(_parts(value, seen))
     if isinstance(value, dict):
         return " ".join(f"{key!r} {_described(inner, seen)}" for key, inner in value.items())
-    if isinstance(value, list | tuple | set | frozenset):
+    if isinstance(value, list | tuple):
         return " ".join(_described(inner, seen) for inner in value)
+    if isinstance(value, set | frozenset):
+        return " ".join(sorted(map(repr, value)))  # sets have no order of their own
     if type(value).__module__.partition(".")[0] in (OURS, "core"):
         return f"{_described(type(value), seen)} {_described(getattr(value, '__dict__', {}), seen)}"
     return type(value).__qualname__  # a tensor, a module, a strategy: what makes it stands in the source that names it

@@ -68,8 +68,12 @@ class Matrix:
 
     @cached_property
     def gaps(self) -> tuple[Mutant, ...]:
-        """Mutants that no claim notices although they are not equivalent."""
-        return tuple(mutant for mutant in self.mutants if not mutant.equivalent and not self.killers(mutant))
+        """Mutants that no claim notices although they are not equivalent and all claims that must notice were checked."""
+        return tuple(
+            mutant
+            for mutant in self.mutants
+            if mutant.noticed_by and all(self.outcome(mutant, id) for id in mutant.noticed_by) and not self.killers(mutant)
+        )
 
     @cached_property
     def false_kills(self) -> tuple[Mutant, ...]:

@@ -41,6 +41,35 @@ def render(report: Report, comparison: Comparison | None = None) -> str:
     rows = [_row(record, report, doubts) for record in sorted(report.records, key=lambda r: natural(r.id))]
     nodes = [Node(r.record.id, r.group, slug(r.record.verdict), r.record.depends_on, bool(r.doubted_by)) for r in rows]
     names = {**GROUPS, **{row.group: "" for row in rows if row.group not in GROUPS}}
+    return (
+        templates()
+        .get_template("index.html")
+        .render(
+            report=report,
+            comparison=comparison,
+            rows=sorted(rows, key=lambda row: row.rank),
+            counts=Counter(row.record.verdict for row in rows),
+            broken=[row for row in rows if row.broken],
+            undecided=[row for row in rows if not row.broken and row.record.verdict != "holds"],
+            doubted=sum(bool(row.doubted_by) for row in rows),
+            changes=[]
+            if comparison is None
+            else sorted((c for c in comparison.changes if c.kind != "unchanged"), key=lambda c: (not c.worse, natural(c.id))),
+            comparison_summary="" if comparison is None else tally(comparison),
+            order=ORDER,
+            symbols=SYMBOLS,
+            headline=headline(report),
+            groups={group: name for group, name in names.items() if any(row.group == group for row in rows)},
+            kinds=sorted({row.record.kind for row in rows if row.record.kind}),
+            tables=joint_tables(row.record for row in rows),
+            graph=Markup(graph(nodes, names, "graph")) if nodes else "",
+            version=version("moe-theory-checks"),
+        )
+    )
+
+
+def templates() -> Environment:
+    """The templates of pages, with the filters that they use."""
     environment = Environment(
         loader=PackageLoader("theory_checks.report"),
         autoescape=True,
@@ -49,27 +78,7 @@ def render(report: Report, comparison: Comparison | None = None) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"quantity": quantity, "count": count, "slug": slug, "duration": duration, "when": when}
-    return environment.get_template("index.html").render(
-        report=report,
-        comparison=comparison,
-        rows=sorted(rows, key=lambda row: row.rank),
-        counts=Counter(row.record.verdict for row in rows),
-        broken=[row for row in rows if row.broken],
-        undecided=[row for row in rows if not row.broken and row.record.verdict != "holds"],
-        doubted=sum(bool(row.doubted_by) for row in rows),
-        changes=[]
-        if comparison is None
-        else sorted((c for c in comparison.changes if c.kind != "unchanged"), key=lambda c: (not c.worse, natural(c.id))),
-        comparison_summary="" if comparison is None else tally(comparison),
-        order=ORDER,
-        symbols=SYMBOLS,
-        headline=headline(report),
-        groups={group: name for group, name in names.items() if any(row.group == group for row in rows)},
-        kinds=sorted({row.record.kind for row in rows if row.record.kind}),
-        tables=joint_tables(row.record for row in rows),
-        graph=Markup(graph(nodes, names, "graph")) if nodes else "",
-        version=version("moe-theory-checks"),
-    )
+    return environment
 
 
 @dataclass(frozen=True)

@@ -97,10 +97,10 @@ class Drawing:
     legend: tuple[Key, ...]
 
 
-def drawn(picture: Picture, name: str) -> Drawing:
-    """The picture; the name, unique in the page, begins all ids in the SVG."""
+def drawn(picture: Picture, name: str, width: float = WIDTH) -> Drawing:
+    """The picture; the name, unique in the page, begins all ids in the SVG. width: of a heat map, in points."""
     with matplotlib.rc_context(RULES):
-        figure, legend = _heatmap(picture) if isinstance(picture, Heatmap) else _lines(picture)
+        figure, legend = _heatmap(picture, width) if isinstance(picture, Heatmap) else _lines(picture)
         return Drawing(_svg(figure, name, picture.title), picture.title, picture.caption, legend)
 
 
@@ -185,18 +185,18 @@ def _apart(values: Sequence[float]) -> list[float]:
 # Heat maps
 
 
-def _heatmap(picture: Heatmap) -> tuple[Figure, tuple[Key, ...]]:
+def _heatmap(picture: Heatmap, whole_width: float) -> tuple[Figure, tuple[Key, ...]]:
     """Cells in one hue, stronger for larger values; in two, if the scale has values on both sides of 0. The numbers stand inside
     where there is room."""
     rows, columns = len(picture.rows), len(picture.columns)
     left = 10 + (14 if picture.row_label else 0) + 0.58 * SIZE * max(map(len, picture.rows))
     above = 8.0 + (14 if picture.column_label else 0)
     longest = max(map(len, picture.columns))
-    width = (WIDTH - left - 8) / columns
+    width = (whole_width - left - 8) / columns
     slanted = 0.58 * SIZE * longest > width
     above += 0.72 * 0.58 * SIZE * longest if slanted else 14
     height = min(22.0, max(8.0, 240 / rows))
-    figure, axes = _axes(WIDTH, above + rows * height + 6, left=left, right=8, top=above, bottom=6)
+    figure, axes = _axes(whole_width, above + rows * height + 6, left=left, right=8, top=above, bottom=6)
     finite = [v for row in picture.values for v in row if math.isfinite(v)] or [0.0]
     low = min(finite) if picture.low is None else picture.low
     high = max(finite) if picture.high is None else picture.high

@@ -1,0 +1,100 @@
+"""check the claims against faulty subjects: who notices which fault
+
+Writes matrix.json, matrix.md and matrix.html, and keeps every result in cells.jsonl: a run that was interrupted goes on where it
+ended, and what has not changed is not checked again. Claims that need training runs are checked on the mutants that represent
+their kind, or on all that are named. Status 1 if a mutant that is not equivalent was checked against every claim that must notice
+it and none did, or if one that is said to be equivalent was noticed.
+"""
+
+import argparse
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from theory_checks.claims import DEFAULT_SEED, Profile
+from theory_checks.commands import CommandError
+from theory_checks.commands.claims import available, find
+from theory_checks.report.write import reserve, write_whole
+
+if TYPE_CHECKING:
+    from theory_checks.mutants import Mutant
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--mutant", action="append", default=[], metavar="NAME", help="only this one (repeatable)")
+    parser.add_argument("--claim", action="append", default=[], metavar="ID", help="only this one (repeatable)")
+    add_cell_arguments(parser, "theory-report/mutants")
+
+
+def add_cell_arguments(parser: argparse.ArgumentParser, output: str) -> None:
+    """The options of all commands that check many cells."""
+    parser.add_argument("--profile", choices=[p.value for p in Profile], default="quick", help="(%(default)s)")
+    parser.add_argument("--seed", type=int, default=DEFAULT_SEED, metavar="N", help="the run's seed (%(default)s)")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="processes (%(default)s)")
+    parser.add_argument("--limit", type=float, metavar="SECONDS", help="that one claim may take on one mutant (no limit)")
+    parser.add_argument("--output", type=Path, default=Path(output), metavar="DIR", help="(%(default)s)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from theory_checks.budget import TRAINED_GROUPS
+    from theory_checks.mutants.cells import Store, claims, completed
+    from theory_checks.mutants.matrix import Matrix, cells_of, dependency_order
+    from theory_checks.mutants.pages import headline, html, markdown
+
+    require_cell_arguments(arguments)
+    mutants = chosen(arguments.mutant)
+    order = tuple(id for id in dependency_order(claims()) if not arguments.claim or id in chosen_claims(arguments.claim))
+    trained = [id for id in order if id[0] in TRAINED_GROUPS]
+    cells = cells_of(mutants, order, trained, arguments.profile, arguments.seed)
+    try:
+        lock = reserve(arguments.output)
+    except ValueError as error:
+        raise CommandError(str(error)) from error
+    with lock:
+        results = completed(cells, Store(arguments.output / "cells.jsonl"), arguments.jobs, arguments.limit, "kill matrix")
+        matrix = Matrix(
+            arguments.profile,
+            arguments.seed,
+            order,
+            {id: claims()[id].statement for id in order},
+            tuple(mutants),
+            {
+                mutant.name: {cell.claim: results[cell] for cell in cells if cell.subject.endswith(f":{mutant.name}")}
+                for mutant in mutants
+            },
+        )
+        write_whole(arguments.output / "matrix.json", json.dumps(matrix.to_json(), allow_nan=False, indent=1) + "\n")
+        write_whole(arguments.output / "matrix.md", markdown(matrix))
+        write_whole(arguments.output / "matrix.html", html(matrix))
+    print(headline(matrix))
+    print(arguments.output / "matrix.html")
+    return int(bool(matrix.gaps or matrix.false_kills))
+
+
+def require_cell_arguments(arguments: argparse.Namespace) -> None:
+    """Raises CommandError for numbers that make no sense."""
+    if arguments.seed < 0:
+        raise CommandError(f"seed {arguments.seed}: needs a whole number >= 0")
+    if arguments.jobs < 1:
+        raise CommandError(f"jobs {arguments.jobs}: needs a whole number >= 1")
+    if arguments.limit is not None and not arguments.limit > 0:
+        raise CommandError(f"limit {arguments.limit}: needs a number of seconds > 0")
+
+
+def chosen(names: Sequence[str]) -> "list[Mutant]":
+    """The mutants with these names, as representatives, or all. Raises CommandError if there is no such mutant."""
+    from theory_checks.mutants import MUTANTS
+
+    for name in names:
+        if name not in MUTANTS:
+            raise CommandError(f"no mutant {name!r}; there are {', '.join(MUTANTS)}")
+    return [replace(MUTANTS[name], representative=True) for name in names] or list(MUTANTS.values())
+
+
+def chosen_claims(ids: Sequence[str]) -> set[str]:
+    """These ids. Raises CommandError if there is no such claim."""
+    known = available(())
+    return {find(id, known).id for id in ids}

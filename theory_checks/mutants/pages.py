@@ -1,0 +1,115 @@
+"""The kill matrix for people: matrix.md, and matrix.html as one self-contained page with heat maps."""
+
+import math
+from collections.abc import Iterator
+from importlib.metadata import version
+
+from theory_checks.mutants.matrix import Matrix, about_parts
+from theory_checks.mutants.mutant import FAMILIES, Mutant
+from theory_checks.pictures import Heatmap
+from theory_checks.records import number
+from theory_checks.report.page import templates
+from theory_checks.report.plots import Drawing, drawn
+
+SHADES = {"killed": 1.0, "survived": 0.0, "inconclusive": -0.4, "vacuous": -0.4, "error": -1.0, "": math.nan}
+COLUMN = 13.0  # points, enough for slanted ids side by side
+ROLES = {
+    "killed": "holds",
+    "equivalent": "inconclusive",
+    "gap": "violated",
+    "open": "not-run",
+}  # how the page's style calls the colours of fates
+
+
+def fate(matrix: Matrix, mutant: Mutant) -> str:
+    """killed, equivalent, gap, or open, if not every claim that must notice was checked."""
+    if matrix.killers(mutant):
+        return "killed"
+    return "equivalent" if mutant.equivalent else "gap" if mutant in matrix.gaps else "open"
+
+
+def headline(matrix: Matrix) -> str:
+    """The matrix in one sentence."""
+    found = matrix.summary
+    gaps = "no gap" if not found["gaps"] else "1 gap" if found["gaps"] == 1 else f"{found['gaps']} gaps"
+    return f"{found['killed']} of {found['mutants']} mutants are killed, {found['equivalent']} are equivalent: {gaps}."
+
+
+def how_it_was_killed(matrix: Matrix, mutant: Mutant) -> str:
+    """By which claim first, with which margin, after how many samples, and by which others; why not, if it was not."""
+    killers = matrix.killers(mutant)
+    if not killers:
+        return mutant.equivalent or ("No claim notices." if mutant in matrix.gaps else "Not checked by all that must notice.")
+    result = matrix.results[mutant.name][killers[0]]
+    evidence = f"{result.samples} samples" if result.samples else "exactly"
+    others = f"; also {', '.join(killers[1:])}" if killers[1:] else ""
+    return f"{killers[0]}, margin {number(result.margin)}, {evidence}{others}"
+
+
+def heat_maps(matrix: Matrix) -> Iterator[Drawing]:
+    """Families x claims, with the claims about parts and those about training apart."""
+    for family in FAMILIES:
+        mutants = [mutant for mutant in matrix.mutants if mutant.family == family]
+        for about, title in ((True, "claims about the parts"), (False, "claims about training")):
+            ids = [id for id in matrix.order if about_parts(id) is about]
+            rows = [mutant for mutant in mutants if any(matrix.outcome(mutant, id) for id in ids)]
+            if not rows or not ids:
+                continue
+            values = [[SHADES[matrix.outcome(mutant, id)] for id in ids] for mutant in rows]
+            names = [mutant.name for mutant in rows]
+            picture = Heatmap(f"Faults of {family} against {title}", names, ids, values, low=-1.0, high=1.0)
+            width = 20 + 5 * max(map(len, names)) + COLUMN * max(len(ids), 6)
+            yield drawn(picture, f"{family}-{'parts' if about else 'training'}", width)
+
+
+def html(matrix: Matrix) -> str:
+    """The page; nothing is fetched from elsewhere."""
+    return (
+        templates()
+        .get_template("matrix.html")
+        .render(
+            matrix=matrix,
+            headline=headline(matrix),
+            drawings=list(heat_maps(matrix)),
+            families=FAMILIES,
+            fates={mutant.name: fate(matrix, mutant) for mutant in matrix.mutants},
+            roles=ROLES,
+            killed={mutant.name: how_it_was_killed(matrix, mutant) for mutant in matrix.mutants},
+            version=version("moe-theory-checks"),
+        )
+    )
+
+
+def markdown(matrix: Matrix) -> str:
+    """The same in short, for a pull request."""
+    found = matrix.summary
+    lines = [
+        "# Kill matrix",
+        "",
+        headline(matrix),
+        "",
+        f"Profile {matrix.profile}, seed {matrix.seed}, {len(matrix.order)} claims; {found['errors']} cells in error. The first "
+        f"violated claim is about the part that is broken for {found['localised']} of {found['killed']}.",
+        "",
+        "| mutant | family | what is wrong | fate | by | in its part |",
+        "|---|---|---|---|---|---|",
+    ]
+    for mutant in matrix.mutants:
+        localised = ("yes" if matrix.localised(mutant) else "no") if matrix.killers(mutant) else ""
+        by = how_it_was_killed(matrix, mutant)
+        lines.append(f"| {mutant.name} | {mutant.family} | {mutant.wrong} | {fate(matrix, mutant)} | {by} | {localised} |")
+    lines += [
+        "",
+        "## Claims",
+        "",
+        "| claim | kills | only killer of | first violated by |",
+        "|---|---|---|---|",
+    ]
+    for id in matrix.order:
+        only, first = (", ".join(names) for names in (matrix.only_killer_of(id), matrix.first_killer_of(id)))
+        lines.append(f"| {id} | {len(matrix.killed_by(id))} | {only} | {first} |")
+    missed = [(mutant, matrix.missed(mutant)) for mutant in matrix.mutants if matrix.missed(mutant)]
+    if missed:
+        lines += ["", "## Expected to notice, and did not", ""]
+        lines += [f"- {mutant.name}: {', '.join(f'{id} ({matrix.outcome(mutant, id)})' for id in ids)}" for mutant, ids in missed]
+    return "\n".join(lines) + "\n"
