@@ -10,9 +10,9 @@ from theory_checks.threads import one_thread
 
 one_thread()
 
-from theory_checks.commands import CommandError, claims, compare, mutants, report, reproduce
+from theory_checks.commands import CommandError, claims, compare, graded, mutants, report, reproduce
 
-COMMANDS: tuple[ModuleType, ...] = (claims, compare, report, reproduce, mutants)
+COMMANDS: tuple[ModuleType, ...] = (claims, compare, report, reproduce, mutants, graded)
 
 
 class Parser(argparse.ArgumentParser):

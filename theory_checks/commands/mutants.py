@@ -43,6 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
     from theory_checks.mutants.cells import Store, claims, completed
     from theory_checks.mutants.matrix import Matrix, cells_of, dependency_order
     from theory_checks.mutants.pages import headline, html, markdown
+    from theory_checks.mutants.workers import Workers
 
     require_cell_arguments(arguments)
     mutants = chosen(arguments.mutant)
@@ -53,8 +54,8 @@ def run(arguments: argparse.Namespace) -> int:
         lock = reserve(arguments.output)
     except ValueError as error:
         raise CommandError(str(error)) from error
-    with lock:
-        results = completed(cells, Store(arguments.output / "cells.jsonl"), arguments.jobs, arguments.limit, "kill matrix")
+    with lock, Workers(arguments.jobs) as workers:
+        results = completed(cells, Store(arguments.output / "cells.jsonl"), workers, arguments.limit, "kill matrix")
         matrix = Matrix(
             arguments.profile,
             arguments.seed,

@@ -11,6 +11,7 @@ from typing import Any
 
 from theory_checks.claims import DEFAULT_ALPHA, Claim, Profile
 from theory_checks.evidence.ledger import Ledger
+from theory_checks.mutants.workers import Workers
 from theory_checks.records import plain, restored
 
 OUTCOMES = {"violated": "killed", "holds": "survived", "inconclusive": "inconclusive", "vacuous": "vacuous"}
@@ -146,10 +147,10 @@ class Store:
             file.write(text + "\n")
 
 
-def completed(cells: Sequence[Cell], store: Store, jobs: int, limit: float | None, title: str) -> dict[Cell, Result]:
+def completed(cells: Sequence[Cell], store: Store, workers: Workers, limit: float | None, title: str) -> dict[Cell, Result]:
     """The results of all cells; those that the store lacks are computed, in the order given, and stored one by one.
 
-    jobs: processes, of one thread each; limit: seconds a cell may take.
+    limit: seconds a cell may take.
     """
     from tqdm import tqdm
 
@@ -158,7 +159,7 @@ def completed(cells: Sequence[Cell], store: Store, jobs: int, limit: float | Non
     found = {cell: known[keys[cell]] for cell in cells if keys[cell] in known}
     missing = [cell for cell in cells if cell not in found]
     with tqdm(total=len(cells), initial=len(found), desc=title, unit="cell", disable=None) as bar:
-        for cell, result in computed(missing, jobs, limit):
+        for cell, result in computed(missing, workers, limit):
             store.add(keys[cell], cell, result)
             found[cell] = result
             bar.update()
@@ -166,18 +167,16 @@ def completed(cells: Sequence[Cell], store: Store, jobs: int, limit: float | Non
     return found
 
 
-def computed(cells: Sequence[Cell], jobs: int, limit: float | None) -> Iterator[tuple[Cell, Result]]:
+def computed(cells: Sequence[Cell], workers: Workers, limit: float | None) -> Iterator[tuple[Cell, Result]]:
     """The cells and their results as they are finished. Cells of one subject and seed share their training runs, which are removed
     after the last of them."""
-    from theory_checks.mutants.workers import outcomes
-
     with tempfile.TemporaryDirectory(prefix="theory-mutants-") as folder:
         places = {cell: Path(folder) / str(number) for number, cell in enumerate(_firsts(cells))}
         place = {cell: places[first] for first, cell in _with_firsts(cells)}
         left = {path: sum(other == path for other in place.values()) for path in places.values()}
         for path in left:
             path.mkdir()
-        for index, answer in outcomes(check_cell, [(cell, place[cell]) for cell in cells], jobs, limit):
+        for index, answer in workers.outcomes(check_cell, [(cell, place[cell]) for cell in cells], limit):
             cell = cells[index]
             left[place[cell]] -= 1
             if not left[place[cell]]:

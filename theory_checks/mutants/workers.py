@@ -1,10 +1,11 @@
 """Calls in processes of their own, of which one that crashes or takes too long takes no other with it."""
 
+import math
 import multiprocessing
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -21,7 +22,7 @@ class _Worker:
     process: BaseProcess
     pipe: Connection
     busy: int | None = None
-    until: float = float("inf")
+    until: float = math.inf
 
     def stop(self) -> None:
         """Ends the process, whatever it is doing."""
@@ -49,38 +50,47 @@ def _started() -> _Worker:
     return _Worker(process, ours)
 
 
-def outcomes(
-    function: Callable[..., Any], calls: Sequence[tuple[Any, ...]], jobs: int, limit: float | None = None
-) -> Iterator[tuple[int, Any]]:
-    """The number and result of each call as it is finished; a string that says what happened if its process crashed or was ended
-    after `limit` seconds. Calls begin in the order given."""
-    workers: list[_Worker] = []
-    waiting = iter(range(len(calls)))
-    try:
-        workers += [_started() for _ in range(min(jobs, len(calls)))]
+@dataclass
+class Workers:
+    """Up to `jobs` processes, started when they are needed and ended with the `with` block."""
+
+    jobs: int
+    running: list[_Worker] = field(default_factory=list)
+
+    def __enter__(self) -> "Workers":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for worker in self.running:
+            worker.stop()
+        self.running.clear()
+
+    def outcomes(
+        self, function: Callable[..., Any], calls: Sequence[tuple[Any, ...]], limit: float | None = None
+    ) -> Iterator[tuple[int, Any]]:
+        """The number and result of each call as it is finished; a string that says what happened if its process crashed or was
+        ended after `limit` seconds. Calls begin in the order given. To be read to the end."""
+        self.running += [_started() for _ in range(min(self.jobs, len(calls)) - len(self.running))]
+        waiting = iter(range(len(calls)))
         while True:
-            for worker in workers:
+            for worker in self.running:
                 if worker.busy is None and (index := next(waiting, None)) is not None:
                     worker.pipe.send((function, calls[index]))
-                    worker.busy, worker.until = index, time.monotonic() + (float("inf") if limit is None else limit)
-            busy = [worker for worker in workers if worker.busy is not None]
+                    worker.busy, worker.until = index, math.inf if limit is None else time.monotonic() + limit
+            busy = [worker for worker in self.running if worker.busy is not None]
             if not busy:
                 return
             soonest = min(worker.until for worker in busy)
-            wait([worker.pipe for worker in busy], None if soonest == float("inf") else max(0.0, soonest - time.monotonic()))
+            wait([worker.pipe for worker in busy], None if soonest == math.inf else max(0.0, soonest - time.monotonic()))
             for worker in busy:
-                answer = _answer(worker)
-                if answer is None:
+                if (answer := _answer(worker)) is None:
                     continue
                 index, worker.busy = worker.busy, None
                 if not worker.process.is_alive():
                     worker.stop()
-                    workers[workers.index(worker)] = _started()
+                    self.running[self.running.index(worker)] = _started()
                 assert index is not None
                 yield index, answer[0]
-    finally:
-        for worker in workers:
-            worker.stop()
 
 
 def _answer(worker: _Worker) -> tuple[Any] | None:
