@@ -1,7 +1,7 @@
 """Definition 3.1: the data that a Subject draws follow the distribution D."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -147,9 +147,10 @@ def random_noise_is_gaussian(subject: Subject, problem: Problem, direction: int)
     All noise patches of an example together are one standard Gaussian vector after scaling: its squared norm is chi^2, and its
     projection on a random unit vector across patches is N(0, 1), which correlations between patches or directions would change
     (Cramer-Wold); so is the sum of the first and last patch. The sign of the projection is independent of label, noise sign,
-    cluster and amplitude, and the signs of the projections on v_k, v_k', c_k of each other, of label and of noise sign.
+    cluster and amplitude, and the signs of the projections on v_k, v_k', c_k of each other, of label, of noise sign and of the
+    amplitudes.
     """
-    K, d = problem.K, problem.d
+    K, d, names = problem.K, problem.d, ("alpha", "beta", "gamma")
     size_of_noise = (problem.P - 3) * d
     unit = torch.randn(size_of_noise, generator=torch.Generator().manual_seed(direction), dtype=torch.float64)
     unit = unit / unit.norm()
@@ -177,11 +178,19 @@ def random_noise_is_gaussian(subject: Subject, problem: Problem, direction: int)
         first, last = noise[:, :d] @ along, noise[:, -d:] @ along
         return (first if problem.P == 4 else (first + last) / math.sqrt(2)).numpy()
 
+    def towards(signals: Signals, e: Examples, noise: Tensor) -> tuple[Tensor, ...]:
+        """Whether the first noise patch points along v_k, v_k' and c_k rather than against them."""
+        own = (signals.features[e.k], signals.features[e.k_prime], signals.centres[e.k])
+        return tuple((along * noise[:, :d]).sum(dim=1) > 0 for along in own)
+
     def towards_own_signals(stream: np.random.SeedSequence, size: int) -> np.ndarray:
         signals, e, noise = standardised(stream, size)
-        own = torch.stack([signals.features[e.k], signals.features[e.k_prime], signals.centres[e.k]], dim=1)
-        bits = torch.cat([(own @ noise[:, :d, None]).squeeze(-1), e.y[:, None], e.eps[:, None]], dim=1) > 0
-        return (bits.long() * 2 ** torch.arange(5)).sum(dim=1).numpy()
+        return as_number(*towards(signals, e, noise), e.y > 0, e.eps > 0).numpy()
+
+    def towards_and_amplitudes(stream: np.random.SeedSequence, size: int) -> np.ndarray:
+        signals, e, noise = standardised(stream, size)
+        above = (above_median(getattr(problem, name), getattr(e, name))[0] for name in names)
+        return as_number(*towards(signals, e, noise), *above).numpy()
 
     def joint(stream: np.random.SeedSequence, size: int) -> np.ndarray:
         _, examples, noise = standardised(stream, size)
@@ -191,6 +200,7 @@ def random_noise_is_gaussian(subject: Subject, problem: Problem, direction: int)
 
     _, chance = above_median(problem.alpha, torch.zeros(1))
     table = np.tile(np.repeat([(1 - chance) / 2, chance / 2], 2), 4 * K) / (4 * K)
+    above = [above_median(getattr(problem, name), torch.zeros(1))[1] for name in names]
     return all_of(
         follows_law(chi2(size_of_noise).cdf, squared_norms, resolution=0.03, detail="squared norm of all noise"),
         follows_law(chi2(d).cdf, first_norms, resolution=0.03, detail="squared norm of one patch"),
@@ -199,6 +209,9 @@ def random_noise_is_gaussian(subject: Subject, problem: Problem, direction: int)
         follows_law(norm.cdf, across_patches, resolution=0.03, detail="first and last patch together"),
         cells_follow(np.full(32, 1 / 32), towards_own_signals, resolution=0.04, detail="signs towards the example's own signals"),
         cells_follow(table, joint, resolution=0.05, detail="sign of the projection with the rest"),
+        cells_follow(
+            of_bits([0.5] * 3 + above), towards_and_amplitudes, resolution=0.05, detail="signs towards own signals with amplitudes"
+        ),
     )
 
 
@@ -215,23 +228,38 @@ def random_noise_is_gaussian(subject: Subject, problem: Problem, direction: int)
 def patches_come_in_random_order(subject: Subject, problem: Problem) -> Statement:
     """The positions of (signal, centre, feature noise) are uniform on the P(P-1)(P-2) triples and independent of everything else.
 
-    Tested on the joint table of the triple with label, noise sign, cluster and amplitude: the marginals alone would miss a
-    random cyclic shift.
+    Tested on the joint tables of the triple with label, noise sign, cluster and gamma, and with alpha, beta and random noise: the
+    marginals alone would miss a random cyclic shift.
     """
     P, K = problem.P, problem.K
 
-    def joint(stream: np.random.SeedSequence, size: int) -> np.ndarray:
-        _, examples = drawn(subject, problem, stream, size)
+    def triples(examples: Examples) -> Tensor:
         a, b, c = examples.positions.unbind(dim=1)
         b, c = b - (b > a).long(), c - (c > a).long() - (c > b).long()  # number of each among the places left
-        triple = (a * (P - 1) + b) * (P - 2) + c
+        return (a * (P - 1) + b) * (P - 2) + c
+
+    def with_amplitudes_and_noise(stream: np.random.SeedSequence, size: int) -> np.ndarray:
+        _, e = drawn(subject, problem, stream, size)
+        above = [above_median(getattr(problem, name), getattr(e, name))[0] for name in ("alpha", "beta")]
+        return (triples(e) * 8 + as_number(*above, e.patches.noise[:, 0, 0] > 0)).numpy()
+
+    def joint(stream: np.random.SeedSequence, size: int) -> np.ndarray:
+        _, examples = drawn(subject, problem, stream, size)
+        triple = triples(examples)
         above, _ = above_median(problem.gamma, examples.gamma)
         signs = (examples.y > 0).long() * 2 + (examples.eps > 0).long()
         return (((triple * K + examples.k) * 4 + signs) * 2 + above.long()).numpy()
 
     _, chance = above_median(problem.gamma, torch.zeros(1))
-    groups = P * (P - 1) * (P - 2) * K * 4
-    return cells_follow(np.tile([1 - chance, chance], groups) / groups, joint, resolution=0.08, detail="joint table")
+    places = P * (P - 1) * (P - 2)
+    groups = places * K * 4
+    bits = of_bits([above_median(law, torch.zeros(1))[1] for law in (problem.alpha, problem.beta)] + [0.5])
+    return all_of(
+        cells_follow(np.tile([1 - chance, chance], groups) / groups, joint, resolution=0.08, detail="joint table"),
+        cells_follow(
+            np.tile(bits, places) / places, with_amplitudes_and_noise, resolution=0.08, detail="with amplitudes and noise"
+        ),
+    )
 
 
 @claim(
@@ -323,3 +351,11 @@ def sizes_and_places(problem: Problem, e: Examples) -> Tensor:
 def as_number(*bits: Tensor) -> Tensor:
     """Booleans (n,) as binary digits, lowest first."""
     return torch.stack([bit.long() << i for i, bit in enumerate(bits)]).sum(dim=0)
+
+
+def of_bits(chances: Sequence[float]) -> np.ndarray:
+    """The law of `as_number` for independent bits that are true with these chances."""
+    law = np.ones(1)
+    for chance in chances:
+        law = np.concatenate([law * (1 - chance), law * chance])
+    return law

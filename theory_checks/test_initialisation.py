@@ -180,7 +180,10 @@ def the_router_starts_at_zero(subject: Subject, problem: Problem, M: int, seed: 
         "d": st.sampled_from([5, 64]),
         "sigma_0": st.sampled_from([0.05, 1.0]),
     },
-    always=({"sizes": (3, 3), "which": 8, "d": 64, "sigma_0": 0.05},),
+    always=(
+        {"sizes": (3, 3), "which": 8, "d": 64, "sigma_0": 0.05},
+        {"sizes": (10, 10), "which": 8, "d": 5, "sigma_0": 1.0},
+    ),
     examples=5,
 )
 def filters_are_independent_gaussians(subject: Subject, sizes: tuple[int, int], which: int, d: int, sigma_0: float) -> Statement:

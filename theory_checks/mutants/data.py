@@ -160,6 +160,20 @@ def noise_of_full_size(problem: Problem, signals: Signals, n: int, generator: to
     return with_patches(found, noise=math.sqrt(problem.d) * found.patches.noise)
 
 
+def noise_by_square(problem: Problem, signals: Signals, n: int, generator: torch.Generator) -> Examples:
+    found = draw_examples(problem, signals, n, generator)
+    return with_patches(found, noise=problem.sigma_p * found.patches.noise)
+
+
+def noise_tells_gamma(problem: Problem, signals: Signals, n: int, generator: torch.Generator) -> Examples:
+    found = draw_examples(problem, signals, n, generator)
+    noise = found.patches.noise
+    along = (noise[:, 0] * signals.features[found.k_prime]).sum(dim=1)
+    median = float(problem.gamma.quantile(torch.tensor([0.5]))[0])
+    agree = (along > 0) == (found.gamma > median)
+    return with_patches(found, noise=torch.where(agree[:, None, None], noise, -noise))
+
+
 def noise_uniform(problem: Problem, signals: Signals, n: int, generator: torch.Generator) -> Examples:
     found = draw_examples(problem, signals, n, generator)
     u = torch.rand(found.patches.noise.shape, generator=generator, device=generator.device, dtype=found.patches.noise.dtype)
@@ -218,6 +232,13 @@ def order_tells_the_label(problem: Problem, signals: Signals, n: int, generator:
     sorted_order = torch.arange(problem.P, device=found.y.device).expand(n, -1)
     chosen = some(n, 0.2, generator) & (found.y > 0)
     return with_patches(found, order=torch.where(chosen[:, None], sorted_order, found.patches.order))
+
+
+def order_tells_the_noise(problem: Problem, signals: Signals, n: int, generator: torch.Generator) -> Examples:
+    found = draw_examples(problem, signals, n, generator)
+    order, first = found.patches.order, found.positions[:, 0] < found.positions[:, 1]
+    swapped = torch.where(order < 2, 1 - order, order)
+    return with_patches(found, order=torch.where((first == (found.patches.noise[:, 0, 0] > 0))[:, None], order, swapped))
 
 
 def labels_in_pairs(problem: Problem, signals: Signals, n: int, generator: torch.Generator) -> Examples:
@@ -390,5 +411,18 @@ MUTANTS = (
         "Every draw starts from the same seed and gives the same examples.",
         "D.6",
         draw_examples=the_same_every_time,
+    ),
+    fault("NOISE_BY_SQUARE", "The spread of the random noise grows with sigma_p^2.", "D.3", draw_examples=noise_by_square),
+    fault(
+        "NOISE_TELLS_GAMMA",
+        "Random noise points along v_k' if the amplitude of the feature noise is above its median, else against it.",
+        "D.3",
+        draw_examples=noise_tells_gamma,
+    ),
+    fault(
+        "ORDER_TELLS_NOISE",
+        "The feature stands before the centre if the first entry of the random noise is positive, else behind it.",
+        "D.4",
+        draw_examples=order_tells_the_noise,
     ),
 )

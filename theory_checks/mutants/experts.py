@@ -46,6 +46,14 @@ def clipped(z: Tensor) -> Tensor:
     return cubic_response(z.clamp(-3, 3))
 
 
+def clipped_far(z: Tensor) -> Tensor:
+    return cubic_response(z.clamp(-100, 100))
+
+
+def dead_zone(z: Tensor) -> Tensor:
+    return cubic_response(torch.where(z.abs() < 0.01, 0.0, z))
+
+
 def mean_over_patches(z: Tensor) -> Tensor:
     return cubic_response(z) / z.shape[-2]
 
@@ -107,4 +115,6 @@ MUTANTS = (
     fault("DOUBLED", "Experts respond with 2 z^3.", "G.7", respond=doubled),
     fault("FILTERS_OF_OPPOSITE_SIGNS", "Every second filter counts negatively.", "G.7", respond=filters_of_opposite_signs),
     fault("FIRST_FILTER_FROZEN", "No gradient reaches the first filter.", "G.5", "G.3", respond=first_filter_learns_nothing),
+    fault("CLIPPED_FAR", "Pre-activations are clipped to [-100, 100].", "G.5", respond=clipped_far),
+    fault("DEAD_ZONE", "Pre-activations below 1/100 count as 0.", "G.5", respond=dead_zone),
 )

@@ -52,6 +52,16 @@ def truncated(h: Tensor) -> Tensor:
     return torch.where(pi < 1e-3, 0.0, pi)
 
 
+def overflowing(h: Tensor) -> Tensor:
+    return h.exp() / h.exp().sum(dim=-2, keepdim=True)
+
+
+def of_two_experts(h: Tensor) -> Tensor:
+    """A softmax over the two largest logits."""
+    second = h.topk(min(2, h.shape[-2]), dim=-2).values[..., -1:, :]
+    return softmax_gate(h.masked_fill(h < second, -torch.inf))
+
+
 def constant(h: Tensor) -> Tensor:
     """A softmax through which no gradient passes."""
     return softmax_gate(h).detach() + 0 * h
@@ -92,4 +102,6 @@ MUTANTS = (
         gate=without_competition,
     ),
     fault("GATE_STEEPER_BACKWARDS", "The gradient of the gate is doubled.", "G.3", gate=steeper_backwards),
+    fault("GATE_OVERFLOWS", "The softmax is computed without subtracting the largest logit: inf / inf.", "R.8", gate=overflowing),
+    fault("GATE_OF_TWO", "The softmax goes over the two largest logits only.", "R.8", gate=of_two_experts),
 )

@@ -59,6 +59,11 @@ def filters_in_opposite_pairs(problem: Problem, hyper: Hyperparameters, generato
     return W
 
 
+def experts_repeating(problem: Problem, hyper: Hyperparameters, generator: torch.Generator) -> Tensor:
+    W = gaussian_experts(problem, hyper, generator)
+    return W[torch.arange(hyper.M) % 8]
+
+
 def experts_uniform(problem: Problem, hyper: Hyperparameters, generator: torch.Generator) -> Tensor:
     shape = (hyper.M, hyper.J, problem.d)
     u = torch.rand(shape, generator=generator, device=generator.device, dtype=torch.float64)
@@ -143,4 +148,5 @@ MUTANTS = (
         "I.4",
         initialise_experts=experts_the_same_every_time,
     ),
+    fault("EXPERTS_REPEAT_BY_EIGHTS", "Expert 8 starts like expert 0, and so on.", "I.4", initialise_experts=experts_repeating),
 )

@@ -13,6 +13,10 @@ def logistic(margin: Tensor) -> Tensor:
     return -functional.logsigmoid(margin)
 
 
+def overflowing(margin: Tensor) -> Tensor:
+    return (1 + (-margin).exp()).log()
+
+
 def square(margin: Tensor) -> Tensor:
     return (1 - margin) ** 2
 
@@ -98,4 +102,7 @@ MUTANTS = (
     fault("LOSS_BY_BATCH", "The loss grows with the root of the number of examples.", "G.8", loss=relative_to_the_mean),
     fault("LOSS_BACKWARDS", "The slope of the loss has the wrong sign.", "G.8", "G.3", representative=True, loss=Backwards()),
     fault("SLOPE_OF_EXPONENTIAL", "The slope of the loss is that of e^-z.", "G.8", "G.3", loss=SlopeOfExponential()),
+    fault(
+        "LOSS_OVERFLOWS", "The loss is computed as log(1 + exp(-z)): inf, and a slope that is no number.", "G.8", loss=overflowing
+    ),
 )

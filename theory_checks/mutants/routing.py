@@ -54,6 +54,14 @@ def shared_by_halves(shape: tuple[int, ...], generator: torch.Generator, step: i
     return torch.cat([half, half], dim=1)[:, : shape[1]]
 
 
+def repeating_over_experts(shape: tuple[int, ...], generator: torch.Generator, step: int) -> Tensor:
+    return uniform_noise(shape, generator, step)[torch.arange(shape[0], device=generator.device) % 8]
+
+
+def of_the_global_generator(shape: tuple[int, ...], generator: torch.Generator, step: int) -> Tensor:
+    return torch.rand(shape, device=generator.device)
+
+
 def shared_by_steps(shape: tuple[int, ...], generator: torch.Generator, step: int) -> Tensor:
     return uniform_noise(shape, torch.Generator(generator.device).manual_seed(1), step)
 
@@ -93,6 +101,14 @@ def logits_ignored(h: Tensor, r: Tensor) -> Tensor:
     return (0 * h + r).max(dim=-2).indices
 
 
+def within_capacity(h: Tensor, r: Tensor) -> Tensor:
+    """Each expert takes the first examples that choose it, up to twice its share; the others go to expert 0."""
+    chosen = (h + r).max(dim=-2).indices
+    M, n = h.shape[-2:]
+    place = torch.nn.functional.one_hot(chosen, M).cumsum(dim=-2).gather(-1, chosen[..., None]).squeeze(-1)
+    return torch.where(place > -(-2 * n // M), 0, chosen)
+
+
 def last_of_ties(h: Tensor, r: Tensor) -> Tensor:
     score = h + r
     return score.shape[-2] - 1 - score.flip(-2).max(dim=-2).indices
@@ -120,6 +136,10 @@ def cosines(theta: Tensor, x: Patches) -> Tensor:
     return router_logits(theta, x) / x.total.norm(dim=-1).clamp(min=1e-12)[..., None, :]
 
 
+def clipped(theta: Tensor, x: Patches) -> Tensor:
+    return router_logits(theta, x).clamp(-10, 10)
+
+
 def detached(theta: Tensor, x: Patches) -> Tensor:
     h = router_logits(theta, x)
     return h.detach() + 0 * h
@@ -129,7 +149,7 @@ fault = partial(mutant, "routing")
 
 MUTANTS = (
     fault("NO_NOISE", "The router draws no noise.", "R.5", "R.3", "R.4", representative=True, router_noise=no_noise),
-    fault("NOISE_GAUSSIAN", "Router noise is N(0, 0.3^2).", "R.5", "R.4", representative=True, router_noise=gaussian),
+    fault("NOISE_GAUSSIAN", "Router noise is N(0, 0.3^2).", "R.4", "R.5", representative=True, router_noise=gaussian),
     fault("NOISE_GUMBEL", "Router noise is Gumbel's: experts are sampled from the softmax.", "R.4", "R.5", router_noise=gumbel),
     fault("NOISE_HALF_WIDTH", "Router noise is Unif[0, 1/2].", "R.5", representative=True, router_noise=uniform_of_width(0.5)),
     fault("NOISE_DOUBLE_WIDTH", "Router noise is Unif[0, 2].", "R.4", "R.5", router_noise=uniform_of_width(2.0)),
@@ -211,4 +231,20 @@ MUTANTS = (
         representative=True,
         logits=detached,
     ),
+    fault(
+        "NOISE_REPEATS_OVER_EXPERTS", "Expert 8 gets the noise of expert 0, and so on.", "R.9", router_noise=repeating_over_experts
+    ),
+    fault(
+        "NOISE_FROM_GLOBAL_GENERATOR",
+        "Noise comes from the global generator, not from that of the replicate.",
+        equivalent="Its law is the same; that a seed repeats its run is no statement of the theory.",
+        router_noise=of_the_global_generator,
+    ),
+    fault(
+        "CAPACITY_LIMITED",
+        "Experts take at most twice their share of examples; others go to the first.",
+        "R.5",
+        select=within_capacity,
+    ),
+    fault("LOGITS_CLIPPED", "Logits are clipped to [-10, 10].", "R.7", logits=clipped),
 )

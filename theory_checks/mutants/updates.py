@@ -92,6 +92,15 @@ def shorter_later(W: Tensor, gradient: Gradient, rate: float, state: Any) -> tup
     return normalised_step(W, gradient, rate if t < 500 else rate / 10, None)[0], t + 1
 
 
+def stopping_late(W: Tensor, gradient: Gradient, rate: float, state: Any) -> tuple[Tensor, Any]:
+    t = state or 0
+    return (W if t >= 2000 else normalised_step(W, gradient, rate, None)[0]), t + 1
+
+
+def in_place(W: Tensor, gradient: Gradient, rate: float, state: Any) -> tuple[Tensor, Any]:
+    return W.copy_(normalised_step(W, gradient, rate, state)[0]), state
+
+
 def first_expert_frozen(W: Tensor, gradient: Gradient, rate: float, state: Any) -> tuple[Tensor, Any]:
     moved, state = normalised_step(W, gradient, rate, state)
     return torch.cat([W[..., :1, :, :], moved[..., 1:, :, :]], dim=-3), state
@@ -218,4 +227,6 @@ MUTANTS = (
     fault("ROUTER_STALE", "The router follows the gradient of the step before.", "G.3", "G.9", router_update=router_stale),
     fault("ROUTER_STOPS_LATER", "From step 500 on the router does not learn.", "G.9", router_update=router_later_only),
     fault("ROUTER_CENTRED", "The mean over experts is subtracted from the router.", "G.3", "G.1", router_update=router_centred),
+    fault("EXPERTS_STOP_LATE", "From step 2000 on experts do not learn.", "G.9", expert_update=stopping_late),
+    fault("EXPERTS_IN_PLACE", "Steps overwrite the experts of the iterate before.", "G.2", expert_update=in_place),
 )
