@@ -37,8 +37,8 @@ def joint_tables(records: Iterable[Record]) -> tuple[JointTable, ...]:
     tables: dict[tuple[str, tuple[str, ...]], tuple[str, dict[tuple[str, str], list[str]]]] = {}
     values: dict[tuple[str, str], tuple[float, ...]] = {}
     for record in records:
-        for picture in map(from_plain, record.pictures):
-            if not (isinstance(picture, Heatmap) and picture.joint):
+        for picture in (from_plain(plain) for plain in record.pictures if plain.get("joint")):
+            if not isinstance(picture, Heatmap):
                 continue
             _, rows = tables.setdefault((picture.joint, tuple(picture.columns)), (picture.caption, {}))
             for name, numbers in zip(picture.rows, picture.values, strict=True):
