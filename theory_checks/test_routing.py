@@ -433,11 +433,13 @@ def logits_are_sums_of_inner_products(subject: Subject, problem: Problem, M: int
 def the_gate_is_a_softmax(subject: Subject, h: Tensor) -> Statement:
     """pi is positive and sums to 1, and log pi_m - log pi_m' = h_m - h_m'.
 
-    In the form pi_m = pi_m* exp(h_m - h_m*), m* the top: no logarithm of an underflow. exp rounds |h_m - h_m*| eps relative."""
+    In the form pi_m = pi_m* exp(h_m - h_m*), m* the top: no logarithm of an underflow. exp rounds |h_m - h_m*| eps relative. What
+    is not a number counts as 0: the others then do not sum to 1."""
     pi = subject.gate(h)
+    pi = torch.where(pi.isnan(), 0.0, pi)
     top, best = h.max(dim=0, keepdim=True)
     expected = pi.gather(0, best) * (h - top).exp()
-    size = (h.abs() + top.abs() + len(h) + 8) * EPS * expected
+    size = (h.abs() + top.abs() + len(h) + 8) * EPS * expected.abs()
     return all_of(
         equal(pi.sum(dim=0), 1.0, tolerance=4 * len(h) * EPS, detail="sum of the gate"),
         equal(pi, expected, tolerance=4 * size, detail="ratio of two experts' gates"),
@@ -450,11 +452,11 @@ def the_gate_is_a_softmax(subject: Subject, h: Tensor) -> Statement:
     source="Algorithm 1: fresh independent noise",
     formula=r"r^{(t)}_{mi}\ \text{independent over}\ m,\ i,\ t",
     over={
-        "distance": st.sampled_from([1, 2, 64, 500]) | st.integers(1, 900),
+        "distance": st.sampled_from([1, 2, 64, 1000, 1024, 2500]) | st.integers(1, 4500),
         "step": st.sampled_from([0, 1, 7, 100, 1000, 10000]),
         "later": st.sampled_from([0, 1, 2, 10, 100]),
     },
-    always=({"distance": 500, "step": 1000, "later": 0}, {"distance": 1, "step": 0, "later": 1}),
+    always=({"distance": 2500, "step": 1000, "later": 0}, {"distance": 1, "step": 0, "later": 1}),
     examples=6,
 )
 def noise_is_fresh(subject: Subject, distance: int, step: int, later: int) -> Statement:
@@ -462,13 +464,17 @@ def noise_is_fresh(subject: Subject, distance: int, step: int, later: int) -> St
 
     They are so for noise of any width; that its law stays the same is told by the choices of that step at unequal logits.
     """
-    M, n = 4, 1000
+    M, n, most_M = 4, 5000, 64
     h = torch.zeros(M, n, dtype=torch.float64)
     unequal = torch.tensor([0.0, -0.25, -0.5, -0.75], dtype=torch.float64)[:, None]
 
     def at_unequal_logits(stream: np.random.SeedSequence, size: int) -> np.ndarray:
         noise = subject.router_noise((M, size), generator_from(stream), step).double()
         return subject.select(unequal.expand(M, size), noise).numpy()
+
+    def among_many(stream: np.random.SeedSequence, size: int) -> np.ndarray:
+        noise = subject.router_noise((most_M, size), generator_from(stream), step).double()
+        return subject.select(torch.zeros_like(noise), noise).numpy()
 
     def pairs(stream: np.random.SeedSequence, size: int) -> np.ndarray:
         generator = generator_from(stream)
@@ -488,4 +494,5 @@ def noise_is_fresh(subject: Subject, distance: int, step: int, later: int) -> St
         cells_follow(
             routing_probabilities(unequal)[:, 0].numpy(), at_unequal_logits, resolution=0.03, detail="choices at unequal logits"
         ),
+        cells_follow(np.full(most_M, 1 / most_M), among_many, resolution=0.03, detail=f"choices among {most_M} experts"),
     )
