@@ -1,11 +1,12 @@
-"""Faults of the gate."""
+"""Faults of the gate, and of the gradient that passes through it."""
 
 from functools import partial
 
 import torch
 from torch import Tensor
 
-from core.model import softmax_gate
+from core import Patches
+from core.model import router_logits, softmax_gate
 from theory_checks.mutants.mutant import mutant
 from theory_checks.mutants.signatures import Gate
 
@@ -79,6 +80,11 @@ def steeper_backwards(h: Tensor) -> Tensor:
     return 2 * pi - pi.detach()
 
 
+def detached(theta: Tensor, x: Patches) -> Tensor:
+    h = router_logits(theta, x)
+    return h.detach() + 0 * h
+
+
 fault = partial(mutant, "gate")
 
 MUTANTS = (
@@ -104,4 +110,5 @@ MUTANTS = (
     fault("GATE_STEEPER_BACKWARDS", "The gradient of the gate is doubled.", "G.3", gate=steeper_backwards),
     fault("GATE_OVERFLOWS", "The softmax is computed without subtracting the largest logit: inf / inf.", "R.8", gate=overflowing),
     fault("GATE_OF_TWO", "The softmax goes over the two largest logits only.", "R.8", gate=of_two_experts),
+    fault("LOGITS_DETACHED", "No gradient passes through the gate to the logits.", "G.3", logits=detached),
 )

@@ -140,11 +140,6 @@ def clipped(theta: Tensor, x: Patches) -> Tensor:
     return router_logits(theta, x).clamp(-10, 10)
 
 
-def detached(theta: Tensor, x: Patches) -> Tensor:
-    h = router_logits(theta, x)
-    return h.detach() + 0 * h
-
-
 fault = partial(mutant, "routing")
 
 MUTANTS = (
@@ -224,13 +219,6 @@ MUTANTS = (
     ),
     fault("LOGITS_AVERAGED", "Logits are means over patches, not sums.", "R.7", logits=mean_over_patches),
     fault("LOGITS_COSINES", "Logits are divided by the length of the example.", "R.7", logits=cosines),
-    fault(
-        "LOGITS_DETACHED",
-        "No gradient passes through the logits: the router does not learn.",
-        "G.3",
-        representative=True,
-        logits=detached,
-    ),
     fault(
         "NOISE_REPEATS_OVER_EXPERTS", "Expert 8 gets the noise of expert 0, and so on.", "R.9", router_noise=repeating_over_experts
     ),

@@ -13,6 +13,7 @@ from typing import Any
 from theory_checks.threads import one_thread
 
 SPAWN = multiprocessing.get_context("spawn")
+BEGUN = "begun"  # what a process says first, before the result of a call
 
 
 @dataclass
@@ -39,6 +40,7 @@ def _serve(pipe: Connection) -> None:
             function, arguments = pipe.recv()
         except EOFError:
             return
+        pipe.send(BEGUN)  # the time that a process needs to start is not the call's
         pipe.send(function(*arguments))
 
 
@@ -76,14 +78,14 @@ class Workers:
             for worker in self.running:
                 if worker.busy is None and (index := next(waiting, None)) is not None:
                     worker.pipe.send((function, calls[index]))
-                    worker.busy, worker.until = index, math.inf if limit is None else time.monotonic() + limit
+                    worker.busy, worker.until = index, math.inf
             busy = [worker for worker in self.running if worker.busy is not None]
             if not busy:
                 return
             soonest = min(worker.until for worker in busy)
             wait([worker.pipe for worker in busy], None if soonest == math.inf else max(0.0, soonest - time.monotonic()))
             for worker in busy:
-                if (answer := _answer(worker)) is None:
+                if (answer := _answer(worker, limit)) is None:
                     continue
                 index, worker.busy = worker.busy, None
                 if not worker.process.is_alive():
@@ -93,14 +95,17 @@ class Workers:
                 yield index, answer[0]
 
 
-def _answer(worker: _Worker) -> tuple[Any] | None:
+def _answer(worker: _Worker, limit: float | None) -> tuple[Any] | None:
     """The worker's answer, if there is one or there will be none."""
     if worker.pipe.poll():
         try:
-            return (worker.pipe.recv(),)
+            message = worker.pipe.recv()
         except (EOFError, ConnectionResetError):
             worker.process.join()
             return (f"its process ended with status {worker.process.exitcode}",)
+        if message != BEGUN:
+            return (message,)
+        worker.until = math.inf if limit is None else time.monotonic() + limit
     if time.monotonic() >= worker.until:
         worker.process.kill()
         worker.process.join()

@@ -1,0 +1,62 @@
+"""python -m theory_checks mutants and graded, in this process and its workers."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from theory_checks.__main__ import main
+from theory_checks.mutants.graded import STEPS
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("mutants --mutant NOBODY", "no mutant 'NOBODY'; there are SIGNALS_TILTED"),
+        ("mutants --mutant GATE_ONE --claim Q.9", "no claim 'Q.9'"),
+        ("mutants --jobs 0", "jobs 0: needs a whole number >= 1"),
+        ("mutants --seed -1", "seed -1: needs a whole number >= 0"),
+        ("mutants --limit 0", "limit 0.0: needs a number of seconds > 0"),
+        ("graded --fault NOBODY", "no graded fault 'NOBODY'"),
+        ("graded --checks 0", "checks 0: needs a whole number >= 1"),
+    ],
+)
+def test_what_is_not_there_is_told_in_one_line(arguments: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments.split()) == 2
+    told = capsys.readouterr().err
+    assert message in told
+    assert told.count("\n") == 1
+
+
+def test_a_matrix_is_written_and_goes_on_where_it_ended(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    common = ["mutants", "--jobs", "1", "--output", str(tmp_path), "--mutant", "GATE_ONE", "--mutant", "NOISE_CENTRED"]
+    assert main([*common, "--claim", "R.8"]) == 0
+    first = (tmp_path / "cells.jsonl").read_text()
+    assert main([*common, "--claim", "R.8", "--claim", "R.7"]) == 0
+    lines = (tmp_path / "cells.jsonl").read_text()
+    assert lines.startswith(first)
+    assert lines.count("\n") == 4
+    assert "1 of 2 mutants are killed, 1 are equivalent: no gap." in capsys.readouterr().out
+    found = json.loads((tmp_path / "matrix.json").read_text())
+    assert found["order"] == ["R.7", "R.8"]
+    assert found["mutants"][0]["killed_by"] == ["R.8"]
+    assert "GATE_ONE" in (tmp_path / "matrix.md").read_text()
+    assert "GATE_ONE" in (tmp_path / "matrix.html").read_text()
+
+
+def test_a_gap_is_told_by_the_exit_status(tmp_path: Path) -> None:
+    common = ["mutants", "--jobs", "1", "--output", str(tmp_path), "--mutant", "GATE_ONE", "--claim"]
+    assert main([*common, "R.7"]) == 0  # nobody asked the claim that must notice
+    assert main([*common, "R.8", "--limit", "0.001"]) == 1  # a cell in error is no kill
+
+
+def test_a_strength_is_searched(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["graded", "--jobs", "1", "--output", str(tmp_path), "--fault", "SIGNAL_ANGLE", "--checks", "1"]
+    assert main(arguments) == 0
+    known = (tmp_path / "cells.jsonl").read_text()
+    assert main(arguments) == 0
+    assert (tmp_path / "cells.jsonl").read_text() == known
+    (power,) = json.loads((tmp_path / "graded.json").read_text())["results"]
+    assert 0.5 / 2**STEPS < power["strength"] < 1e-11
+    assert "SIGNAL_ANGLE D.1" in capsys.readouterr().out
+    assert "| SIGNAL_ANGLE |" in (tmp_path / "graded.md").read_text()
