@@ -59,6 +59,8 @@ def test_fates_and_localisation() -> None:
     assert FOUND.localised(flipped)
     assert not FOUND.localised(grid)
     assert FOUND.missed(grid) == ("R.5",)
+    elsewhere_first = matrix(GATE_ONE={"D.2": KILLED, "G.3": KILLED})
+    assert not elsewhere_first.localised(elsewhere_first.mutants[0])
     assert FOUND.summary == {"mutants": 5, "killed": 2, "localised": 1, "equivalent": 1, "gaps": 1, "errors": 1}
 
 
