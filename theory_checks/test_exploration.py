@@ -16,10 +16,10 @@ from core.seeds import generator_from
 from theory_checks.claims import Inputs, Kind, Profile, claim
 from theory_checks.evidence import Statement, all_of, at_most, at_most_of_order, cells_follow, stays_of_order, tends_to_zero
 from theory_checks.ladder_pictures import along, ladder_picture, some_finished, through_the_first
-from theory_checks.ladders import by_examples, by_size, designed, drift_of_logits, sampling_error
+from theory_checks.ladders import by_examples, by_size, designed, drift_of_logits, mostly, sampling_error
 from theory_checks.pictures import Lines, Series, Style
 from theory_checks.replicates import Finished, finished, given_occupied_groups
-from theory_checks.scenarios import Scenario, example_ladder, exploration_ladder
+from theory_checks.scenarios import Scenario, around_the_ladder, example_ladder, exploration_ladder
 from theory_checks.trajectories import Trained
 
 GIVEN = "E_init; the ladder K = 4, M = J = 8, sigma_0 = d^(-1/3), eta = sigma_0/50, eta_r = M^2 eta, to T_1"
@@ -147,9 +147,10 @@ def growth_of_logits(subject: Subject, trained: Trained, scenarios: Sequence[Sce
 def the_router_stays_quiet(subject: Subject, trained: Trained, share: float, scenarios: Sequence[Scenario]) -> Statement:
     """max over i, m of abs(h_m(x_i; Theta^(T_1))) is O(sigma_0^1.5), sharper: of order sigma_0^2.
 
-    O: at most 1 sigma_0^1.5, and not growing against it. Order: within a factor 3 of its limit C2 E[beta] E[alpha^3] / (8 K)
+    O: at most 1 sigma_0^1.5, and not growing against it. Sharper: within a factor 3 of its limit C2 E[beta] E[alpha^3] / (8 K)
     sigma_0^2 (`drift_of_logits`) at each size, the factor for the start a_0 that the limit neglects, for random noise in the
-    logits and for the maximum; and from the first size to the last within a factor 2.5.
+    logits and for the maximum; and growing against sigma_0^2 by at most 1.2 from the first size to the last, which no order
+    below sigma_0^1.75 does along d = 64 to 256. That it is of no smaller order is told by the lower levels only.
     """
     values = by_size(
         scenarios,
@@ -157,7 +158,14 @@ def the_router_stays_quiet(subject: Subject, trained: Trained, share: float, sce
     )
     limit, size = drift_of_logits(scenarios[0].problem), len(scenarios)
     quiet = at_most_of_order(
-        scale=lambda d: d**-0.5, constant=1.0, drift=1.0, detail="over sigma_0^1.5", **designed(values, size + 1, share / 2)
+        scale=lambda d: d**-0.5, constant=1.0, drift=1.0, detail="over sigma_0^1.5", **designed(values, size + 1, share / 3)
+    )
+    sharper = at_most_of_order(
+        scale=lambda d: d ** (-2 / 3),
+        constant=3 * limit,
+        drift=1.2,
+        detail="over sigma_0^2, from above",
+        **designed(values, size + 1, share / 3),
     )
     order = stays_of_order(
         scale=lambda d: d ** (-2 / 3),
@@ -165,9 +173,9 @@ def the_router_stays_quiet(subject: Subject, trained: Trained, share: float, sce
         high=3 * limit,
         drift=2.5,
         detail="over sigma_0^2",
-        **designed(values, size + 1, share / 2),
+        **designed(values, size + 1, share / 3),
     )
-    return given_occupied_groups(all_of(quiet, order), trained, *scenarios)
+    return given_occupied_groups(all_of(quiet, sharper, order), trained, *scenarios)
 
 
 def population_law(start: Tensor, eta: float, steps: int) -> Tensor:
@@ -248,31 +256,45 @@ def population_law_pictures(subject: Subject, trained: Trained, scenarios: Seque
     formula=r"a\leftarrow a+\eta\,\frac{a^2}{\sqrt{\sum_{j,k}a_{mjk}^4}},\qquad a_{mjk}=\langle w_{mj},v_k\rangle,\quad"
     r"\text{error}\sim n^{-1/2}",
     picture=population_law_pictures,
-    over=along_examples,
+    over=lambda profile: {**along_examples(profile), "other": st.sampled_from(around_the_ladder(profile))},
     depends_on=("E.2", "G.2", "G.3", "D.2", "D.3"),
-    examples=1,
+    examples=4,
     cost=50,
     visits=facts_about,
 )
-def experts_follow_the_population_law(subject: Subject, trained: Trained, share: float, scenarios: Sequence[Scenario]) -> Statement:
+def experts_follow_the_population_law(
+    subject: Subject, trained: Trained, share: float, scenarios: Sequence[Scenario], other: Scenario
+) -> Statement:
     """Up to T_1, a_mjk = <w_mj, v_k> follows a <- a + eta a^2 / sqrt(sum_{j,k} a^4), and every other component of w stays put; both
     with an error of order n^(-1/2).
 
     With h = 0 the constants cancel in the normalised step, and centre, feature-noise and random-noise terms vanish by odd
     symmetry. Measured: the relative error of the feature displacement at T_1 and the displacement off the features over eta T_1,
     medians over experts. They fall at least like n^(-1/4), and at the largest n are at most 1.5 and 0.5 times the relative
-    standard error of one step's gradient (`sampling_error`), which many steps average and a growing a_mjk amplifies.
+    standard error of one step's gradient (`sampling_error`), which many steps average and a growing a_mjk amplifies; so they are at
+    other K, M, J, P and laws.
     """
     on = by_examples(scenarios, [error_of_population_law(trained, s) for s in scenarios])
     off = by_examples(scenarios, [displacement_off_features(subject, trained, s) for s in scenarios])
     error = sampling_error(scenarios[-1])
     return given_occupied_groups(
         all_of(
-            tends_to_zero(exponent=0.25, level=1.5 * error, detail="error on the features", **designed(on, 2, share / 2)),
-            tends_to_zero(exponent=0.25, level=error / 2, detail="displacement off the features", **designed(off, 2, share / 2)),
+            tends_to_zero(exponent=0.25, level=1.5 * error, detail="error on the features", **designed(on, 2, share / 4)),
+            tends_to_zero(exponent=0.25, level=error / 2, detail="displacement off the features", **designed(off, 2, share / 4)),
+            mostly(
+                error_of_population_law(trained, other) <= 1.5 * sampling_error(other),
+                share / 4,
+                f"replicates with a small error on the features at K = {other.problem.K}",
+            ),
+            mostly(
+                displacement_off_features(subject, trained, other) <= sampling_error(other) / 2,
+                share / 4,
+                f"replicates with a small displacement off the features at K = {other.problem.K}",
+            ),
         ),
         trained,
         *scenarios,
+        other,
     )
 
 
@@ -318,7 +340,7 @@ def winner_along_dimensions(trained: Trained, scenarios: Sequence[Scenario]) -> 
     formula=r"\frac{\|a_{m\cdot k}^{(T_1)}\|_2}{\sigma_0^{1/2}}\to 1\ (m\in\mathcal M_k),\qquad "
     r"\frac{\|a_{m\cdot l}^{(T_1)}\|_2}{\sigma_0^{1/2}}\to 0\ (l\ne k)",
     over=along_dimensions,
-    depends_on=("E.3", "G.2", "I.2"),
+    depends_on=("E.3", "E.6", "G.2", "I.2"),
     examples=1,
     cost=55,
     visits=facts_about,
@@ -327,10 +349,11 @@ def the_winner_takes_all(trained: Trained, share: float, scenarios: Sequence[Sce
     """At T_1 the norm of a_m.k over j in the expert's own cluster, over sigma_0^(1/2), tends to 1; that of every other tends to 0.
 
     The winner ends at a_0 + eta T_1 with a_0 of order sigma_0 / sqrt(d), so the first differs from 1 (measured against eta T_1,
-    which is sigma_0^(1/2) but for rounding T_1 to whole steps) by order d^(-2/3), constant at most 4 (the largest of J K
-    Gaussians, twice), growing against it at most 4 times. By E.6 a loser with gap g ends at most at a_0 / (g - 1), so at most at
-    20 d^(-2/3) for g = 1.1, and falls; typical gaps are larger, which makes the fall slower than d^(-2/3) at first: it is claimed
-    to be at least d^(-0.1), in most pairs of replicates.
+    which is sigma_0^(1/2) but for rounding T_1 to whole steps) by order d^(-2/3): the constant is that of the largest of J K = 32
+    Gaussians, below 3 in 95 % of experts, and the levels at all d carry the claim (against d^(-2/3) the difference may grow 4
+    times: where it is as small as the sampling error, a ratio says little). By E.6 a loser with gap g ends at a_0 / (g - 1), so at
+    most at 20 d^(-2/3) for g = 1.1, and falls; while that is no small number the winner has not yet left it behind and the fall is
+    slower than d^(-2/3): it is claimed to be at least d^(-0.1), in most pairs of replicates.
     """
     excess, others = excess_and_others(trained, scenarios)
     size = len(scenarios)
@@ -338,7 +361,7 @@ def the_winner_takes_all(trained: Trained, share: float, scenarios: Sequence[Sce
         all_of(
             at_most_of_order(
                 scale=lambda d: d ** (-2 / 3),
-                constant=4.0,
+                constant=3.0,
                 drift=4.0,
                 detail="own cluster against 1",
                 **designed(excess, size + 1, share / 2),

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,10 @@ import torch
 from hypothesis import strategies as st
 from torch import Tensor
 
-from core import Hyperparameters, Parameters, Problem, Subject
+from core import Hyperparameters, Parameters, Problem, Subject, train
 from core.routing import routing_probabilities
 from core.seeds import child, generator_from
-from core.training import Gradient, gradients, stack
+from core.training import Gradient, gradients, stack, zero_router
 from theory_checks.claims import Kind, claim
 from theory_checks.evidence import (
     Statement,
@@ -292,8 +293,10 @@ def small_logits(draw: st.DrawFn) -> Tensor:
 def the_router_of_training_draws_from_p(subject: Subject, h: Tensor, steps: int) -> Statement:
     """Training draws m_i with exactly p(h(x_i)), independently over examples and steps.
 
-    Two examples are watched at two steps of one run: the joint law of (m_1, m_2) at a step, and of m_1 at both steps, is the
-    product of the p. Columns far apart in the noise array are used too, in case a variant shares noise between neighbours.
+    Of the subject's noise and choice at these logits: the joint law of (m_1, m_2) of two examples at a step, and of m_1 at two
+    steps, is the product of the p; columns far apart in the noise array are used too, in case a variant shares noise between
+    neighbours. Of training itself, with the router held at 0, where p = 1/M: the choices that a run makes for an example at two
+    steps.
     """
     M, columns = len(h), 64
     p = routing_probabilities(h).numpy()
@@ -319,12 +322,27 @@ def the_router_of_training_draws_from_p(subject: Subject, h: Tensor, steps: int)
         m = choices(stream, -(-size // (columns // 2)))[:, :, 0::2]
         return (m[:, 0] * M + m[:, steps]).ravel()[:size]
 
+    def steps_of_training(stream: np.random.SeedSequence, size: int) -> np.ndarray:
+        hyper = Hyperparameters(M=M, J=1, n=256, sigma_0=1.0, eta=0.1, eta_r=0.0, T=steps + 1)
+        seeds = [child(stream, i) for i in range(-(-size // hyper.n))]
+        made: list[Tensor] = []
+
+        def watched(h: Tensor, r: Tensor) -> Tensor:
+            made.append(subject.select(h, r))
+            return made[-1]
+
+        run = replace(subject, select=watched, initialise_router=zero_router)
+        train(run, Problem(K=2, d=4), hyper, seeds, look_every=hyper.T, memory_budget=2**30)  # one chunk
+        chosen = made[1:-1]  # the first and the last are those of the noise-free looks before and after training
+        return (chosen[0] * M + chosen[steps]).flatten()[:size].numpy()
+
     across = np.outer(p[:, 0], p[:, 1]).ravel()
     along = np.outer(p[:, 0], p[:, 0]).ravel()
     return all_of(
         cells_follow(across, neighbours, resolution=0.02, detail="experts of two neighbouring examples"),
         cells_follow(across, pairs_of_examples, resolution=0.02, detail="experts of two distant examples"),
         cells_follow(along, pairs_of_steps, resolution=0.02, detail="experts of one example at two steps"),
+        cells_follow(np.full(M * M, 1 / M**2), steps_of_training, resolution=0.03, detail="experts at two steps of training"),
     )
 
 

@@ -23,8 +23,7 @@ from theory_checks.trajectories import Trained
 
 NEARLY = 0.85  # the stated level for 1 - o(1) at these sizes
 LARGE_GAP = 1.3
-GOOD = 0.05  # the most that an expert with a large gap errs on its own cluster
-SPECIALISED = 0.03  # the stated level for a mean error on the own cluster at the largest d: a quarter of the 1/8 of Theorem 4.1
+GOOD = 0.05  # the most that a specialised expert errs on its own cluster
 
 
 def several_K(profile: Profile) -> Inputs:
@@ -76,34 +75,44 @@ def specialisation_pictures(
     given=GIVEN,
     formula=r"m\in\mathcal M_k:\quad P\left(yf_m(x;W^{(T_1)})\le 0\mid x\in\Omega_k\right)\to 0",
     picture=specialisation_pictures,
-    over=lambda profile: {**along_dimensions(profile), "more": st.just(example_ladder(profile))},
+    over=lambda profile: {
+        **along_dimensions(profile),
+        "more": st.just(example_ladder(profile)),
+        "other": st.sampled_from(around_the_ladder(profile)),
+    },
     depends_on=("E.4", "E.5", "I.2"),
-    examples=1,
+    examples=4,
     cost=58,
     visits=facts_about,
 )
 def experts_are_good_on_their_own_cluster(
-    subject: Subject, trained: Trained, share: float, scenarios: Sequence[Scenario], more: Sequence[Scenario]
+    subject: Subject,
+    trained: Trained,
+    share: float,
+    scenarios: Sequence[Scenario],
+    more: Sequence[Scenario],
+    other: Scenario,
 ) -> Statement:
-    """At T_1 the error of an expert m in M_k on Omega_k tends to 0.
+    """At T_1 the error of an expert m in M_k on Omega_k tends to 0: at every d, K, M and law at least half of the experts, and all
+    that have a cluster gap of 1.3, err on at most 5 %, and the mean over experts falls with n to below 1/8.
 
-    The mean over the experts of a replicate falls along n at least like n^(-0.1), to below the 1/8 of Theorem 4.1; experts whose
-    gap is near 1 specialise late and make up most of it. Along d the median over experts is at most 0.03 at every size, a quarter
-    of what a single expert must err, and mostly 0 from the second size on, so that no rate is left to see; and no expert with a
-    cluster gap of 1.3 errs on more than 5 %.
+    The limit itself is out of reach. Experts with a gap near 1 are late at T_1, whatever n: at fixed d the mean falls with n to a
+    floor, which the population law (E.3) puts at 2 % for d = 64 and 0.1 % for d = 1024; with n = 4000 sampling errors keep it
+    near 2.5 % for all d up to 256. So the fall along n, at least like n^(-0.1), is what is tested as a rate, and levels along d.
     """
+    part = share / (1 + 2 * (len(scenarios) + 1))
     along_n = by_examples(
         more, [np.array([float(r.own_error.mean()) for r in at_end_of_exploration(subject, trained, s)]) for s in more]
     )
-    statements: list[Statement] = [
-        tends_to_zero(exponent=0.1, level=1 / 8, detail="mean along n", **designed(along_n, 2, share / 3))
-    ]
-    replicates = [r for s in scenarios for r in at_end_of_exploration(subject, trained, s)]
-    typical = np.array([float(r.own_error.quantile(0.5)) <= SPECIALISED for r in replicates])
-    clear = np.array([bool((r.own_error[r.gap >= LARGE_GAP] <= GOOD).all()) for r in replicates])
-    statements.append(mostly(typical, share / 3, f"replicates with median error at most {SPECIALISED}, along d"))
-    statements.append(mostly(clear, share / 3, f"replicates whose experts with gap {LARGE_GAP} err on at most {GOOD}, along d"))
-    return given_occupied_groups(all_of(*statements), trained, *scenarios, *more)
+    statements: list[Statement] = [tends_to_zero(exponent=0.1, level=1 / 8, detail="mean along n", **designed(along_n, 2, part))]
+    for scenario in (*scenarios, other):
+        replicates = at_end_of_exploration(subject, trained, scenario)
+        typical = np.array([float(r.own_error.quantile(0.5)) <= GOOD for r in replicates])
+        clear = np.array([bool((r.own_error[r.gap >= LARGE_GAP] <= GOOD).all()) for r in replicates if (r.gap >= LARGE_GAP).any()])
+        where = f"at K = {scenario.problem.K}, d = {scenario.problem.d}"
+        statements.append(mostly(typical, part, f"replicates in which half of the experts err on at most {GOOD}, {where}"))
+        statements.append(mostly(clear, part, f"replicates whose experts with gap {LARGE_GAP} err on at most {GOOD}, {where}"))
+    return given_occupied_groups(all_of(*statements), trained, *scenarios, *more, other)
 
 
 def patchwise(subject: Subject, replicate: Finished, examples: Examples) -> tuple[Tensor, Tensor]:
@@ -147,9 +156,13 @@ def on_other_clusters(subject: Subject, replicates: Sequence[Finished], observe:
 
 def errs(subject: Subject, replicate: Finished, examples: Examples, m: Tensor) -> Tensor:
     """Whether expert m is wrong."""
-    rest, alone = patchwise(subject, replicate, examples)
-    margin = (rest + examples.y * examples.eps * alone).gather(0, m[None])[0]
+    margin = (examples.y * subject.respond(replicate.pre_activations(examples))).gather(0, m[None])[0]
     return is_error(margin).double()
+
+
+def errs_where_noise_is_its_feature(subject: Subject, replicate: Finished, examples: Examples, m: Tensor) -> Tensor:
+    """Whether expert m is wrong; NaN unless k' = k."""
+    return torch.where(examples.k_prime == replicate.group[m], errs(subject, replicate, examples, m), torch.nan)
 
 
 def beyond_chance(subject: Subject, replicate: Finished, examples: Examples, m: Tensor) -> Tensor:
@@ -180,14 +193,22 @@ def facts_about_one(scenario: Scenario) -> Mapping[str, Any]:
 def experts_are_bad_on_other_clusters(subject: Subject, trained: Trained, scenario: Scenario) -> Statement:
     """At T_1 the error of an expert m in M_k on another cluster is Omega(1/K), at least (1 - o(1)) / (2 (K - 1)).
 
-    With chance 1/(K - 1) the feature noise lies along v_k and its random sign decides. Sharp form: P(err given Omega_l, k' = k) =
+    With chance 1/(K - 1) the feature noise lies along v_k and its random sign decides: given that the error is at least
+    (1 - o(1))/2, because an expert that has learned v_k answers to it. Sharp form: P(err given Omega_l, k' = k) =
     P(abs(X) <= Y)/2 + P(X < -Y), where Y = f_m(gamma v_k) and X is the rest of y f_m; tested as: given X and Y the error is a fair
-    choice between X + Y <= 0 and X - Y <= 0. Means over replicates, experts and other clusters; 1 - o(1) is read as 0.85.
+    choice between X + Y <= 0 and X - Y <= 0. Means over the trained replicates, experts and other clusters; 1 - o(1) is read as
+    0.85.
     """
     replicates = at_end_of_exploration(subject, trained, scenario)
     least = NEARLY / (2 * (scenario.problem.K - 1))
     statement = all_of(
-        mean_at_least(least, on_other_clusters(subject, replicates, errs), resolution=0.05, detail="error on other clusters"),
+        mean_at_least(least, on_other_clusters(subject, replicates, errs), resolution=least / 4, detail="error on other clusters"),
+        mean_at_least(
+            NEARLY / 2,
+            on_other_clusters(subject, replicates, errs_where_noise_is_its_feature),
+            resolution=0.05,
+            detail="error where the noise lies along the expert's feature",
+        ),
         mean_equals(
             0.0,
             on_other_clusters(subject, replicates, beyond_chance),
