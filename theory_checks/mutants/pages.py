@@ -13,6 +13,7 @@ from theory_checks.report.plots import Drawing, drawn
 
 SHADES = {"killed": 1.0, "survived": 0.0, "inconclusive": -0.4, "vacuous": -0.4, "error": -1.0, "": math.nan}
 COLUMN = 13.0  # points, enough for slanted ids side by side
+MOST_ROWS = 24  # of a heat map, each with room for its name
 ROLES = {
     "killed": "holds",
     "equivalent": "inconclusive",
@@ -49,17 +50,18 @@ def how_it_was_killed(matrix: Matrix, mutant: Mutant) -> str:
 def heat_maps(matrix: Matrix) -> Iterator[Drawing]:
     """Families x claims, with the claims about parts and those about training apart."""
     for family in FAMILIES:
-        mutants = [mutant for mutant in matrix.mutants if mutant.family == family]
         for about, title in ((True, "claims about the parts"), (False, "claims about training")):
             ids = [id for id in matrix.order if about_parts(id) is about]
-            rows = [mutant for mutant in mutants if any(matrix.outcome(mutant, id) for id in ids)]
-            if not rows or not ids:
-                continue
-            values = [[SHADES[matrix.outcome(mutant, id)] for id in ids] for mutant in rows]
-            names = [mutant.name for mutant in rows]
-            picture = Heatmap(f"Faults of {family} against {title}", names, ids, values, low=-1.0, high=1.0)
-            width = 20 + 5 * max(map(len, names)) + COLUMN * max(len(ids), 6)
-            yield drawn(picture, f"{family}-{'parts' if about else 'training'}", width)
+            rows = [m for m in matrix.mutants if m.family == family and any(matrix.outcome(m, id) for id in ids)]
+            pieces = -(-len(rows) // MOST_ROWS)
+            for piece in range(pieces):
+                some = rows[len(rows) * piece // pieces : len(rows) * (piece + 1) // pieces]
+                names = [mutant.name.replace("_", " ").lower() for mutant in some]
+                values = [[SHADES[matrix.outcome(mutant, id)] for id in ids] for mutant in some]
+                part = f", {piece + 1} of {pieces}" if pieces > 1 else ""
+                picture = Heatmap(f"Faults of {family} against {title}{part}", names, ids, values, low=-1.0, high=1.0)
+                width = 20 + 5 * max(map(len, names)) + COLUMN * max(len(ids), 6)
+                yield drawn(picture, f"{family}-{'parts' if about else 'training'}-{piece}", width)
 
 
 def html(matrix: Matrix) -> str:

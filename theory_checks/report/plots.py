@@ -195,8 +195,9 @@ def _heatmap(picture: Heatmap, whole_width: float) -> tuple[Figure, tuple[Key, .
     width = (whole_width - left - 8) / columns
     slanted = 0.58 * SIZE * longest > width
     above += 0.72 * 0.58 * SIZE * longest if slanted else 14
+    right = max(8.0, (0.77 * 0.58 * len(picture.columns[-1]) + 0.64) * SIZE - width / 2) if slanted else 8.0
     height = min(22.0, max(8.0, 240 / rows))
-    figure, axes = _axes(whole_width, above + rows * height + 6, left=left, right=8, top=above, bottom=6)
+    figure, axes = _axes(whole_width, above + rows * height + 6, left=left, right=right, top=above, bottom=6)
     finite = [v for row in picture.values for v in row if math.isfinite(v)] or [0.0]
     low = min(finite) if picture.low is None else picture.low
     high = max(finite) if picture.high is None else picture.high
