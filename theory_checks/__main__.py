@@ -10,9 +10,9 @@ from theory_checks.threads import one_thread
 
 one_thread()
 
-from theory_checks.commands import CommandError, claims, compare, graded, mutants, report, reproduce
+from theory_checks.commands import CommandError, claims, compare, false_alarms, graded, mutants, report, reproduce
 
-COMMANDS: tuple[ModuleType, ...] = (claims, compare, report, reproduce, mutants, graded)
+COMMANDS: tuple[ModuleType, ...] = (claims, compare, report, reproduce, mutants, graded, false_alarms)
 
 
 class Parser(argparse.ArgumentParser):

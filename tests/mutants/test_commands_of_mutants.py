@@ -1,4 +1,4 @@
-"""python -m theory_checks mutants and graded, in this process and its workers."""
+"""python -m theory_checks mutants, graded and false_alarms, in this process and its workers."""
 
 import json
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from theory_checks.__main__ import main
+from theory_checks.commands.false_alarms import at_most
 from theory_checks.mutants.graded import STEPS
 
 
@@ -18,6 +19,8 @@ from theory_checks.mutants.graded import STEPS
         ("mutants --seed -1", "seed -1: needs a whole number >= 0"),
         ("mutants --limit 0", "limit 0.0: needs a number of seconds > 0"),
         ("graded --fault NOBODY", "no graded fault 'NOBODY'"),
+        ("false_alarms --runs 0", "runs 0: needs a whole number >= 1"),
+        ("false_alarms --subject core:NOBODY", "module 'core' has no 'NOBODY'"),
         ("graded --checks 0", "checks 0: needs a whole number >= 1"),
     ],
 )
@@ -60,3 +63,20 @@ def test_a_strength_is_searched(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert 0.5 / 2**STEPS < power["strength"] < 1e-11
     assert "SIGNAL_ANGLE D.1" in capsys.readouterr().out
     assert "| SIGNAL_ANGLE |" in (tmp_path / "graded.md").read_text()
+
+
+def test_false_alarms_are_counted_in_batches(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    common = ["false_alarms", "--jobs", "1", "--output", str(tmp_path), "--claim", "R.7", "--claim", "I.3", "--runs"]
+    assert main([*common, "1"]) == 0
+    assert main([*common, "2"]) == 0
+    assert (tmp_path / "cells.jsonl").read_text().count("\n") == 4
+    assert "2 runs of 2 claims: 0 violated, 0 error, 0 inconclusive, 0 vacuous, 4 holds." in capsys.readouterr().out
+    assert json.loads((tmp_path / "false-alarms.json").read_text())["claims"] == {"R.7": {"holds": 2}, "I.3": {"holds": 2}}
+    assert "| R.7 | 0 | 0 | 0 | 0 | 2 | 0.78 |" in (tmp_path / "false-alarms.md").read_text()
+    assert main([*common, "1", "--subject", "theory_checks.mutants:ROUTER_GAUSSIAN"]) == 1
+    assert json.loads((tmp_path / "false-alarms.json").read_text())["alarms"][0]["claim"] == "I.3"
+
+
+def test_the_bound_of_a_share() -> None:
+    assert at_most(0, 50) == pytest.approx(1 - 0.05 ** (1 / 50))
+    assert at_most(3, 3) == 1.0
