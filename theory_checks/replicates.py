@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from core import Examples, Parameters, Signals, Subject
-from core.measures import cluster_gap, feature_alignment, groups, is_error
+from core.measures import cluster_gap, error_by_cluster, feature_alignment, groups
 from core.seeds import child, generator_from
 from core.training import Replicate, margins, stack
 from theory_checks.evidence import Statement, given
@@ -97,16 +97,14 @@ class Finished:
         return self.fresh.y * self.subject.respond(self.pre_activations(self.fresh))
 
     @cached_property
+    def errors(self) -> Tensor:
+        """Error of every expert on every cluster, on the fresh examples, (M, K)."""
+        return error_by_cluster(self.expert_margins, self.fresh.k.expand(len(self.group), -1), self.scenario.problem.K)
+
+    @property
     def own_error(self) -> Tensor:
-        """Error of every expert on its own cluster, on four times as many fresh examples, (M,)."""
-        generator = generator_from(child(self.seed, 3))
-        examples = self.subject.draw_examples(self.scenario.problem, self.signals, 4 * FRESH, generator)
-        error = torch.full(self.group.shape, torch.nan)
-        for k in range(self.scenario.problem.K):
-            own = examples.where(examples.k == k)
-            members = (self.group == k).nonzero().flatten()
-            error[members] = is_error(own.y * self.subject.respond(self.pre_activations(own, members))).float().mean(dim=-1)
-        return error
+        """Error of every expert on its own cluster, (M,)."""
+        return self.errors.gather(1, self.group[:, None]).squeeze(1)
 
 
 def finished(subject: Subject, trained: Trained, scenario: Scenario, step: int) -> Iterator[Finished]:

@@ -8,7 +8,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from core import Signals, Subject
-from core.measures import dispatch_counts, error_by_cluster, is_error
+from core.measures import dispatch_counts, is_error
 from core.seeds import generator_from
 from theory_checks.claims import Kind, claim
 from theory_checks.evidence import HypothesesNotMet, Statement, all_of, mean_at_least, mean_at_most
@@ -73,18 +73,21 @@ def the_test_error_is_small(subject: Subject, trained: Trained, share: float, sc
     return given_occupied_groups(rarely(failed, share, "replicates with test error above 0.001"), trained, scenario)
 
 
-def divides_the_clusters(replicate: Finished) -> bool:
-    """Whether the experts in use fall into K non-empty sets, each good on its cluster.
+def can_be_divided(good: np.ndarray) -> bool:
+    """Whether experts fall into non-empty sets, one for each cluster, each good on its cluster: good (experts, K), booleans.
 
-    They do if every expert in use is good on some cluster, and K different ones can be matched with the K clusters: the others then
-    join a cluster that they are good on.
+    They do if every expert is good on some cluster, and K different ones can be matched with the K clusters: the others then join a
+    cluster that they are good on.
     """
-    _, routed = replicate.outcome
-    k, K, M = replicate.fresh.k, replicate.scenario.problem.K, replicate.scenario.hyper.M
-    in_use = dispatch_counts(routed, k, M, K).sum(dim=1) > 0
-    good = (error_by_cluster(replicate.expert_margins, k.expand(M, -1), K)[in_use] <= GOOD).numpy()
     matched = maximum_bipartite_matching(csr_array(good), perm_type="row")  # of each cluster, its expert or -1
     return bool(good.any(axis=1).all()) and bool((matched >= 0).all())
+
+
+def divides_the_clusters(replicate: Finished) -> bool:
+    """Whether the experts in use can be divided among the clusters."""
+    hyper, K = replicate.scenario.hyper, replicate.scenario.problem.K
+    in_use = dispatch_counts(replicate.outcome[1], replicate.fresh.k, hyper.M, K).sum(dim=1) > 0
+    return can_be_divided((replicate.errors[in_use] <= GOOD).numpy())
 
 
 @claim(

@@ -65,7 +65,10 @@ class Control:
 
 
 def setting(profile: Profile) -> Scenario:
-    """What the hypotheses are dropped from: a small point around the ladder, with M = 2K, at which every conclusion is true."""
+    """What the hypotheses are dropped from: a small point around the ladder, with M = 2K, at which every conclusion is true.
+
+    The deep profile has the ladder's eta = sigma_0/50.
+    """
     fine = ladder(Problem(K=3, d=64), 1000, profile.pick(8, 8, 32), M=6, J=6)
     eta = profile.pick(1.5, 1.5, 1.0) * fine.hyper.eta
     return with_hyper(fine, eta=eta, eta_r=fine.hyper.M**2 * eta, T=round(4 / eta))
@@ -178,7 +181,7 @@ def control(
         id,
         kind=Kind.PROBABILITY,
         source=f"derived: necessity of a hypothesis of {of}",
-        given="all but one of K = 3, M = J = 6, d = 64, n = 1000, sigma_0 = 1/4, eta = sigma_0/33 (deep: /50), eta_r = M^2 eta, T = 4/eta",
+        given="all but one of K = 3, M = J = 6, d = 64, n = 1000, sigma_0 = 1/4, eta = sigma_0/33, eta_r = M^2 eta, T = 4/eta",
         over=in_the_setting,
         depends_on=depends_on,
         examples=1,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from core import Examples, Subject
-from core.measures import error_by_cluster, is_error
+from core.measures import is_error
 from core.seeds import generator_from
 from theory_checks.claims import Inputs, Kind, Profile, claim
 from theory_checks.evidence import Statement, all_of, mean_at_least, mean_equals, tends_to_zero
@@ -31,12 +31,6 @@ def several_K(profile: Profile) -> Inputs:
     return {"scenario": st.sampled_from([exploration_ladder(profile)[0], *around_the_ladder(profile)])}
 
 
-def errors(replicate: Finished) -> Tensor:
-    """Error of every expert on every cluster, on fresh examples, (M, K)."""
-    margins, k = replicate.expert_margins, replicate.fresh.k
-    return error_by_cluster(margins, k.expand(len(margins), -1), replicate.scenario.problem.K)
-
-
 def experts_and_clusters(subject: Subject, trained: Trained, scenarios: Sequence[Scenario]) -> tuple[Heatmap, Heatmap]:
     """Errors of the experts of one replicate on the clusters, at the start and at T_1."""
     scenario = scenarios[-1]
@@ -45,7 +39,7 @@ def experts_and_clusters(subject: Subject, trained: Trained, scenarios: Sequence
         replicate = next(finished(subject, trained, scenario, step))
         order = replicate.group.argsort()
         names = [f"m = {m}, in M_{int(replicate.group[m])}" for m in order]
-        table = errors(replicate)[order].tolist()
+        table = replicate.errors[order].tolist()
         clusters = [f"k = {k}" for k in range(scenario.problem.K)]
         title = f"Error of experts on clusters {when}, d = {scenario.problem.d}"
         pictures.append(Heatmap(title, names, clusters, table, "expert", "cluster", low=0.0, high=0.6))

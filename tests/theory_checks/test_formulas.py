@@ -13,6 +13,7 @@ from core import PAPER, Problem
 from core.data import draw_examples, draw_signals
 from theory_checks.single_experts import Classifier, build, enumerated_margins, searched, witness
 from theory_checks.test_initialisation import chance_of_occupied_groups, gap_law
+from theory_checks.test_moe_succeeds import can_be_divided
 
 
 @pytest.mark.parametrize(("K", "M"), [(2, 2), (2, 6), (3, 3), (3, 7), (4, 8), (5, 4)])
@@ -64,3 +65,20 @@ def test_unknown_classifiers_are_refused() -> None:
     problem = Problem()
     with pytest.raises(ValueError, match="unknown classifier"):
         build(Classifier("guessed"), PAPER, problem, draw_signals(problem, torch.Generator().manual_seed(0)))
+
+
+@pytest.mark.parametrize(
+    ("good", "expected"),
+    [
+        ([[1, 0], [0, 1]], True),
+        ([[1, 1], [1, 1]], True),  # whoever is perfect everywhere may serve any cluster
+        ([[1, 1], [1, 0]], True),  # the second must take cluster 0, so that the first is free for cluster 1
+        ([[1, 0], [1, 0]], False),  # nobody for cluster 1
+        ([[1, 0], [0, 1], [0, 0]], False),  # the third is in use and good nowhere
+        ([[1, 1]], False),  # one expert cannot be in two sets
+        ([[1, 1, 0], [1, 1, 0], [1, 1, 0]], False),
+        ([[1, 1, 0], [1, 0, 0], [1, 1, 1], [1, 0, 0]], True),
+    ],
+)
+def test_experts_are_divided_among_clusters_whenever_they_can_be(good: list[list[int]], expected: bool) -> None:
+    assert can_be_divided(np.array(good, dtype=bool)) is expected
