@@ -85,7 +85,8 @@ def signals_are_orthonormal(subject: Subject, problem: Problem, seed: int) -> St
 def labels_clusters_signs_and_amplitudes(subject: Subject, problem: Problem) -> Statement:
     """(k, k', y, eps) is uniform on its 4K(K-1) cells and independent of the amplitudes, which follow their laws.
 
-    Independence is tested on the joint table of the cells and of each amplitude being above its median or not.
+    Independence is tested on the joint table of the cells and of each amplitude being above its median or not; clusters alone are
+    tested more finely.
     """
     K = problem.K
     names = ("alpha", "beta", "gamma")
@@ -98,6 +99,13 @@ def labels_clusters_signs_and_amplitudes(subject: Subject, problem: Problem) -> 
             above, _ = above_median(getattr(problem, name), getattr(examples, name))
             number = 2 * number + above.long()
         return torch.where(impossible, cells, number).numpy()
+
+    def clusters(stream: np.random.SeedSequence, size: int) -> np.ndarray:
+        return drawn(subject, problem, stream, size)[1].k.numpy()
+
+    def distances(stream: np.random.SeedSequence, size: int) -> np.ndarray:
+        _, e = drawn(subject, problem, stream, size)
+        return ((e.k_prime - e.k) % K).numpy()
 
     cells = 4 * K * (K - 1) * 8
     above = [above_median(getattr(problem, name), torch.zeros(1))[1] for name in names]
@@ -124,6 +132,8 @@ def labels_clusters_signs_and_amplitudes(subject: Subject, problem: Problem) -> 
 
     return all_of(
         cells_follow(table, joint, resolution=0.06, detail="joint table"),
+        cells_follow(np.full(K, 1 / K), clusters, resolution=0.02, detail="k"),
+        cells_follow(np.append(0.0, np.full(K - 1, 1 / (K - 1))), distances, resolution=0.02, detail="k' - k modulo K"),
         *map(sign, ("y", "eps", "y eps")),
         *map(amplitude, names),
     )

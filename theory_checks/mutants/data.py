@@ -102,10 +102,15 @@ def next_feature_as_noise(problem: Problem, signals: Signals, n: int, generator:
     return with_latents(found, problem.K, k_prime=(found.k + 1) % problem.K)
 
 
-def cluster_too_often(problem: Problem, signals: Signals, n: int, generator: torch.Generator) -> Examples:
-    found = draw_examples(problem, signals, n, generator)
-    k = torch.where(some(n, 0.15, generator), 0, found.k)
-    return with_latents(found, problem.K, k=k, k_prime=(k + found.k_prime - found.k) % problem.K)
+def cluster_too_often(share: float) -> DrawExamples:
+    """draw_examples in which this share of the examples is moved to cluster 0."""
+
+    def draw(problem: Problem, signals: Signals, n: int, generator: torch.Generator) -> Examples:
+        found = draw_examples(problem, signals, n, generator)
+        k = torch.where(some(n, share, generator), 0, found.k)
+        return with_latents(found, problem.K, k=k, k_prime=(k + found.k_prime - found.k) % problem.K)
+
+    return draw
 
 
 def centre_of_another_cluster(problem: Problem, signals: Signals, n: int, generator: torch.Generator) -> Examples:
@@ -318,7 +323,13 @@ MUTANTS = (
         "15 % of the examples are moved to cluster 0.",
         "D.2",
         representative=True,
-        draw_examples=cluster_too_often,
+        draw_examples=cluster_too_often(0.15),
+    ),
+    fault(
+        "CLUSTER_SLIGHTLY_TOO_OFTEN",
+        "6 % of the examples are moved to cluster 0.",
+        "D.2",
+        draw_examples=cluster_too_often(0.06),
     ),
     fault(
         "CENTRE_OF_ANOTHER",
