@@ -232,6 +232,12 @@ def order_in_pairs(problem: Problem, signals: Signals, n: int, generator: torch.
     return with_patches(found, order=of_the_one_before(found.patches.order))
 
 
+def order_with_repeats(problem: Problem, signals: Signals, n: int, generator: torch.Generator) -> Examples:
+    found = draw_examples(problem, signals, n, generator)
+    drawn = torch.randint(0, problem.P, (n, problem.P), generator=generator, device=generator.device)
+    return with_patches(found, order=torch.where(some(n, 0.2, generator)[:, None], drawn, found.patches.order))
+
+
 def order_tells_the_label(problem: Problem, signals: Signals, n: int, generator: torch.Generator) -> Examples:
     found = draw_examples(problem, signals, n, generator)
     sorted_order = torch.arange(problem.P, device=found.y.device).expand(n, -1)
@@ -409,6 +415,13 @@ MUTANTS = (
     ),
     fault(
         "ORDER_IN_PAIRS", "Every second example has the order of patches of the one before.", "D.6", draw_examples=order_in_pairs
+    ),
+    fault(
+        "ORDER_WITH_REPEATS",
+        "In a fifth of the examples places are filled with replacement: some patches occur twice, others not at all.",
+        "D.5",
+        "S.1",
+        draw_examples=order_with_repeats,
     ),
     fault(
         "ORDER_TELLS_LABEL",
