@@ -420,7 +420,6 @@ MUTANTS = (
         "ORDER_WITH_REPEATS",
         "In a fifth of the examples places are filled with replacement: some patches occur twice, others not at all.",
         "D.5",
-        "S.1",
         draw_examples=order_with_repeats,
     ),
     fault(
