@@ -20,8 +20,8 @@ from theory_checks.claims import CLAIM_IDS, GROUPS
 from theory_checks.pictures import Heatmap, Lines, Series, to_plain
 from theory_checks.records import Record
 from theory_checks.report.compare import compare
-from theory_checks.report.document import Report
-from theory_checks.report.page import headline, natural, observed_sequence, quantity, render, standing
+from theory_checks.report.document import Report, headline
+from theory_checks.report.page import natural, observed_sequence, quantity, render, standing
 
 ROOT = Path(__file__).parents[2]
 MOST_BYTES, MOST_SECONDS = 5_000_000, 5.0

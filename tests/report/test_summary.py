@@ -5,7 +5,7 @@ from made import record, report
 
 from theory_checks.report.compare import compare
 from theory_checks.report.document import Report
-from theory_checks.report.summary import headline, markdown, plain_text
+from theory_checks.report.summary import markdown, plain_text
 
 
 def sections(text: str) -> list[str]:
@@ -27,7 +27,7 @@ BROKEN = report(
 def test_what_is_broken_comes_first_with_how_to_see_it() -> None:
     text = markdown(BROKEN)
     assert sections(text) == [
-        "❌ 2 of 6 claims violated for `core:PAPER`",
+        "❌ 2 of 6 claims are violated, 1 is in error, since the code under test raised, 1 is undecided.",
         "❌ R.5 violated",
         "💥 D.1 error",
         "Broken too, and building on what is broken",
@@ -58,15 +58,14 @@ def test_all_claims_are_in_a_table_of_their_own() -> None:
 @pytest.mark.parametrize(
     ("found", "expected"),
     [
-        (report(record(), record("R.2")), "✅ all 2 claims hold for `core:PAPER`"),
-        (report(record(), record("R.2", "not run")), "❔ 1 of 2 claims undecided for `core:PAPER`, none violated"),
-        (report(record(verdict="error")), "💥 1 of 1 checks ended in an error for `core:PAPER`"),
-        (report(record(verdict="violated"), record("R.2", "error")), "❌ 1 of 2 claims violated for `core:PAPER`"),
+        (report(record(), record("R.2")), "✅ All 2 claims hold."),
+        (report(record(), record("R.2", "not run")), "🚫 No claim is violated; 1 of 2 claims is undecided."),
+        (report(record(verdict="error")), "💥 1 of 1 claim is in error, since the code under test raised."),
+        (report(record(verdict="violated"), record("R.2", "error")), "❌ 1 of 2 claims is violated, 1 is in error"),
     ],
 )
 def test_the_verdict_of_the_whole(found: Report, expected: str) -> None:
-    assert headline(found) == expected
-    assert markdown(found).startswith(f"## {expected}\n")
+    assert markdown(found).startswith(f"## {expected}")
 
 
 def test_a_comparison_has_a_section() -> None:

@@ -7,6 +7,7 @@ documents would misread the new ones.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,6 +87,29 @@ def _require_sound(records: Iterable[Record]) -> None:
         if record.id in seen:
             raise ValueError(f"report.records[{i}] is a second record of {shortened(record.id)}")
         seen.add(record.id)
+
+
+def headline(report: Report) -> str:
+    """The verdict of the whole run in one sentence."""
+    found, total = Counter(record.verdict for record in report.records), len(report.records)
+    claims = "1 claim" if total == 1 else f"{total} claims"
+    undecided = total - found["holds"] - sum(found[verdict] for verdict in BROKEN)
+    if not total:
+        return "No claim was checked."
+    if found["holds"] == total:
+        return "The claim holds." if total == 1 else f"All {claims} hold."
+    parts = [
+        f"{number} {'is' if number == 1 else 'are'} {what}"
+        for number, what in (
+            (found["violated"], "violated"),
+            (found["error"], "in error, since the code under test raised"),
+            (undecided, "undecided"),
+        )
+        if number
+    ]
+    parts[0] = parts[0].replace(" ", f" of {claims} ", 1)
+    nothing_worse = "" if found["violated"] or found["error"] else "No claim is violated; "
+    return f"{nothing_worse}{', '.join(parts)}."
 
 
 def suspects(records: Iterable[Record]) -> dict[str, tuple[str, ...]]:

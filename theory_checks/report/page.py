@@ -17,7 +17,7 @@ from markupsafe import Markup
 from theory_checks.claims import GROUPS
 from theory_checks.pictures import Lines, Series, Style, from_plain, to_plain
 from theory_checks.records import Record
-from theory_checks.report.document import BROKEN, Report, suspects
+from theory_checks.report.document import BROKEN, Report, headline, suspects
 from theory_checks.report.mathml import mathml
 from theory_checks.report.tables import joint_tables
 from theory_checks.report.terminal import ORDER, tally
@@ -242,29 +242,6 @@ def observed_sequence(record: Record) -> Lines | None:
 
 
 # Words and numbers
-
-
-def headline(report: Report) -> str:
-    """The verdict of the whole run in one sentence."""
-    found, total = Counter(record.verdict for record in report.records), len(report.records)
-    claims = "1 claim" if total == 1 else f"{total} claims"
-    undecided = total - found["holds"] - sum(found[verdict] for verdict in BROKEN)
-    if not total:
-        return "No claim was checked."
-    if found["holds"] == total:
-        return "The claim holds." if total == 1 else f"All {claims} hold."
-    parts = [
-        f"{number} {'is' if number == 1 else 'are'} {what}"
-        for number, what in (
-            (found["violated"], "violated"),
-            (found["error"], "in error, since the code under test raised"),
-            (undecided, "undecided"),
-        )
-        if number
-    ]
-    parts[0] = parts[0].replace(" ", f" of {claims} ", 1)
-    nothing_worse = "" if found["violated"] or found["error"] else "No claim is violated; "
-    return f"{nothing_worse}{', '.join(parts)}."
 
 
 def group_of(id: str) -> str:

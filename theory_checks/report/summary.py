@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from theory_checks.records import Record, number
-from theory_checks.report.document import BROKEN, Report, origins, suspects
+from theory_checks.report.document import BROKEN, Report, headline, origins, suspects
 from theory_checks.report.tables import JointTable, joint_tables
 from theory_checks.report.terminal import counts, cut, in_order, tally, told
 
@@ -27,7 +26,8 @@ def markdown(report: Report, comparison: Comparison | None = None) -> str:
     records, suspect = in_order(report.records), suspects(report.records)
     origin = origins(suspect)
     broken = [record for record in records if record.verdict in BROKEN]
-    blocks = [f"## {headline(report)}", about(report), counts(records)[0] + "."]
+    mark = MARKS[records[0].verdict] if records else ""
+    blocks = [f"## {mark} {headline(report)}", about(report), counts(records)[0] + "."]
     blocks += [failure(record, suspect) for record in broken if record.id not in suspect]
     for title, chosen in (
         ("Broken too, and building on what is broken", [r for r in broken if r.id in suspect]),
@@ -44,25 +44,13 @@ def markdown(report: Report, comparison: Comparison | None = None) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
-def headline(report: Report) -> str:
-    """The verdict of the whole in one line."""
-    found = Counter(record.verdict for record in report.records)
-    total, subject = len(report.records), f"`{report.subject}`"
-    if found["violated"]:
-        return f"{MARKS['violated']} {found['violated']} of {total} claims violated for {subject}"
-    if found["error"]:
-        return f"{MARKS['error']} {found['error']} of {total} checks ended in an error for {subject}"
-    if found["holds"] < total:
-        return f"{MARKS['inconclusive']} {total - found['holds']} of {total} claims undecided for {subject}, none violated"
-    return f"{MARKS['holds']} all {total} claims hold for {subject}"
-
-
 def about(report: Report) -> str:
     """What was run, where and when."""
     changes = {True: " with uncommitted changes", False: "", None: ""}[report.dirty]
     commit = f", commit {report.commit[:12]}{changes}" if report.commit else ""
     ended = "" if report.complete else "; **the run ended early**"
-    return f"Profile {report.profile}, seed {report.seed}, {report.created}, {report.seconds:.0f} s{commit}{ended}."
+    run = f"Subject `{report.subject}`, profile {report.profile}, seed {report.seed}"
+    return f"{run}, {report.created}, {report.seconds:.0f} s{commit}{ended}."
 
 
 def failure(record: Record, suspect: Mapping[str, Sequence[str]]) -> str:
