@@ -55,12 +55,12 @@ def smoothed_labels(margin: Tensor) -> Tensor:
 
 
 def every_hundredth_flipped(margin: Tensor) -> Tensor:
-    flip = torch.arange(margin.shape[-1], device=margin.device) % 100 == 99
+    flip = torch.arange(margin.numel(), device=margin.device).view_as(margin) % 100 == 99
     return logistic(torch.where(flip, -margin, margin))
 
 
 def relative_to_the_mean(margin: Tensor) -> Tensor:
-    return logistic(margin) * margin.shape[-1] ** 0.5
+    return logistic(margin) * margin.numel() ** 0.5
 
 
 class Backwards:
