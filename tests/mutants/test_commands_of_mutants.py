@@ -39,7 +39,7 @@ def test_a_matrix_is_written_and_goes_on_where_it_ended(tmp_path: Path, capsys: 
     lines = (tmp_path / "cells.jsonl").read_text()
     assert lines.startswith(first)
     assert lines.count("\n") == 4
-    assert "1 of 2 mutants are killed, 1 are equivalent: no gap." in capsys.readouterr().out
+    assert "1 of 2 mutants are killed, 1 is equivalent: no gap." in capsys.readouterr().out
     found = json.loads((tmp_path / "matrix.json").read_text())
     assert found["order"] == ["R.7", "R.8"]
     assert found["mutants"][0]["killed_by"] == ["R.8"]

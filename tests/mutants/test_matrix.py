@@ -86,7 +86,7 @@ def test_json_has_everything() -> None:
 
 def test_markdown_tells_how_each_was_killed() -> None:
     text = markdown(FOUND)
-    assert "2 of 5 mutants are killed, 1 are equivalent: 1 gap." in text
+    assert "2 of 5 mutants are killed, 1 is equivalent: 1 gap; 1 not checked by all that must notice." in text
     assert "killed | D.5, margin -0.5, 120 samples; also G.3, E.3 | yes |" in text
     assert "- NOISE_ON_GRID: R.5 (error)" in text
 

@@ -33,7 +33,10 @@ def headline(matrix: Matrix) -> str:
     """The matrix in one sentence."""
     found = matrix.summary
     gaps = "no gap" if not found["gaps"] else "1 gap" if found["gaps"] == 1 else f"{found['gaps']} gaps"
-    return f"{found['killed']} of {found['mutants']} mutants are killed, {found['equivalent']} are equivalent: {gaps}."
+    unasked = sum(fate(matrix, mutant) == "open" for mutant in matrix.mutants)
+    rest = f"; {unasked} not checked by all that must notice" if unasked else ""
+    equivalent = "1 is equivalent" if found["equivalent"] == 1 else f"{found['equivalent']} are equivalent"
+    return f"{found['killed']} of {found['mutants']} mutants are killed, {equivalent}: {gaps}{rest}."
 
 
 def how_it_was_killed(matrix: Matrix, mutant: Mutant) -> str:

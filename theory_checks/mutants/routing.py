@@ -231,6 +231,8 @@ MUTANTS = (
     fault(
         "CAPACITY_LIMITED",
         "Experts take at most twice their share of examples; others go to the first.",
+        "R.1",
+        "R.4",
         "R.5",
         select=within_capacity,
     ),
