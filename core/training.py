@@ -164,7 +164,7 @@ class _RoutedProducts:
 
 def routed_gate(subject: "Subject", h: Tensor, routed: Tensor) -> Tensor:
     """pi_{m_i}(x_i): logits (..., M, n), experts routed to (..., n), to (..., n)."""
-    return subject.gate(h).gather(-2, routed[..., None, :]).squeeze(-2)
+    return subject.gate(h).gather(-2, routed.unsqueeze(-2)).squeeze(-2)
 
 
 @torch.no_grad()
@@ -255,7 +255,7 @@ def gradients(subject: "Subject", parameters: Parameters, x: Patches, y: Tensor,
     log_pull = log_slope + products.by_example(torch.linalg.vector_norm(f_by_z, dim=(-2, -1)).log()).view_as(y)
     log_of_expert = _finite(log_pull.new_full((R * M,), -torch.inf).scatter_reduce_(0, expert, log_pull.flatten(), "amax"))
     weight = signed * pi_value * _relative(log_slope, log_of_expert.index_select(0, expert).view_as(y))
-    grad_W = products.pull_back(f_by_z * products.by_slot(weight.flatten())[:, None, None], W)
+    grad_W = products.pull_back(f_by_z * products.by_slot(weight.flatten()).view(-1, 1, 1), W)
     return Gradient(grad_W, log_of_expert.view(R, M, 1, 1)), Gradient(grad_theta, log_of_all[..., None])
 
 
