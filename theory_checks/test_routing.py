@@ -252,6 +252,9 @@ def experts_further_than_the_noise_are_never_chosen(subject: Subject, h: Tensor,
     chosen = subject.select(h, subject.router_noise(tuple(h.shape), torch.Generator().manual_seed(seed), 0).to(h))
     gap = top - h.gather(0, chosen[None]).squeeze(0)
     size = EPS * (1 + top.abs().numpy() + gap.numpy())  # rounding of h + r, and of the gap
+    # Two experts that are hardly further apart than the noise is wide, and many draws: noise with tails would cross the gap.
+    apart = torch.tensor([0.0, -1 - 1e-6], dtype=torch.float64)[:, None].expand(2, 4096)
+    crossing = subject.select(apart, subject.router_noise((2, 4096), torch.Generator().manual_seed(seed), 0).double())
     # The expert with the least, but not tiny, chance by that lower bound: does the subject's router ever choose it?
     least = torch.where(room**M / M > 0.02, room**M / M, torch.inf)
     m, column = divmod(int(least.argmin()), h.shape[1])
@@ -268,6 +271,7 @@ def experts_further_than_the_noise_are_never_chosen(subject: Subject, h: Tensor,
         at_least(p, room**M / M, tolerance=rounding(M), detail="p_m against room^M / M"),
         at_most((p > 0).double(), (room > 0).double(), detail="possible although out of reach"),
         at_most(gap, 1.0, tolerance=2 * size, detail="gap of the chosen expert to the top"),
+        at_most(crossing.double(), 0.0, detail="choices across a gap of 1 + 1e-6"),
     )
 
 
@@ -447,6 +451,7 @@ def logits_are_sums_of_inner_products(subject: Subject, problem: Problem, M: int
     source="section 3, the gate",
     formula=r"\pi_m(x)=\frac{e^{h_m}}{\sum_{m'}e^{h_{m'}}}",
     over={"h": logits()},
+    always=({"h": torch.linspace(0, -30, 31, dtype=torch.float64)[:, None]},),
 )
 def the_gate_is_a_softmax(subject: Subject, h: Tensor) -> Statement:
     """pi is positive and sums to 1, and log pi_m - log pi_m' = h_m - h_m'.

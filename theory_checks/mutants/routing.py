@@ -148,7 +148,7 @@ MUTANTS = (
     fault("NOISE_GUMBEL", "Router noise is Gumbel's: experts are sampled from the softmax.", "R.4", "R.5", router_noise=gumbel),
     fault("NOISE_HALF_WIDTH", "Router noise is Unif[0, 1/2].", "R.5", representative=True, router_noise=uniform_of_width(0.5)),
     fault("NOISE_DOUBLE_WIDTH", "Router noise is Unif[0, 2].", "R.4", "R.5", router_noise=uniform_of_width(2.0)),
-    fault("NOISE_SQUARED", "Router noise is the square of a uniform: its density is unbounded.", "R.5", router_noise=squared),
+    fault("NOISE_SQUARED", "Router noise is the square of a uniform: its density is unbounded.", "R.9", router_noise=squared),
     fault("NOISE_ON_GRID", "Router noise is rounded to quarters.", "R.5", router_noise=on_a_grid),
     fault(
         "NOISE_CENTRED",
