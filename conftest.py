@@ -225,6 +225,9 @@ class ClaimItem(pytest.Item):
 
     def __init__(self, *, claim: Claim, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self.add_marker(
+            pytest.mark.filterwarnings("default")
+        )  # a warning of the code under test is no verdict, here or in a replay
         self.claim = claim
         self.record: Record | None = None
 

@@ -28,12 +28,12 @@ from theory_checks.catalogue import described
 from theory_checks.claims import DEFAULT_ALPHA, DEFAULT_SUBJECT, Claim
 from theory_checks.evidence import Evidence, HypothesesNotMet, Statement, Verdict
 from theory_checks.evidence.ledger import SUSPICION
+from theory_checks.evidence.verdict import ATTAINED
 from theory_checks.pictures import to_plain
-from theory_checks.records import ERROR, Record, number
+from theory_checks.records import ERROR, MORE_THAN_CHANCE, Record, more_than_chance, number
 from theory_checks.run import Run, digest
 from theory_checks.trajectories import DECIDE, SEARCH, Trained
 
-ATTAINED = 0.999  # the tightness from which a bound counts as attained
 HARDLY_EVER = 0.1  # of the inputs: a claim whose hypotheses fewer meet is vacuous
 MOST_LISTED = 40  # inputs whose sampled evidence is listed one by one
 MOST_MARGINS = 120  # inputs, or members of a conjunction on one, whose margins are kept for comparisons
@@ -336,6 +336,7 @@ def failure(record: Record) -> str:
         [
             f"claim {record.id} {record.verdict}: {record.statement}",
             f"  observed {number(record.observed)}, bound {number(record.bound)}, margin {number(record.margin)}: {record.detail}",
+            *([f"  {MORE_THAN_CHANCE}"] if more_than_chance(record) else []),
             f"  {ADVICE[record.verdict]}",
             f"  input: {record.worst_case or 'none'}",
             f"  seed {record.seed}; again: {record.command}",

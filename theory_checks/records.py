@@ -135,6 +135,14 @@ def shortened(value: Any, length: int = 40) -> str:
     return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
+MORE_THAN_CHANCE = "less than what the run promises to see, but more than chance explains"
+
+
+def more_than_chance(record: Record) -> bool:
+    """Whether a violation is smaller than the resolution, so that the observed value seems to lie inside its bound."""
+    return record.verdict == "violated" and (record.margin or 0.0) > 0
+
+
 def number(value: Any, digits: int = 3) -> str:
     """A number for people: a few significant digits, a dash for none."""
     return "-" if value is None else f"{float(value):.{digits}g}"

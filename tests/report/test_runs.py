@@ -17,14 +17,14 @@ from test_document import problems
 
 from theory_checks.records import Record
 from theory_checks.report import collecting
-from theory_checks.report.collecting import Reporter
+from theory_checks.report.collecting import RECORD, Reporter
 from theory_checks.report.compare import compare
 from theory_checks.report.document import Report, read_report
 from theory_checks.report.write import reserve
 
 ROOT = Path(__file__).parents[2]
 VARIANT = """
-import os, signal, time
+import os, signal, time, warnings
 from dataclasses import replace
 from core import PAPER
 from core.routing import uniform_noise
@@ -42,6 +42,12 @@ EXITING = variant(lambda shape, generator, step: os._exit(1))
 RAISING = variant(lambda shape, generator, step: 1 / 0)
 INTERRUPTED = variant(lambda shape, generator, step: stop(os.getpid()))
 CONTROLLER_INTERRUPTED = variant(lambda shape, generator, step: stop(os.getppid()))
+
+def warn(shape, generator, step):
+    warnings.warn("old", DeprecationWarning)
+    return uniform_noise(shape, generator, step)
+
+CAREFUL = variant(warn)
 CONTROLLER_KILLED = variant(lambda shape, generator, step: os.kill(os.getppid(), signal.SIGKILL))
 """
 
@@ -217,3 +223,22 @@ def test_the_exit_status(old: Record, new: Record, pytest_says: int, status: int
     assert reporter.exit_status(pytest_says) == status
     reporter.something_else_failed = True
     assert reporter.exit_status(pytest_says) == (1 if status == 6 else status)
+
+
+@pytest.mark.parametrize(("when", "record_comes"), [("call", True), ("teardown", False)])
+def test_a_claim_that_holds_is_in_error_if_anything_around_its_check_failed(when: Any, record_comes: bool, tmp_path: Path) -> None:
+    reporter = Reporter(made.report(), tmp_path, tmp_path, None)
+    reporter.records = {"R.1": record("R.1")}
+    outcome = pytest.TestReport("theory_checks/test_routing.py::R.1", ("", 0, ""), {}, "failed", "a\nResourceWarning: b", when)
+    if record_comes:
+        setattr(outcome, RECORD, record("R.1").to_json())
+    reporter.pytest_runtest_logreport(outcome)
+    assert reporter.records["R.1"].verdict == "error"
+    assert reporter.records["R.1"].detail == "ResourceWarning: b"
+    assert reporter.exit_status(1) == 1
+
+
+def test_a_warning_of_the_subject_is_no_error(tmp_path: Path) -> None:
+    found = run(tmp_path, subject="CAREFUL", claims="R.4")
+    assert found.returncode == 0, found.stdout
+    assert verdicts(report_of(tmp_path)) == {"R.4": "holds"}

@@ -77,7 +77,9 @@ def _decide(observed: Array, bound: Array, slack: Array, side: int, detail: str)
     ratios = numerator[positive] / denominator[positive]
     worst = int(np.argmin(margin + slack))
     x, b = float(observed[worst]), float(bound[worst])
-    comparison = f"{x:.6g} {'<=' if side == 1 else '>='} {b:.6g}"
+    # A violation must not read like a true inequality.
+    digits = next((d for d in (6, 9, 12) if f"{x:.{d}g}" != f"{b:.{d}g}"), 17) if x != b else 6
+    comparison = f"{x:.{digits}g} {'<=' if side == 1 else '>='} {b:.{digits}g}"
     return Exact(
         Evidence(
             verdict=Verdict.HOLDS if margin[worst] + slack[worst] >= 0 else Verdict.VIOLATED,

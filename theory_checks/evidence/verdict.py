@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+ATTAINED = 0.999  # the tightness from which an exact bound counts as attained
+
 
 class Verdict(StrEnum):
     """The four answers of a check; only `holds` passes."""
@@ -56,11 +58,12 @@ class Evidence:
     @property
     def closeness(self) -> float:
         """How near the bound this came, to find the worst of several: 1 is at the bound. For exact checks that is the tightness;
-        sampled estimates are compared in units of the resolution, since their ratio to a small bound is mostly noise."""
+        sampled estimates are compared in units of the resolution, since their ratio to a small bound is mostly noise, and say less
+        than an exact bound that is attained."""
         if self.false_pass == 0:
             return min(self.tightness or 0.0, 1.0)
         ratio = 1 - self.margin / self.resolution
-        return min(max(ratio, 0.0), 1.0) if math.isfinite(ratio) else 0.0
+        return min(max(ratio, 0.0), ATTAINED) if math.isfinite(ratio) else 0.0
 
     def leaves(self, name: str = "") -> Iterator[tuple[str, Evidence]]:
         """The members of this conjunction that are none themselves, the worst first, named by their places: `.2.1` is the first

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from theory_checks.records import NOT_RUN, Record, plain, restored
+from theory_checks.records import ERROR, NOT_RUN, Record, plain, restored
 from theory_checks.report import terminal
 from theory_checks.report.document import BROKEN, EXIT_UNDECIDED, Report
 from theory_checks.report.write import PAGE, begin, write
@@ -83,9 +83,13 @@ class Reporter:
         text = getattr(report, RECORD, None)
         if text is not None:
             self.records[id] = Record.from_json(text)
-        elif id in self.records and report.when not in ("setup", "call", "teardown") and id not in self.finished:
+        if id in self.records and report.failed and self.records[id].verdict == "holds":
+            # The check went well and something around it did not, in whichever phase: that is not to be read as passed.
+            detail = report.longreprtext.strip().rpartition("\n")[2] or f"failed in {report.when}"
+            self.records[id] = replace(self.records[id], verdict=ERROR, detail=detail)
+        elif text is None and id in self.records and report.when not in ("setup", "call", "teardown") and id not in self.finished:
             self.records[id] = replace(self.records[id], verdict=NOT_RUN, detail="its worker crashed")
-        elif report.failed:
+        elif text is None and report.failed:
             self.something_else_failed = True
         if id in self.records and report.when != "setup":
             self.finished.add(id)
@@ -93,8 +97,15 @@ class Reporter:
             begin(self.current(), self.directory)
             self.written = time.monotonic()
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+    @pytest.hookimpl(wrapper=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, None, None]:
+        try:
+            yield
+        finally:  # also where an interrupt meets the end of the workers
+            self.finish(session)
+
+    def finish(self, session: pytest.Session) -> None:
+        """Writes the last report and sets the exit status."""
         if not self.records:
             return
         for id in self.records.keys() - self.finished:

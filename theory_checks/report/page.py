@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from theory_checks.claims import GROUPS
 from theory_checks.pictures import Lines, Series, Style, from_plain, to_plain
-from theory_checks.records import Record
+from theory_checks.records import MORE_THAN_CHANCE, Record, more_than_chance
 from theory_checks.report.document import BROKEN, Report, headline, suspects
 from theory_checks.report.mathml import mathml
 from theory_checks.report.tables import joint_tables
@@ -232,6 +232,8 @@ def observed_sequence(record: Record) -> Lines | None:
     if bound == width:
         against = Series("what this run resolves", ends, [bound] * 2, style=Style.BOUND)
         label, caption = "distance", "The distance from what is claimed, as the samples came in; chance alone makes it fall to 0."
+        if more_than_chance(record):
+            caption += f" It stays: {MORE_THAN_CHANCE}."
     else:
         low, high = bound - width * (side(record) != 1), bound + width * (side(record) != -1)
         against = Series(

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from theory_checks.records import Record, number
+from theory_checks.records import MORE_THAN_CHANCE, Record, more_than_chance, number
 from theory_checks.report.document import BROKEN, Report, headline, origins, suspects
 from theory_checks.report.tables import JointTable, joint_tables
 from theory_checks.report.terminal import counts, cut, in_order, tally, told
@@ -59,6 +59,8 @@ def failure(record: Record, suspect: Mapping[str, Sequence[str]]) -> str:
     items = [f"observed **{number(record.observed)}**, bound {number(record.bound)}: {plain_text(record.detail)}"]
     if record.verdict == "error":
         items = [plain_text(record.detail)]
+    if more_than_chance(record):
+        items.append(MORE_THAN_CHANCE)
     if record.given:
         items.append(f"given {plain_text(record.given)}")
     if record.worst_case:
