@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from theory_checks.run import Run
 
 ROOT = Path(__file__).parent
-EXPECTED = {Profile.QUICK: "under 1 minute", Profile.STANDARD: "under 3 minutes", Profile.DEEP: "under 1 hour"}
+EXPECTED = {Profile.QUICK: "about 1 minute", Profile.STANDARD: "about 3 minutes", Profile.DEEP: "about 1 hour"}
 DEFAULT_ALPHA_TEXT = str(float(DEFAULT_ALPHA))
 PACKAGES = ("torch", "numpy", "scipy", "hypothesis", "pytest", "pytest-xdist")
 RUN = pytest.StashKey["Run"]()

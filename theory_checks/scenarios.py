@@ -136,7 +136,7 @@ def example_ladder(profile: Profile) -> list[Scenario]:
 
 def around_the_ladder(profile: Profile) -> list[Scenario]:
     """Other numbers of clusters, experts, filters and patches, other dimensions and amplitude laws, trained to T_1; n = 125 M K."""
-    replicates = profile.pick(8, 16, 32)
+    replicates = profile.pick(8, 8, 32)
     two = ladder(Problem(K=2, d=48, P=5), 1000, replicates, M=4, J=6)
     three = ladder(Problem(K=3, d=64, P=4, alpha=Uniform(1.0, 2.0), gamma=Uniform(1.0, 2.0)), 2250, replicates, M=6, J=6)
     five = ladder(Problem(K=5, d=80, P=4), 6250, replicates, M=10, J=8)
@@ -148,7 +148,7 @@ def around_the_ladder(profile: Profile) -> list[Scenario]:
 
 def around_the_whole_runs(profile: Profile) -> list[Scenario]:
     """The same for training to T."""
-    replicates = profile.pick(8, 16, 32)
+    replicates = profile.pick(8, 8, 32)
     two = ladder(Problem(K=2, d=48, P=5), 1000, replicates, M=4, J=6, whole=True)
     three = ladder(
         Problem(K=3, d=64, P=4, alpha=Uniform(1.0, 2.0), gamma=Uniform(1.0, 2.0)), 2250, replicates, M=6, J=6, whole=True

@@ -154,7 +154,7 @@ def the_mixture_beats_every_single_expert(subject: Subject, trained: Trained, sh
     above = np.array([float(is_error(r.outcome[0]).double().mean()) >= 1 / 8 for r in replicates])
     signals = replicates[0].signals
     signals = Signals(signals.features.double(), signals.centres.double())
-    single = trained_network(subject, problem, signals, "cubic", seed=0)
+    single = trained_network(subject, problem, signals, "cubic", seed=0, steps=100)
 
     def wrong_alone(stream: np.random.SeedSequence, size: int) -> np.ndarray:
         return wrong(single, subject.draw_examples(problem, signals, size, generator_from(stream)))

@@ -48,8 +48,9 @@ def departure_from_parallel(trained: Trained, scenario: Scenario) -> np.ndarray:
 
 
 def small_examples(profile: Profile) -> list[Scenario]:
-    """The ladder of numbers of training examples; in the quick profile only up to 1000."""
-    return example_ladder(profile)[:-1] + profile.pick([ladder(Problem(K=4, d=64), 1000, 16)], *2 * [example_ladder(profile)[-1:]])
+    """The ladder of numbers of training examples, up to 1000 but for the deep profile, which goes on to the end."""
+    shared = example_ladder(profile)
+    return profile.pick([*shared[:-1], ladder(Problem(K=4, d=64), 1000, 16)], shared[:-1], shared)
 
 
 @claim(
@@ -90,7 +91,7 @@ def linear_experts_cannot_diverge(trained: Trained, share: float, scenarios: Seq
 def published_setting(profile: Profile) -> Inputs:
     """Setting 1 of the paper's experiments: d = 50, M = 8, J = 16, gamma ~ Unif[0.5, 3], with Algorithm 1 for 500 steps."""
     problem = Problem(K=4, d=50, P=4, gamma=Uniform(0.5, 3.0), C2=3.0)
-    n, replicates = profile.pick((500, 8), (1000, 16), (16_000, 16))
+    n, replicates = profile.pick((500, 8), (1000, 8), (16_000, 16))
     hyper = Hyperparameters(M=8, J=16, n=n, sigma_0=0.05, eta=0.01, eta_r=0.64, T=500)
     return {"scenario": st.just(Scenario(problem, hyper, replicates))}
 
@@ -130,7 +131,7 @@ def single_and_mixture(profile: Profile) -> Inputs:
 
     A single expert with 16 filters, a quarter as many, was tried before: one in twenty kept errors above 1 %.
     """
-    replicates = profile.pick(8, 16, 32)
+    replicates = profile.pick(8, 8, 32)
     single = ladder(Problem(K=4, d=64), 500, replicates, M=1, J=32, whole=True)
     mixture = ladder(Problem(K=4, d=64), 500, replicates, whole=True)
     return {
