@@ -291,6 +291,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     config.stash[RUN] = make_run(config)
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist tells the controller, which reads what is left there
 def pytest_collection_finish(session: pytest.Session) -> None:
     claims = [item.claim for item in session.items if isinstance(item, ClaimItem)]
     if not claims:

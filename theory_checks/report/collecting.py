@@ -97,11 +97,11 @@ class Reporter:
             begin(self.current(), self.directory)
             self.written = time.monotonic()
 
-    @pytest.hookimpl(wrapper=True)
+    @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, None, None]:
         try:
             yield
-        finally:  # also where an interrupt meets the end of the workers
+        finally:  # also where an interrupt meets the end of the workers; before the terminal's summary, which is an outer wrapper
             self.finish(session)
 
     def finish(self, session: pytest.Session) -> None:
