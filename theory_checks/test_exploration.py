@@ -150,7 +150,7 @@ def the_router_stays_quiet(subject: Subject, trained: Trained, share: float, sce
     O: at most 1 sigma_0^1.5, and not growing against it. Sharper: within a factor 3 of its limit C2 E[beta] E[alpha^3] / (8 K)
     sigma_0^2 (`drift_of_logits`) at each size, the factor for the start a_0 that the limit neglects, for random noise in the
     logits and for the maximum; and growing against sigma_0^2 by at most 1.2 from the first size to the last, which no order
-    below sigma_0^1.75 does along d = 64 to 256. That it is of no smaller order is told by the lower levels only.
+    below sigma_0^1.6 does along d = 64 to 256. That it is of no smaller order is told by the lower levels only.
     """
     values = by_size(
         scenarios,
@@ -326,7 +326,7 @@ def winner_along_dimensions(trained: Trained, scenarios: Sequence[Scenario]) -> 
         "The winner takes all at T_1",
         "d",
         {"own cluster, distance from 1": excess, "largest other cluster": others},
-        bounds={"4 d^(-2/3), for the own cluster": lambda d: 4 * d ** (-2 / 3)},
+        bounds={"3 d^(-2/3), for the own cluster": lambda d: 3 * d ** (-2 / 3)},
         references={"claimed of others: falls like d^(-0.1)": through_the_first(others, -0.1)},
     )
 

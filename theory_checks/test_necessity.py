@@ -184,7 +184,8 @@ def control(
         id,
         kind=Kind.PROBABILITY,
         source=f"derived: necessity of a hypothesis of {of}",
-        given="all but one of K = 3, M = J = 6, d = 64, n = 1000, sigma_0 = 1/4, eta = sigma_0/25, eta_r = M^2 eta, T = 4/eta",
+        given="all but one of K = 3, M = J = 6, d = 64, n = 1000, sigma_0 = 1/4, eta = sigma_0/25 (in the deep profile /50), "
+        "eta_r = M^2 eta, T = 4/eta",
         over=in_the_setting,
         depends_on=depends_on,
         examples=1,
