@@ -195,7 +195,7 @@ class Patches:
     @cached_property
     def total(self) -> Tensor:
         """sum_p x^(p), (..., n, d)."""
-        return self.along_signals.sum(dim=-2) + self.noise.sum(dim=-2)
+        return self.in_dictionary.sum(dim=-2) @ self.dictionary + self.noise.sum(dim=-2)
 
     def to(self, device: torch.device | str) -> "Patches":
         """The same on another device."""

@@ -65,6 +65,7 @@ class Gradient:
 
 
 TILE = 32  # examples of one expert in a batched product: few enough to waste little, enough for an efficient product
+LANES = 16  # columns below which a batched product takes as long as with twice as many
 
 CPU_BUDGET = 2**22  # bytes of patches to train on at a time: they stay in a core's cache, and small runs share the overhead
 
@@ -136,19 +137,28 @@ class _RoutedProducts:
         noise_row = x.noise_place.flatten(0, -2).index_select(0, member).add_(slots[:, None], alpha=P)
         return cls(x.dictionary, slot, owner, along, noise, noise_row.view(-1))
 
+    @staticmethod
+    def _side_by_side(W: Tensor) -> int:
+        """How many patches along signals share a row of a product, in columns of their own: with few filters, two."""
+        return 2 if W.shape[-2] < LANES else 1
+
     def pre_activations(self, W: Tensor) -> Tensor:
         """z = <w_mj, x^(p)>: W (R, M, J, d) to (S, P, J)."""
-        (R, M, J, _), D = W.shape, self.dictionary.shape[-2]
-        table = W.flatten(1, 2).bmm(self.dictionary.mT).view(R * M, J, D).mT.contiguous()
-        z = self.along.bmm(table.index_select(0, self.owner)).view(-1, J)
+        (R, M, J, _), D, side = W.shape, self.dictionary.shape[-2], self._side_by_side(W)
+        table = W.flatten(1, 2).bmm(self.dictionary.mT).view(R * M, J, D)
+        blocks = W.new_zeros(R * M, side, D, side, J)
+        blocks.diagonal(dim1=1, dim2=3).copy_(table.mT[..., None])
+        by_tile = blocks.view(R * M, side * D, side * J).index_select(0, self.owner)
+        z = self.along.view(len(self.owner), -1, side * D).bmm(by_tile).view(-1, J)
         others = self.noise.bmm(W.flatten(0, 1).index_select(0, self.owner).mT)
         return z.index_copy_(0, self.noise_row, others.view(-1, J)).view(TILE * len(self.owner), -1, J)
 
     def pull_back(self, grad_z: Tensor, W: Tensor) -> Tensor:
         """The gradient in W, shaped like it, from that in the pre-activations (S, P, J)."""
-        (R, M, J, d), D, tiles = W.shape, self.dictionary.shape[-2], len(self.owner)
-        by_tile = self.along.mT.bmm(grad_z.view(tiles, -1, J))
-        table = W.new_zeros(R * M, D, J).index_add_(0, self.owner, by_tile)
+        (R, M, J, d), D, tiles, side = W.shape, self.dictionary.shape[-2], len(self.owner), self._side_by_side(W)
+        by_tile = self.along.view(tiles, -1, side * D).mT.bmm(grad_z.view(tiles, -1, side * J))
+        blocks = W.new_zeros(R * M, side * D, side * J).index_add_(0, self.owner, by_tile)
+        table = blocks.view(R * M, side, D, side, J).diagonal(dim1=1, dim2=3).sum(dim=-1)
         grad_W = table.mT.reshape(R, M * J, D).bmm(self.dictionary).view(R * M, J, d)
         others = grad_z.view(-1, J).index_select(0, self.noise_row).view(tiles, -1, J)
         return grad_W.index_add_(0, self.owner, others.mT.bmm(self.noise)).view_as(W)

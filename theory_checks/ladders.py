@@ -57,12 +57,12 @@ def sampling_error(scenario: Scenario) -> float:
     """The relative standard error of one expert's gradient along v_k at one step: how well a step knows its direction.
 
     Of the n / M examples that an expert gets, those of Omega_k contribute alpha^3 and those with k' = k contribute y eps gamma^3,
-    in units that cancel, each with chance 1/K: the mean is E[alpha^3], the variance of one such term Var(alpha^3) + E[gamma^6],
-    and there are n / (M K). Averages over steps are more accurate.
+    in units that cancel, each with chance 1/K: such a term has mean E[alpha^3] / K and second moment (E[alpha^6] + E[gamma^6]) / K.
+    Averages over steps are more accurate.
     """
     problem, hyper = scenario.problem, scenario.hyper
-    noise = (moment(problem.alpha, 6) + moment(problem.gamma, 6)) / moment(problem.alpha, 3) ** 2 - 1
-    return (noise * hyper.M * problem.K / hyper.n) ** 0.5
+    second = problem.K * (moment(problem.alpha, 6) + moment(problem.gamma, 6)) / moment(problem.alpha, 3) ** 2
+    return ((second - 1) * hyper.M / hyper.n) ** 0.5
 
 
 def by_size(scenarios: Sequence[Scenario], measured: Sequence[np.ndarray]) -> dict[int, np.ndarray]:

@@ -92,9 +92,9 @@ def ladder(problem: Problem, n: int, replicates: int, *, M: int = 8, J: int = 8,
     return Scenario(problem, hyper if whole else replace(hyper, T=hyper.T_1), replicates)
 
 
-def shortened(scenario: Scenario, times: int) -> Scenario:
-    """The same for 1 / times as many steps."""
-    return replace(scenario, hyper=replace(scenario.hyper, T=scenario.hyper.T // times))
+def at_rate(scenario: Scenario, eta: float, distance: float) -> Scenario:
+    """The same at another eta, with eta_r = M^2 eta, for the T = distance / eta steps in which an expert moves so far."""
+    return replace(scenario, hyper=replace(scenario.hyper, eta=eta, eta_r=scenario.hyper.M**2 * eta, T=round(distance / eta)))
 
 
 def without_router(scenario: Scenario) -> Scenario:

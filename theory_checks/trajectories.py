@@ -1,11 +1,13 @@
 """Training runs, simulated once for all claims and all workers of a run."""
 
+import contextlib
 import io
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -20,6 +22,8 @@ from theory_checks.run import Run, digest
 from theory_checks.scenarios import Scenario
 
 SEARCH, DECIDE = 0, 1
+LOOK_EVERY = 10  # steps between two looks at the training error
+Value = TypeVar("Value")
 BLOCK = 8000  # training examples simulated at a time: few enough for workers to share a scenario, enough to share the overhead
 
 
@@ -67,40 +71,50 @@ class Trained:
         seeds = self.seeds(scenario)
         size = max(1, BLOCK // scenario.hyper.n)
         blocks = [seeds[i : i + size] for i in range(0, len(seeds), size)]
+        folder = self._folder(scenario)
+        parts = [(folder / f"{i}.pt", partial(self._simulate, scenario, block)) for i, block in enumerate(blocks)]
+        for path, simulate in parts:
+            with contextlib.suppress(Timeout):
+                _once(path, simulate, timeout=0)
+        return concatenate([_once(path, simulate) for path, simulate in parts])
+
+    def derived(self, name: str, scenario: Scenario, compute: Callable[[], Value]) -> Value:
+        """compute(), a quantity of all replicates of the scenario by this name, done by the first claim or worker that asks."""
+        return _once(self._folder(scenario) / f"{name}.pt", compute)
+
+    def _folder(self, scenario: Scenario) -> Path:
         folder = self.run.shared / f"{digest((scenario, self.phase, self.variant))[0]:08x}"
         folder.mkdir(parents=True, exist_ok=True)
-        paths = [folder / f"{i}.pt" for i in range(len(blocks))]
-        for timeout in (0, -1):  # first without waiting, then with
-            for path, block in zip(paths, blocks, strict=True):
-                self._simulate(scenario, block, path, timeout)
-        return concatenate([torch.load(io.BytesIO(path.read_bytes()), weights_only=False) for path in paths])
+        return folder
 
-    def _simulate(self, scenario: Scenario, seeds: Sequence[np.random.SeedSequence], path: Path, timeout: float) -> None:
-        """Writes the trajectory of a block unless it is there or, with timeout 0, another worker is at it."""
-        if path.exists():
-            return
+    def _simulate(self, scenario: Scenario, seeds: Sequence[np.random.SeedSequence]) -> Trajectory:
+        """A block of replicates; the training error of runs that only explore is not looked at on the way."""
+        hyper = scenario.hyper
+        explored = min(hyper.T_1, hyper.T)
         try:
-            with FileLock(f"{path}.lock", timeout=timeout):
-                if path.exists():
-                    return
-                hyper = scenario.hyper
-                explored = min(hyper.T_1, hyper.T)
-                try:
-                    found = train(
-                        self.run.subject,
-                        scenario.problem,
-                        hyper,
-                        seeds,
-                        keep=(0, explored),
-                        watch=WATCHED,
-                        watch_until=explored,
-                        device=self.run.device,
-                        accept=groups_occupied if scenario.given_occupied_groups else None,
-                    )
-                except NotAccepted as reason:
-                    raise HypothesesNotMet(f"E_init: {reason}") from reason
-                partial = path.with_suffix(f".{os.getpid()}")
-                torch.save(found, partial)
-                partial.replace(path)
-        except Timeout:
-            return
+            return train(
+                self.run.subject,
+                scenario.problem,
+                hyper,
+                seeds,
+                keep=(0, explored),
+                look_every=max(1, hyper.T) if scenario.explores_only else LOOK_EVERY,
+                watch=WATCHED,
+                watch_until=explored,
+                device=self.run.device,
+                accept=groups_occupied if scenario.given_occupied_groups else None,
+            )
+        except NotAccepted as reason:
+            raise HypothesesNotMet(f"E_init: {reason}") from reason
+
+
+def _once(path: Path, compute: Callable[[], Value], timeout: float = -1) -> Value:
+    """compute(), kept at `path` for the other workers of the run. Raises Timeout if one is still at it after so many seconds."""
+    if not path.exists():
+        with FileLock(f"{path}.lock", timeout=timeout):
+            if not path.exists():
+                unfinished = path.with_suffix(f".{os.getpid()}")
+                torch.save(compute(), unfinished)
+                unfinished.replace(path)
+    value: Value = torch.load(io.BytesIO(path.read_bytes()), weights_only=False)
+    return value
