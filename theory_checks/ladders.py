@@ -8,12 +8,13 @@ import torch
 
 from core import Problem
 from core.data import AmplitudeLaw
-from theory_checks.evidence import Statement, frequency_at_least
+from theory_checks.evidence import HypothesesNotMet, Statement, frequency_at_least
 from theory_checks.evidence.design import frequency_passing, frequency_resolution
 from theory_checks.evidence.rates import Measure, ladder_resolution
 from theory_checks.scenarios import Scenario
 
 MOSTLY = 0.95  # of replicates: the share in which each event of a rate is claimed to happen, by design
+SURE_FALL = 1 / 8  # exponent by which errors of order n^(-1/2) fall in MOSTLY of pairs of replicates, of which each is noisy
 QUADRATURE = 2**14  # midpoints; exact to 1e-8 for bounded densities, to 1e-4 for finitely many amplitudes
 
 
@@ -35,8 +36,13 @@ def designed(values: Mapping[int, np.ndarray], events: int, share: float) -> dic
 
 
 def mostly(events: np.ndarray, share: float, detail: str) -> Statement:
-    """The event happens in at least MOSTLY of replicates, with the smallest resolutions that they afford at this share of alpha."""
+    """The event happens in at least MOSTLY of replicates, with the smallest resolutions that they afford at this share of alpha.
+
+    Raises HypothesesNotMet if there are none to which it applies.
+    """
     n = len(events)
+    if n == 0:
+        raise HypothesesNotMet(f"{detail}: it applies to no replicate")
     return frequency_at_least(
         MOSTLY,
         lambda stream, size: events,

@@ -116,15 +116,15 @@ def without_structure(draw_examples: DrawExamples) -> DrawExamples:
 
 def whole_runs(profile: Profile) -> list[Scenario]:
     """Points of the pre-registered ladder that are trained to T, by size."""
-    sizes = profile.pick(((64, 1000, 8),), ((64, 2000, 32), (128, 2000, 8)), ((64, 4000, 64), (128, 4000, 64), (256, 4000, 32)))
+    deep = ((64, 4000, 64), (128, 4000, 32), (256, 4000, 32), (1024, 4096, 8))
+    sizes = profile.pick(((64, 1000, 8),), ((64, 2000, 32), (128, 2000, 8)), deep)
     return [ladder(Problem(K=4, d=d), n, replicates, whole=True) for d, n, replicates in sizes]
 
 
 def exploration_ladder(profile: Profile) -> list[Scenario]:
     """Points of the pre-registered ladder that are trained to T_1, by size."""
-    replicates = profile.pick(16, 32, 64)
-    sizes = profile.pick((64, 256), (64, 128, 256), (64, 128, 256, 1024, 4096))
-    return [ladder(Problem(K=4, d=d), max(4000, 4 * d), min(replicates, 32) if d > 1024 else replicates) for d in sizes]
+    sizes = profile.pick({64: 16, 256: 16}, {64: 32, 128: 32, 256: 32}, {64: 64, 128: 64, 256: 64, 1024: 32, 4096: 24})
+    return [ladder(Problem(K=4, d=d), max(4000, 4 * d), replicates) for d, replicates in sizes.items()]
 
 
 def example_ladder(profile: Profile) -> list[Scenario]:
@@ -135,9 +135,9 @@ def example_ladder(profile: Profile) -> list[Scenario]:
 
 
 def around_the_ladder(profile: Profile) -> list[Scenario]:
-    """Other numbers of clusters, experts, filters and patches, other dimensions and amplitude laws, trained to T_1; n = 125 M K."""
+    """Other numbers of clusters, experts, filters and patches, other dimensions and laws, trained to T_1; n >= 125 M K."""
     replicates = profile.pick(8, 8, 32)
-    two = ladder(Problem(K=2, d=48, P=5), 1000, replicates, M=4, J=6)
+    two = ladder(Problem(K=2, d=48, P=5), 1500, replicates, M=4, J=6)
     three = ladder(Problem(K=3, d=64, P=4, alpha=Uniform(1.0, 2.0), gamma=Uniform(1.0, 2.0)), 2250, replicates, M=6, J=6)
     five = ladder(Problem(K=5, d=80, P=4), 6250, replicates, M=10, J=8)
     discrete = Discrete((0.5, 1.0, 2.0), (0.25, 0.5, 0.25))

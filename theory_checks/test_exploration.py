@@ -16,7 +16,7 @@ from core.seeds import generator_from
 from theory_checks.claims import Inputs, Kind, Profile, claim
 from theory_checks.evidence import Statement, all_of, at_most, at_most_of_order, cells_follow, stays_of_order, tends_to_zero
 from theory_checks.ladder_pictures import along, ladder_picture, some_finished, through_the_first
-from theory_checks.ladders import by_examples, by_size, designed, drift_of_logits, mostly, sampling_error
+from theory_checks.ladders import SURE_FALL, by_examples, by_size, designed, drift_of_logits, mostly, sampling_error
 from theory_checks.pictures import Lines, Series, Style
 from theory_checks.replicates import Finished, finished, given_occupied_groups
 from theory_checks.scenarios import Scenario, around_the_ladder, example_ladder, exploration_ladder
@@ -242,7 +242,7 @@ def population_law_pictures(subject: Subject, trained: Trained, scenarios: Seque
         "Error of the population law at T_1",
         "n",
         {"on the features": on, "off the features": off},
-        bounds={"claimed: falls like n^(-1/4)": through_the_first(on, -0.25)},
+        bounds={"claimed: falls like n^(-1/8)": through_the_first(on, -SURE_FALL)},
         references={"sampling error of one step": along(list(on), [sampling_error(s) for s in scenarios])},
     )
     return exploration_of_one_expert(trained, scenarios), errors
@@ -270,17 +270,19 @@ def experts_follow_the_population_law(
 
     With h = 0 the constants cancel in the normalised step, and centre, feature-noise and random-noise terms vanish by odd
     symmetry. Measured: the relative error of the feature displacement at T_1 and the displacement off the features over eta T_1,
-    medians over experts. They fall at least like n^(-1/4), and at the largest n are at most 1.5 and 0.5 times the relative
-    standard error of one step's gradient (`sampling_error`), which many steps average and a growing a_mjk amplifies; so they are at
-    other K, M, J, P and laws.
+    medians over experts. In pairs of replicates they fall at least like n^(-1/8) (`SURE_FALL`), and at the largest n are at most
+    1.5 and 0.5 times the relative standard error of one step's gradient (`sampling_error`), which many steps average and a
+    growing a_mjk amplifies; so they are at other K, M, J, P and laws.
     """
     on = by_examples(scenarios, [error_of_population_law(trained, s) for s in scenarios])
     off = by_examples(scenarios, [displacement_off_features(subject, trained, s) for s in scenarios])
     error = sampling_error(scenarios[-1])
     return given_occupied_groups(
         all_of(
-            tends_to_zero(exponent=0.25, level=1.5 * error, detail="error on the features", **designed(on, 2, share / 4)),
-            tends_to_zero(exponent=0.25, level=error / 2, detail="displacement off the features", **designed(off, 2, share / 4)),
+            tends_to_zero(exponent=SURE_FALL, level=1.5 * error, detail="error on the features", **designed(on, 2, share / 4)),
+            tends_to_zero(
+                exponent=SURE_FALL, level=error / 2, detail="displacement off the features", **designed(off, 2, share / 4)
+            ),
             mostly(
                 error_of_population_law(trained, other) <= 1.5 * sampling_error(other),
                 share / 4,
@@ -471,7 +473,7 @@ def integral_along_examples(trained: Trained, scenarios: Sequence[Scenario]) -> 
         "Spread of the first integral at T_1",
         "n",
         {"relative standard deviation": values},
-        bounds={"claimed: falls like n^(-0.15)": through_the_first(values, -0.15)},
+        bounds={"claimed: falls like n^(-1/8)": through_the_first(values, -SURE_FALL)},
         references={"1.5 times the sampling error of one step": along(list(values), [1.5 * sampling_error(s) for s in scenarios])},
     )
 
@@ -493,12 +495,12 @@ def inverse_alignments_move_together(trained: Trained, share: float, scenarios: 
     """1/a_mjk(0) - 1/a_mjk(t) is the same for all (j, k) of an expert with positive a, as long as eta sqrt(d)/sigma_0 is small.
 
     Here eta sqrt(d)/sigma_0 = 8/50. Measured at T_1 over the a_mjk that start above half of the expert's largest (the inverse of a
-    small a magnifies its error), as relative standard deviation, mean over experts: it falls at least like n^(-0.15), and at the
+    small a magnifies its error), as relative standard deviation, mean over experts: it falls at least like n^(-1/8), and at the
     largest n is at most 1.5 times the sampling error of a step (`sampling_error`), as the law that it follows from (E.3).
     """
     values = by_examples(scenarios, [spread_of_first_integral(trained, s) for s in scenarios])
     statement = tends_to_zero(
-        exponent=0.15,
+        exponent=SURE_FALL,
         level=1.5 * sampling_error(scenarios[-1]),
         detail="spread of the first integral",
         **designed(values, 2, share),

@@ -14,7 +14,7 @@ from core.measures import is_error
 from core.model import cubic_response, linear_response
 from theory_checks.claims import Inputs, Kind, Profile, claim
 from theory_checks.evidence import Statement, all_of, at_most, tends_to_zero
-from theory_checks.ladders import by_examples, designed
+from theory_checks.ladders import SURE_FALL, by_examples, designed
 from theory_checks.replicates import finished
 from theory_checks.scenarios import Scenario, at_rate, example_ladder, ladder, without_router, without_structure
 from theory_checks.test_exploration import facts_about as facts_about_ladder
@@ -70,10 +70,10 @@ def linear_experts_cannot_diverge(trained: Trained, share: float, scenarios: Seq
     """All filters of a linear expert have the same displacement at all t; with the router frozen, those of all experts become
     parallel as n grows. Cubic experts diverge.
 
-    The gradient in w_mj of a linear expert is the mean of l' y pi sum_p x^(p) over its examples, the same for every j; and
-    E[y sum_p x^(p)] = (E[alpha] / K) sum_k v_k is the same for every expert, up to sampling errors whose squares make
-    1 - cosine of order 1/n: claimed is a fall of at least n^(-1/2), to at most 0.01. Exact part: up to T roundings of W. Cubic
-    experts: mean cosine below 1/2 in every replicate but rare ones.
+    The gradient in w_mj of a linear expert is the mean of l' y pi sum_p x^(p) over its examples, the same for every j; and E[y
+    sum_p x^(p)] = (E[alpha] / K) sum_k v_k is the same for every expert, up to sampling errors whose squares make 1 - cosine of
+    order 1/n: claimed is a fall of at least n^(-1/4) in pairs of replicates, to at most 0.01. Exact part: up to T roundings of W.
+    Cubic experts: mean cosine below 1/2 in every replicate but rare ones.
     """
     values = by_examples(scenarios, [departure_from_parallel(linear(trained), s) for s in scenarios])
     last = scenarios[-1]
@@ -83,7 +83,7 @@ def linear_experts_cannot_diverge(trained: Trained, share: float, scenarios: Seq
     together = departure_from_parallel(cubic(trained), last) < 1 / 2
     return all_of(
         at_most((moved - moved[:, :, :1]).abs().amax(dim=(2, 3)), 0.0, tolerance=rounding, detail="filters of one linear expert"),
-        tends_to_zero(exponent=0.5, level=0.01, detail="1 - cosine of linear experts", **designed(values, 2, share / 2)),
+        tends_to_zero(exponent=2 * SURE_FALL, level=0.01, detail="1 - cosine of linear experts", **designed(values, 2, share / 2)),
         rarely(together, share / 2, "replicates whose cubic experts move in parallel"),
     )
 

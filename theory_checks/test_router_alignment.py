@@ -24,7 +24,7 @@ from theory_checks.evidence import (
 )
 from theory_checks.evidence.design import frequency_passing, frequency_resolution
 from theory_checks.ladder_pictures import along, ladder_picture, through_the_first
-from theory_checks.ladders import by_examples, by_size, designed, moment, mostly, sampling_error
+from theory_checks.ladders import SURE_FALL, by_examples, by_size, designed, moment, mostly, sampling_error
 from theory_checks.pictures import Heatmap, Lines, Series, Style
 from theory_checks.replicates import Finished, finished, given_occupied_groups
 from theory_checks.scenarios import (
@@ -167,7 +167,7 @@ def features_along_examples(trained: Trained, scenarios: Sequence[Scenario]) -> 
         "What the router learns of features, over what it learns of centres, at T_1",
         "n",
         {"ratio of the largest products": ratios, "ratio of their root mean squares": mean_ratios},
-        bounds={"claimed: root mean squares fall like n^(-1/8)": through_the_first(mean_ratios, -0.125)},
+        bounds={"claimed: root mean squares fall like n^(-1/8)": through_the_first(mean_ratios, -SURE_FALL)},
         references={"twice the sampling error of one step": along(list(ratios), [2 * sampling_error(s) for s in scenarios])},
     )
 
@@ -206,7 +206,7 @@ def the_router_learns_centres_not_features(
     return given_occupied_groups(
         all_of(
             mostly(peaks <= level, share / 3, f"replicates with features at most {level:.3g} of their centres at T_1"),
-            tends_to_zero(exponent=0.125, level=level, detail="root mean squares at T_1", **designed(ratios, 2, share / 3)),
+            tends_to_zero(exponent=SURE_FALL, level=level, detail="root mean squares at T_1", **designed(ratios, 2, share / 3)),
             rarely(np.array(failed), share / 3, "replicates whose features are above half of their centres, at T"),
         ),
         trained,
@@ -333,7 +333,7 @@ def mechanism_pictures(trained: Trained, scenarios: Sequence[Scenario], more: Se
         "Residual of the law at T_1",
         "n",
         {"relative residual": along_n},
-        bounds={"claimed: falls like n^(-1/4)": through_the_first(along_n, -0.25)},
+        bounds={"claimed: falls like n^(-1/8)": through_the_first(along_n, -SURE_FALL)},
         references={"1.5 times the sampling error of one step": along(list(along_n), [1.5 * sampling_error(s) for s in more])},
     )
     return alignment_along_exploration(trained, scenarios), errors
@@ -364,8 +364,9 @@ def the_router_follows_what_experts_learn(
 
     With h = 0 the gate is 1/M, the slope of the loss -1/2, and of y f_m(x) only A_mk alpha^3 survives the mean over signs.
     Residual at T_1, relative in norm over (m, k): at most 1.5 times the sampling error of one step (`sampling_error`) at every d,
-    K, M and law; falling at least like n^(-1/4). Slope of the simulated on the law's products: within 0.1 of 1 at every d. (The
-    neglected terms are of relative order sigma_0^2, those of h in the gate and of the margin in the slope of the loss.)
+    K, M and law; in pairs of replicates falling at least like n^(-1/8) (`SURE_FALL`). Slope of the simulated on the law's
+    products: within 0.1 of 1 at every d. (The neglected terms are of relative order sigma_0^2, those of h in the gate and of the
+    margin in the slope of the loss.)
     """
     part = share / (3 + len(scenarios))
     along_n = by_examples(more, [residual(trained, s) for s in more])
@@ -379,7 +380,7 @@ def the_router_follows_what_experts_learn(
     size = len(scenarios)
     return given_occupied_groups(
         all_of(
-            tends_to_zero(exponent=0.25, level=1.5 * sampling_error(more[-1]), detail="along n", **designed(along_n, 2, part)),
+            tends_to_zero(exponent=SURE_FALL, level=1.5 * sampling_error(more[-1]), detail="along n", **designed(along_n, 2, part)),
             at_most_of_order(
                 scale=errors.__getitem__, constant=1.0, drift=2.0, detail="along d", **designed(along_d, size + 1, part)
             ),

@@ -209,10 +209,11 @@ def frequency_samples(bound: float, resolution: float, alpha: float) -> int:
     raise ValueError(f"resolution = {resolution} needs more than 100000 replicates at alpha = {alpha}")
 
 
-def frequency_passing(bound: float, replicates: int) -> float:
+def frequency_passing(bound: float, replicates: int, events: int = 1) -> float:
     """The smallest violation of "rate <= bound" that these replicates reject at 5 % whenever they hold, if a true claim at its
-    boundary is to hold with probability 95 %: with up to the 95 % quantile of Bin(bound) counts against it."""
-    accepted = int(binom.ppf(1 - MISS, replicates, bound))
+    boundary is to hold with probability 95 %, of so many events together: with up to the quantile of Bin(bound) counts against it
+    that a true one exceeds with probability 5 % / events."""
+    accepted = int(binom.ppf(1 - MISS / events, replicates, bound))
     if accepted >= replicates:
         return 1 - bound
     return float(beta.ppf(1 - FALSE_PASS, accepted + 1, replicates - accepted)) - bound

@@ -140,11 +140,18 @@ class Ladder:
         return values
 
     def _judge_event(self, event: Event, values: list[Array], alpha: float) -> Evidence:
-        """An exact binomial test, which must also reject that the event happens in at most half of cases."""
+        """An exact binomial test that holds only up to the counts that are likely for a true event, and that must also reject
+        that the event happens in at most half of cases."""
         happened, idle = event.happened(values)
-        n, bar = self.replicates, max(0.5, self.share - self.resolution)
+        n, passing = self.replicates, design.frequency_passing(1 - self.share, self.replicates, len(self.events))
+        bar = max(0.5, self.share - self.resolution)
         test = frequency_at_least(
-            self.share, lambda stream, size: happened, resolution=self.resolution, replicates=n, detail=event.text
+            self.share,
+            lambda stream, size: happened,
+            resolution=self.resolution,
+            passing=min(passing, self.resolution),
+            replicates=n,
+            detail=event.text,
         )
         evidence = test.judge(np.random.SeedSequence(0), alpha, n)
         verdict, seen = evidence.verdict, int((happened & ~idle).sum())
