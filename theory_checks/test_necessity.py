@@ -392,16 +392,16 @@ MANY = 104  # replicates, the fewest that can refute a share of 1/6; cheap where
 
 
 def coarse_steps(profile: Profile) -> Inputs:
-    """The ladder's first point at n = 1000, with the eta that explores in COARSE steps, and T = 8/eta."""
+    """The ladder's first point at n = 1000, with the eta that explores in COARSE steps, and T = 4/eta."""
     fine = ladder(Problem(K=4, d=64), 1000, profile.pick(MANY, MANY, 2 * MANY))
-    return {"coarse": st.just(at_rate(fine, fine.hyper.sigma_0**0.5 / (COARSE + 0.2), 8.0))}
+    return {"coarse": st.just(at_rate(fine, fine.hyper.sigma_0**0.5 / (COARSE + 0.2), 4.0))}
 
 
 @claim(
     "C.10",
     kind=Kind.PROBABILITY,
     source="derived: necessity of a hypothesis of Theorem 4.2",
-    given="K = 4, M = J = 8, d = 64, n = 1000, sigma_0 = d^(-1/3), eta_r = M^2 eta, T = 8/eta",
+    given="K = 4, M = J = 8, d = 64, n = 1000, sigma_0 = d^(-1/3), eta_r = M^2 eta, T = 4/eta",
     over=coarse_steps,
     depends_on=("A.3", "N.4"),
     examples=1,
@@ -416,7 +416,7 @@ def a_coarse_eta_loses_the_partition_by_initialisation(trained: Trained, share: 
 
     A step of eta is then as large as the initial lead of an expert's winner (eta sqrt(d) / sigma_0 = 3 against gaps of 1.1 and
     more), so that sampling errors of a few steps decide. In A.3, with eta = sigma_0/50, such clusters are rare. The share of a
-    sixth was chosen after a pilot with other replicates (19 of 64 and 18 of 80), as one that MANY replicates can refute.
+    sixth was chosen after a pilot with other replicates (19 of 64, 18 of 80 and 48 of 208), as one that MANY replicates can refute.
     """
     found = conclusions(trained, Control(f"T_1 = {COARSE}", coarse))
     kept, above = found["Lemma 5.3"][~np.isnan(found["Lemma 5.3"])], 1 - found["beats 1/8"]
