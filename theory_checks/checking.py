@@ -77,12 +77,15 @@ class Finding:
     worst: Mapping[str, Any] | None
 
 
-def check(claim: Claim, run: Run) -> Record:
-    """Judges a claim over the inputs that Hypothesis finds, and says what was found. Does not raise on a violation."""
-    return examine(claim, run).record
+def check(claim: Claim, run: Run, *, shrink: bool = True) -> Record:
+    """Judges a claim over the inputs that Hypothesis finds, and says what was found. Does not raise on a violation.
+
+    shrink: whether to look for the smallest input that violates the claim, rather than be content with the first.
+    """
+    return examine(claim, run, shrink=shrink).record
 
 
-def examine(claim: Claim, run: Run, progress: Callable[[], object] = lambda: None) -> Finding:
+def examine(claim: Claim, run: Run, progress: Callable[[], object] = lambda: None, *, shrink: bool = True) -> Finding:
     """`check`, with the inputs of the worst case; calls `progress` whenever an input was judged."""
     started = time.perf_counter()
     log = _Log()
@@ -131,7 +134,7 @@ def examine(claim: Claim, run: Run, progress: Callable[[], object] = lambda: Non
         derandomize=False,
         print_blob=False,
         report_multiple_bugs=False,
-        phases=(Phase.explicit, Phase.generate, Phase.target, Phase.shrink),
+        phases=(Phase.explicit, Phase.generate, Phase.target, *([Phase.shrink] if shrink else [])),
         # Checks are slow by nature; hypotheses that are rarely met are counted and reported.
         suppress_health_check=(HealthCheck.too_slow, HealthCheck.filter_too_much),
     )(test)

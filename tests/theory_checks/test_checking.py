@@ -47,6 +47,20 @@ def test_a_violation_is_shrunk_and_reported(run: Run) -> None:
     assert record.command in failure(record)
 
 
+def test_without_shrinking_the_first_violation_is_reported(run: Run) -> None:
+    judged = []
+
+    def below_500(x: int) -> Statement:
+        """x < 500."""
+        judged.append(x)
+        return at_most(x, 499)
+
+    record = check(made(below_500), run, shrink=False)
+    assert record.verdict == "violated"
+    assert record.worst_case == f"x={judged[-1]}"
+    assert sum(x >= 500 for x in judged) == 1
+
+
 def test_the_tightest_input_is_reported_when_a_claim_holds(run: Run) -> None:
     def at_most_1000(x: int) -> Statement:
         """x <= 1000.

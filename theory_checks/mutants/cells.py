@@ -99,7 +99,7 @@ def check_cell(cell: Cell, shared: Path) -> Result:
     profile, device = Profile(cell.profile), torch.device("cpu")
     try:
         run = Run(load_subject(cell.subject), cell.subject, profile, device, cell.seed, budget(), shared)
-        record = check(claims()[cell.claim], run)
+        record = check(claims()[cell.claim], run, shrink=False)  # a kill is a kill, whatever its input
     except Exception as error:
         return Result(ERROR, detail=f"{type(error).__name__}: {error}")
     outcome = OUTCOMES[record.verdict]

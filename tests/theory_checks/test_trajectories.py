@@ -1,0 +1,111 @@
+"""Training runs and what is derived from them: computed once for all claims and workers of a run."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from threading import Barrier
+
+import numpy as np
+import pytest
+import torch
+
+from core import Problem
+from theory_checks import trajectories
+from theory_checks.evidence import HypothesesNotMet
+from theory_checks.ladders import MOSTLY, mostly, sampling_error
+from theory_checks.run import Run
+from theory_checks.scenarios import Scenario, at_rate, ladder
+from theory_checks.trajectories import DECIDE, SEARCH, Trained
+
+
+def small(replicates: int = 6, n: int = 4000) -> Scenario:
+    """Of few steps; BLOCK examples are two replicates."""
+    scenario = ladder(Problem(K=2, d=8), n, replicates, M=4, J=2)
+    return replace(scenario, hyper=replace(scenario.hyper, T=2))
+
+
+def test_blocks_are_simulated_once_and_put_together_in_order(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    blocks = []
+    simulate = Trained._simulate
+    monkeypatch.setattr(Trained, "_simulate", lambda self, s, seeds: blocks.append(len(seeds)) or simulate(self, s, seeds))
+    trained, scenario = Trained(run, SEARCH), small()
+    found = trained.trajectory(scenario)
+    assert blocks == [2, 2, 2]
+    assert len(found.W) == 6
+    again = Trained(run, SEARCH).trajectory(scenario)
+    assert blocks == [2, 2, 2]
+    assert torch.equal(found.W, again.W)
+    for i, seed in enumerate(trained.seeds(scenario)):
+        assert torch.equal(found.parameters(0).W[i], trained.replicate(scenario, seed).start.W)
+
+
+def test_a_run_that_only_explores_looks_at_the_training_error_at_its_ends(run: Run) -> None:
+    whole = replace(small(2), hyper=replace(small().hyper, T=25, eta=0.1))
+    assert not whole.explores_only
+    assert Trained(run, SEARCH).trajectory(whole).looked_at == (0, 10, 20, 25)
+    assert Trained(run, SEARCH).trajectory(small(2)).looked_at == (0, 2)
+
+
+def test_derived_quantities_are_computed_once_for_a_scenario_phase_and_variant(run: Run) -> None:
+    calls = []
+
+    def derive(trained: Trained, scenario: Scenario, name: str = "x") -> float:
+        return trained.derived(name, scenario, lambda: calls.append(1) or float(len(calls)))
+
+    search = Trained(run, SEARCH)
+    assert derive(search, small()) == derive(search, small()) == 1
+    others = [
+        derive(search, small(), "y"),
+        derive(search, small(2)),
+        derive(Trained(run, DECIDE), small()),
+        derive(search.with_ingredients("a variant"), small()),
+    ]
+    assert others == [2, 3, 4, 5]
+
+
+def test_a_worker_that_is_not_to_wait_goes_on_with_other_work(run: Run) -> None:
+    begun, looked = Barrier(2, timeout=60), Barrier(2, timeout=60)
+
+    def slow() -> str:
+        begun.wait()
+        looked.wait()
+        return "slow"
+
+    path = run.shared / "value.pt"
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(trajectories._once, path, slow)
+        begun.wait()
+        with pytest.raises(trajectories.Timeout):
+            trajectories._once(path, lambda: "fast", timeout=0)
+        looked.wait()
+        assert trajectories._once(path, lambda: "fast") == "slow" == first.result()
+
+
+def test_a_computation_that_fails_leaves_nothing_behind(run: Run) -> None:
+    path = run.shared / "value.pt"
+    with pytest.raises(ZeroDivisionError):
+        trajectories._once(path, lambda: 1 / 0)
+    assert trajectories._once(path, lambda: 2.0) == 2.0
+
+
+def test_an_event_that_applies_to_no_replicate_meets_no_hypotheses() -> None:
+    with pytest.raises(HypothesesNotMet, match="clear gaps: it applies to no replicate"):
+        mostly(np.array([]), 1e-8, "clear gaps")
+    assert mostly(np.ones(8), 1e-8, "clear gaps").bound == MOSTLY
+
+
+def test_the_sampling_error_is_that_of_drawn_gradients() -> None:
+    """sum over examples of 1[k] alpha^3 + 1[k' = k] y eps gamma^3, drawn, for one expert's n / M examples."""
+    scenario = ladder(Problem(K=3, d=16), 6000, 1, M=6)
+    rng = np.random.default_rng(0)
+    examples, draws = 1000, 4000
+    role = rng.integers(0, 3, (draws, examples))  # this cluster's feature, its noise, or neither
+    alpha, gamma = rng.uniform(0.5, 2.0, (2, draws, examples))
+    terms = (role == 0) * alpha**3 + (role == 1) * gamma**3 * rng.choice([-1, 1], (draws, examples))
+    means = terms.mean(axis=1)
+    relative = means.std() / means.mean()
+    assert sampling_error(scenario) == pytest.approx(relative, rel=0.05)  # the standard error of a deviation: 1 / sqrt(2 draws)
+
+
+def test_at_rate_keeps_the_distance() -> None:
+    scenario = at_rate(ladder(Problem(K=3, d=64), 600, 1, M=6), 0.01, 3.0)
+    assert (scenario.hyper.T, scenario.hyper.eta, scenario.hyper.eta_r) == (300, 0.01, 0.36)
