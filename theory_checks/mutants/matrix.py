@@ -80,13 +80,31 @@ class Matrix:
         """Mutants that are argued to be equivalent and violate a claim all the same: the argument is wrong."""
         return tuple(mutant for mutant in self.mutants if mutant.equivalent and self.killers(mutant))
 
+    def killers_like(self, id: str, mutant: Mutant) -> tuple[str, ...]:
+        """The claims of this one's kind that the mutant violates: those about parts, or those about what training makes of them.
+
+        A broken part is seen where it stands before it is seen in training, so only claims of one kind are rivals.
+        """
+        return tuple(killer for killer in self.killers(mutant) if about_parts(killer) is about_parts(id))
+
     def only_killer_of(self, id: str) -> tuple[str, ...]:
-        """The mutants that no other claim kills."""
-        return tuple(mutant.name for mutant in self.mutants if self.killers(mutant) == (id,))
+        """The mutants that no other claim of its kind kills."""
+        return tuple(mutant.name for mutant in self.mutants if self.killers_like(id, mutant) == (id,))
 
     def first_killer_of(self, id: str) -> tuple[str, ...]:
-        """The mutants that violate this claim first."""
-        return tuple(mutant.name for mutant in self.mutants if self.killers(mutant)[:1] == (id,))
+        """The mutants that violate this claim before any other of its kind."""
+        return tuple(mutant.name for mutant in self.mutants if self.killers_like(id, mutant)[:1] == (id,))
+
+    @cached_property
+    def redundant(self) -> tuple[str, ...]:
+        """Claims that were checked on some mutant and are neither the first nor the only killer of any."""
+        return tuple(
+            id
+            for id in self.order
+            if any(self.outcome(mutant, id) for mutant in self.mutants)
+            and not self.first_killer_of(id)
+            and not self.only_killer_of(id)
+        )
 
     def killed_by(self, id: str) -> tuple[str, ...]:
         """The mutants that the claim kills."""
@@ -109,7 +127,8 @@ class Matrix:
         """{"schema", "profile", "seed", "order": ids of claims, "summary",
         "mutants": [{"name", "family", "wrong", "ingredients", "noticed_by", "equivalent", "killed_by", "first", "localised",
         "missed": claims that must notice it and do not, "cells": {id: Result}}],
-        "claims": [{"id", "statement", "kills", "only_killer_of", "first_killer_of"}]}; numbers that are none are strings."""
+        "claims": [{"id", "statement", "kills", "only_killer_of", "first_killer_of"}], "redundant": ids}; numbers that are none are
+        strings."""
         return {
             "schema": SCHEMA,
             "profile": self.profile,
@@ -142,6 +161,7 @@ class Matrix:
                 }
                 for id in self.order
             ],
+            "redundant": list(self.redundant),
         }
 
 

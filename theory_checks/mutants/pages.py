@@ -107,6 +107,9 @@ def markdown(matrix: Matrix) -> str:
         "",
         "## Claims",
         "",
+        "Only and first among the claims of their kind: those about parts, and those about what training makes of them. "
+        f"Neither for any mutant: {', '.join(matrix.redundant) or 'none'}.",
+        "",
         "| claim | kills | only killer of | first violated by |",
         "|---|---|---|---|",
     ]

@@ -82,7 +82,8 @@ def table(records: Iterable[Record], width: int) -> list[str]:
 def counts(records: Sequence[Record]) -> list[str]:
     """How many claims have which verdict, and which of them build on broken ones."""
     found, suspect = Counter(r.verdict for r in records), suspects(records)
-    lines = [f"{len(records)} claims: " + ", ".join(f"{found[v]} {v}" for v in ORDER if found[v])]
+    claims = "1 claim" if len(records) == 1 else f"{len(records)} claims"
+    lines = [f"{claims}: " + ", ".join(f"{found[v]} {v}" for v in ORDER if found[v])]
     if suspect:
         lines.append(f"suspect, since they build on what is violated or in error: {', '.join(suspect)}")
     return lines
