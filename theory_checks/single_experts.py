@@ -180,15 +180,15 @@ class Orbit:
 def orbit(problem: Problem, signals: Signals, examples: Examples, beta_prime: Tensor) -> Orbit:
     """A, B, C, D of the proof of Theorem 4.1, for examples that all have eps = -y; beta_prime (n,): C's centre amplitude.
 
-    A is the example itself. C exchanges the roles of (k, alpha) and (k', gamma) and has the centre beta' c_k'; B and D are A and
-    C with both feature signs and the label flipped.
+    A is the example itself, whatever its patches are. The others are made of what the example says it was made of: C exchanges the
+    roles of (k, alpha) and (k', gamma) and has the centre beta' c_k'; B and D are A and C with both feature signs and the label
+    flipped.
     """
     e, n = examples, len(examples.y)
-    rows = torch.arange(n)
     mask = torch.ones(n, problem.P, dtype=torch.bool).scatter(1, e.positions, False)
     noise = e.x[mask].view(n, problem.P - 3, problem.d)
-    signal, centre, other = e.x[rows[:, None], e.positions].unbind(dim=1)
-    centre_c = beta_prime[:, None] * signals.centres[e.k_prime]
+    signal, other = (e.y * e.alpha)[:, None] * signals.features[e.k], (e.eps * e.gamma)[:, None] * signals.features[e.k_prime]
+    centre, centre_c = e.beta[:, None] * signals.centres[e.k], beta_prime[:, None] * signals.centres[e.k_prime]
 
     def member(feature: Tensor, c: Tensor, feature_noise: Tensor) -> Tensor:
         return torch.cat([torch.stack([feature, c, feature_noise], dim=1), noise], dim=1)
