@@ -223,9 +223,17 @@ def probabilities_move_at_most_twice_as_far_as_logits(
     other = moved(h, perturbation)
     M, step = len(h), sup_norm(other - h)
     bound = 2 * step
+    delta = torch.from_numpy(step).clamp(max=0.5)
+    up = delta * (2 * torch.eye(M, 1, dtype=torch.float64) - 1)  # from h = 0, the first coordinate up and the rest down
     return all_of(
         at_most(sup_norm(routing_probabilities(other) - routing_probabilities(h)), bound, tolerance=2 * rounding(M)),
         rise_of_the_choice(subject, h, other, bound),
+        equal(
+            routing_probabilities(up)[0] - 1 / M,
+            2 * delta - (2 * delta) ** M / M,
+            tolerance=2 * rounding(M),
+            detail="rise at h = 0, where the bound is sharp",
+        ),
     )
 
 
