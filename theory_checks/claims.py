@@ -33,8 +33,8 @@ THEORY_IDS = (
 )  # every claim of the paper, and what was derived from it
 SUPPLEMENT_IDS = (
     # What the paper defines, and its proofs take for granted.
-    *("D.6", "R.7", "R.8", "R.9"),
-    *("G.7", "G.8", "G.9", "G.10"),
+    *("D.6", "R.7", "R.8", "R.9", "R.10", "R.11"),
+    *("G.7", "G.8", "G.9", "G.10", "G.11"),
     *("I.3", "I.4"),
     # Necessity controls: what happens to the conclusions when a hypothesis is dropped.
     *("C.1", "C.2", "C.3", "C.4", "C.5", "C.6", "C.7", "C.8", "C.9", "C.10"),

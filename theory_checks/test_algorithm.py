@@ -10,16 +10,20 @@ import torch
 from hypothesis import strategies as st
 from torch import Tensor
 
-from core import Hyperparameters, Parameters, Patches, Problem, Subject
-from core.training import descent, loss_slope, stack
+from core import Hyperparameters, Parameters, Patches, Problem, Subject, train
+from core.seeds import generator_from
+from core.training import descent, draw_replicate, loss_slope, stack
 from theory_checks.claims import Kind, claim
 from theory_checks.evidence import Statement, all_of, at_most, equal, given
 from theory_checks.oracles import central_differences, losses_if_routed
-from theory_checks.scenarios import SEEDS
+from theory_checks.scenarios import SEEDS, ladder
 
 EPS = torch.finfo(torch.float64).eps
 SMALLEST = EPS * torch.finfo(torch.float64).smallest_normal
 HALF_THE_DIGITS = EPS**0.5
+
+
+SHAPES = st.tuples(st.integers(1, 9), st.integers(1, 40))  # patches and filters
 
 
 @dataclass(frozen=True)
@@ -187,6 +191,7 @@ def experts_move_by_eta_or_not_at_all(subject: Subject, run: SmallRun, blow_up: 
     formula=r"L=\frac1n\sum_i\ell\bigl(y_i\pi_{m_i}(x_i)f_{m_i}(x_i)\bigr),\qquad"
     r"\Theta\leftarrow\Theta-\eta_r\nabla_\Theta L,\qquad W_m\leftarrow W_m-\eta\frac{\nabla_{W_m}L}{\|\nabla_{W_m}L\|_F}",
     over={"run": small_runs(most_n=6, most_M=3, steps=3, most_J=2, most_K=3)},
+    always=({"run": SmallRun(K=2, P=4, M=8, J=3, n=5, T=1, eta=0.1, eta_r=1.0, scale=1.0, seed=0)},),
     examples=25,
     cost=12,
     visits=facts_about,
@@ -279,7 +284,7 @@ def training_commutes_with_symmetries(subject: Subject, run: SmallRun, seed: int
     kind=Kind.EXACT,
     source="derived from sigma(z) = z^3",
     formula=r"f_m(cx)=c^3f_m(x),\qquad\langle\nabla_{W_m}f_m,W_m\rangle=3f_m",
-    over={"shape": st.tuples(st.integers(1, 6), st.integers(1, 16)), "factor": st.floats(-1000, 1000), "seed": SEEDS},
+    over={"shape": SHAPES, "factor": st.floats(-1000, 1000), "seed": SEEDS},
     always=tuple({"shape": (4, 8), "factor": factor, "seed": 0} for factor in (1e-3, 1e3)),
     visits=lambda shape, factor, seed: {"P": shape[0], "J": shape[1], "factor": factor},
 )
@@ -290,20 +295,26 @@ def experts_are_homogeneous_of_degree_3(subject: Subject, shape: tuple[int, int]
     eps, and the sum to P J eps of the sum of sizes. Where factor^3 underflows, it and each term are off by the smallest float.
     """
     generator = torch.Generator().manual_seed(seed)
-    z = torch.randn(8, *shape, generator=generator, dtype=torch.float64).requires_grad_()
-    f = subject.respond(z)
-    (slope,) = torch.autograd.grad(f.sum(), z)
-    size = z.detach().abs().pow(3).sum(dim=(-2, -1))
+    z = torch.randn(8, *shape, generator=generator, dtype=torch.float64)
+    f, size = subject.respond(z), z.abs().pow(3).sum(dim=(-2, -1))
+    far = (factor * z).requires_grad_()
+    f_far = subject.respond(far)
+    (slope,) = torch.autograd.grad(f_far.sum(), far)
     terms = shape[0] * shape[1] + 16
     tolerance, underflow = terms * EPS * size, terms * SMALLEST * (1 + size)
     return all_of(
         equal(
-            subject.respond(factor * z).detach(),
-            factor**3 * f.detach(),
+            f_far.detach(),
+            factor**3 * f,
             tolerance=abs(factor) ** 3 * tolerance + underflow,
             detail="f of c z",
         ),
-        equal((slope * z.detach()).sum(dim=(-2, -1)), 3 * f.detach(), tolerance=4 * tolerance, detail="<grad f, z>"),
+        equal(
+            (slope * far.detach()).sum(dim=(-2, -1)),
+            3 * f_far.detach(),
+            tolerance=4 * (abs(factor) ** 3 * tolerance + underflow),
+            detail="<grad f, z> at c z",
+        ),
     )
 
 
@@ -336,24 +347,26 @@ def flipping_labels_flips_the_experts(subject: Subject, run: SmallRun) -> Statem
     kind=Kind.EXACT,
     source="section 3, the experts",
     formula=r"f_m(x;W)=\sum_j\sum_p\sigma(\langle w_{mj},x^{(p)}\rangle),\qquad\sigma(1)=1",
-    over={"shape": st.tuples(st.integers(1, 6), st.integers(1, 16)), "seed": SEEDS},
+    over={"shape": SHAPES, "seed": SEEDS},
+    always=({"shape": (9, 40), "seed": 0},),
     depends_on=("G.5",),
 )
 def responses_add_up(subject: Subject, shape: tuple[int, int], seed: int) -> Statement:
-    """The response is the sum over patches and filters of the response to each pre-activation alone, which is 1 at 1.
+    """The response is the sum over patches and filters of the response to each pre-activation alone, which is 1 at 1; so is its
+    gradient.
 
     With G.5: f = sum z^3. Sums of P J terms round to P J eps of the sum of their sizes."""
-    z = torch.randn(8, *shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-    alone = torch.diag_embed(z.flatten(1)).view(8, -1, *shape)  # one unit on, the others 0
-    each = subject.respond(alone)
-    unit = torch.eye(shape[0] * shape[1], dtype=torch.float64).view(-1, *shape)
+    units = shape[0] * shape[1]
+    z = torch.randn(8, *shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).requires_grad_()
+    alone = torch.diag_embed(z.detach().flatten(1)).view(8, units, *shape).requires_grad_()  # one unit on, the others 0
+    f, each = subject.respond(z), subject.respond(alone)
+    slope, slopes = (torch.autograd.grad(value.sum(), at)[0] for value, at in ((f, z), (each, alone)))
+    own = slopes.flatten(2).diagonal(dim1=1, dim2=2)  # of each alone in itself
+    f, each = f.detach(), each.detach()
+    unit = torch.eye(units, dtype=torch.float64).view(-1, *shape)
     return all_of(
-        equal(
-            subject.respond(z),
-            each.sum(dim=-1),
-            tolerance=(z[0].numel() + 16) * EPS * each.abs().sum(dim=-1),
-            detail="f and the sum of its parts",
-        ),
+        equal(f, each.sum(dim=-1), tolerance=(units + 16) * EPS * each.abs().sum(dim=-1), detail="f and the sum of its parts"),
+        equal(slope.flatten(1), own, tolerance=8 * EPS * own.abs(), detail="gradient of f and of its parts"),
         equal(subject.respond(unit), 1.0, tolerance=8 * EPS, detail="f at one pre-activation of 1"),
     )
 
@@ -372,7 +385,7 @@ def the_loss_is_logistic(subject: Subject, z: float) -> Statement:
     For one margin as for many at once, since training asks for the losses of all examples. The slope is compared as it is, to the
     smallest float, and in log space.
     """
-    at = z * torch.linspace(-1, 1, 513, dtype=torch.float64)
+    at = z * torch.linspace(-1, 1, 2999, dtype=torch.float64)
     sign, log_size = (torch.where(part.isnan(), 0.0, part) for part in loss_slope(subject.loss, at))  # of no logistic loss
     log_slope = -torch.where(at > 0, at, 0) - torch.log1p((-at.abs()).exp())
     return all_of(
@@ -394,7 +407,7 @@ def the_loss_is_logistic(subject: Subject, z: float) -> Statement:
     kind=Kind.EXACT,
     source="Algorithm 1",
     formula=r"(\Theta^{(t+1)},W^{(t+1)})\ \text{is a function of}\ (\Theta^{(t)},W^{(t)},r^{(t)})",
-    over={"run": small_runs(most_n=24, most_M=6, steps=30, most_J=3, most_K=3)},
+    over={"run": small_runs(most_n=24, most_M=12, steps=30, most_J=3, most_K=3)},
     examples=20,
     cost=3,
     always=({"run": SmallRun(K=2, P=4, M=3, J=2, n=12, T=2600, eta=0.01, eta_r=0.1, scale=1.0, seed=0)},),
@@ -440,4 +453,154 @@ def replicates_do_not_touch_each_other(subject: Subject, run: SmallRun, seed: in
             for i, a in enumerate(alone)
             for name, ours, theirs in (("W", together.W, a.W), ("theta", together.theta, a.theta))
         )
+    )
+
+
+SINGLE = torch.finfo(torch.float32).eps
+
+
+@dataclass(frozen=True)
+class LongRun:
+    """A run as the claims about training have them: of the ladder's rates, in single precision, of replicates side by side."""
+
+    K: int
+    d: int
+    M: int
+    J: int
+    n: int
+    T: int
+    seed: int
+    replicates: int = 3
+
+
+def in_double(patches: Patches) -> Patches:
+    """The same numbers in double precision."""
+    values = (getattr(patches, f.name) for f in fields(Patches))
+    return Patches(*(value.double() if value.is_floating_point() else value for value in values))
+
+
+def one_replicate(patches: Patches, r: int) -> Patches:
+    """Replicate r of a batch."""
+    return Patches(*(getattr(patches, f.name)[r] for f in fields(Patches)))
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What Algorithm 1 says of a step of one replicate: W_m moves along -direction, a unit vector or 0, theta by -eta_r grad_theta.
+
+    doubt_W, doubt_theta (M,): how far single precision may be off, in Frobenius norm and in each entry.
+    """
+
+    direction: Tensor
+    doubt_W: Tensor
+    grad_theta: Tensor
+    doubt_theta: Tensor
+
+
+def expected_step(subject: Subject, at: Parameters, x: Patches, y: Tensor, m: Tensor) -> Expected:
+    """From the subject's loss, gate, logits and response in double precision, without the engine. at: theta (M, d), W (M, J, d);
+    x of n examples, y, m (n,).
+
+    A margin is a sum of products in single precision, so off by 16 eps of its size, and so are the logs of slopes; gates by eps.
+    Slopes are divided by the largest that an expert has, as its step does not depend on their scale. An error e of a gradient
+    turns it by at most 2 e over its size.
+    """
+    M, n = len(at.W), len(y)
+    h = subject.logits(at.theta, x).requires_grad_()
+    pi = subject.gate(h).gather(0, m[None])[0]
+    (pi_by_h,) = torch.autograd.grad(pi.sum(), h, materialize_grads=True)
+    pi = pi.detach()
+    z = torch.einsum("npd,njd->npj", x.dense, at.W[m]).requires_grad_()
+    f = subject.respond(z)
+    (f_by_z,) = torch.autograd.grad(f.sum(), z)
+    f = f.detach()
+    sign, log_slope = loss_slope(subject.loss, y * pi * f)
+    doubt = 16 * SINGLE * (1 + (pi * f).abs())
+
+    top = _finite_top(log_slope, m, M)
+    weight = sign * y * pi * (log_slope - top[m]).exp() / n
+    f_by_W = torch.einsum("npj,npd->njd", f_by_z, x.dense)
+    pulls = weight.abs() * f_by_W.flatten(1).norm(dim=1)
+    grad_W = torch.zeros_like(at.W).index_add(0, m, weight[:, None, None] * f_by_W)
+    size = grad_W.flatten(1).norm(dim=1)
+    off = size.new_zeros(M).index_add(0, m, pulls * doubt)
+    moves = size > 0
+
+    coefficient = sign * y * f * log_slope.exp() / n
+    grad_theta = (coefficient * pi_by_h) @ x.total
+    largest = x.total.abs().amax(dim=1)
+    off_theta = ((coefficient * pi_by_h).abs() * doubt + SINGLE * coefficient.abs()) @ largest
+    return Expected(grad_W / size.where(moves, 1)[:, None, None], 2 * off / size.where(moves, 1), grad_theta, off_theta)
+
+
+def _finite_top(log_slope: Tensor, m: Tensor, M: int) -> Tensor:
+    """The largest log slope among the examples of each expert, 0 if it has none, (M,)."""
+    return log_slope.new_full((M,), -torch.inf).scatter_reduce(0, m, log_slope, "amax").nan_to_num(0, 0, 0)
+
+
+@claim(
+    "G.11",
+    kind=Kind.EXACT,
+    source="Algorithm 1",
+    formula=r"m_i=\operatorname*{argmax}_m(h_m(x_i)+r_{mi}),\qquad"
+    r"W_m^{(t+1)}=W_m^{(t)}-\eta\frac{\nabla_{W_m}L}{\|\nabla_{W_m}L\|_F},\qquad"
+    r"\Theta^{(t+1)}=\Theta^{(t)}-\eta_r\nabla_\Theta L\qquad\text{at every}\ t<T",
+    given="single precision, three replicates side by side, the ladder's sigma_0, eta and eta_r",
+    over={"run": st.builds(LongRun, *map(st.integers, (2, 12, 2, 1, 2, 1), (6, 40, 12, 9, 300, 30)), SEEDS)},
+    always=(
+        {"run": LongRun(K=4, d=16, M=8, J=8, n=120, T=1600, seed=0)},
+        {"run": LongRun(K=4, d=64, M=8, J=8, n=3001, T=3, seed=0)},
+    ),
+    depends_on=("G.3", "G.9"),
+    examples=5,
+    cost=6,
+    visits=lambda run: {"M": run.M, "J": run.J, "n": run.n, "d": run.d, "T": run.T},
+)
+def every_step_of_a_run_is_that_of_the_algorithm(subject: Subject, run: LongRun) -> Statement:
+    """Every step of a run, as long as the ladder's and in its precision, sends each example to argmax(h + r), and moves each expert
+    by eta along its gradient, or not at all if it has none, and theta by -eta_r times its gradient.
+
+    The replicates take turns: each step is looked at in one of them. The oracle redraws data and noise from the seeds, and
+    differentiates the subject's own loss, gate and response in double precision. Subtracting a step from W rounds every entry by
+    eps max(|W|, eta).
+    """
+    problem = Problem(K=run.K, d=run.d)
+    hyper = ladder(problem, run.n, run.replicates, M=run.M, J=run.J, whole=True).hyper
+    hyper = replace(hyper, T=run.T)
+    seeds = [np.random.SeedSequence((run.seed, r)) for r in range(run.replicates)]
+    kept = train(
+        subject,
+        problem,
+        hyper,
+        seeds,
+        look_every=run.T,
+        watch={"theta": lambda _, at: at.theta, "W": lambda _, at: at.W},
+        watch_until=run.T,
+        memory_budget=2**30,  # one chunk
+    ).watched
+    drawn = [draw_replicate(subject, problem, hyper, seed) for seed in seeds]
+    generators = [generator_from(replicate.noise_seed) for replicate in drawn]
+    x, y = stack([replicate.examples.patches for replicate in drawn]), [replicate.examples.y.double() for replicate in drawn]
+    exact = [in_double(one_replicate(x, r)) for r in range(run.replicates)]
+    found: dict[str, list[Tensor]] = {name: [] for name in ("gap", "gap's", "W", "W's", "theta", "theta's")}
+    for t in range(run.T):
+        r = t % run.replicates
+        noise = torch.stack([subject.router_noise((run.M, run.n), g, t) for g in generators])
+        m = subject.select(subject.logits(kept["theta"][:, t], x), noise)[r]
+        at, after = (Parameters(kept["theta"][r, s].double(), kept["W"][r, s].double()) for s in (t, t + 1))
+        score = subject.logits(at.theta, exact[r]) + noise[r].double()
+        expected = expected_step(subject, at, exact[r], y[r], m)
+        moved_W, moved_theta = (at.W - after.W) / hyper.eta, at.theta - after.theta
+        rounding = 4 * SINGLE * (hyper.eta + at.W.abs().flatten(1).amax(dim=1)) * at.W[0].numel() ** 0.5 / hyper.eta
+        found["gap"].append((score.amax(dim=0) - score.gather(0, m[None])[0]).amax())
+        found["gap's"].append(64 * SINGLE * (1 + score.abs().amax()))
+        found["W"].append((moved_W - expected.direction).flatten(1).norm(dim=1))
+        found["W's"].append(expected.doubt_W + rounding)
+        found["theta"].append((moved_theta - hyper.eta_r * expected.grad_theta).abs().amax(dim=1))
+        found["theta's"].append(hyper.eta_r * expected.doubt_theta + 4 * SINGLE * at.theta.abs().amax(dim=1))
+    values = {name: torch.stack(entries) for name, entries in found.items()}
+    return all_of(
+        equal(values["gap"], 0, tolerance=values["gap's"], detail="gap of the chosen expert to the top of h + r"),
+        equal(values["W"], 0, tolerance=values["W's"], detail="steps of experts, over eta, against their gradients"),
+        equal(values["theta"], 0, tolerance=values["theta's"], detail="steps of theta against eta_r times its gradient"),
     )

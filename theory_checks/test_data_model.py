@@ -26,10 +26,15 @@ def facts_about(problem: Problem, **_: Any) -> Mapping[str, Any]:
 
 
 def drawn(subject: Subject, problem: Problem, stream: np.random.SeedSequence, n: int) -> tuple[Signals, Examples]:
-    """Signals and n examples, a function of the stream."""
+    """Signals and n examples in single precision, as training draws them, a function of the stream."""
     generator = generator_from(stream)
     signals = subject.draw_signals(problem, generator)
-    return signals, subject.draw_examples(problem, signals, n, generator)
+    return signals, subject.draw_examples(problem, in_single(signals), n, generator)
+
+
+def in_single(signals: Signals) -> Signals:
+    """The same, rounded to single precision."""
+    return Signals(signals.features.float(), signals.centres.float())
 
 
 def noise_patches(problem: Problem, examples: Examples) -> Tensor:
@@ -45,6 +50,19 @@ def above_median(law: AmplitudeLaw, amplitude: Tensor) -> tuple[Tensor, float]:
     return amplitude > median, 1 - float(law.cdf(np.asarray(median)))
 
 
+def in_a_half(law: AmplitudeLaw, amplitude: Tensor, seed: int) -> tuple[Tensor, float]:
+    """Whether an amplitude lies in a random half of sixteen parts of the law, and the exact chance of that.
+
+    A dependence that is the same on both sides of the median shows in such a half. Parts end a little above quantiles, so that
+    atoms, rounded or not, are in one.
+    """
+    quantiles = law.quantile(torch.arange(1, 16, dtype=torch.float64) / 16) * (1 + 1e-6)
+    half = torch.randperm(16, generator=torch.Generator().manual_seed(seed)) < 8
+    below = np.concatenate([[0.0], law.cdf(quantiles.numpy()), [1.0]])
+    part = torch.searchsorted(quantiles, amplitude.double().contiguous())
+    return half[part], float(np.diff(below)[half.numpy()].sum())
+
+
 def cell(examples: Examples, K: int) -> Tensor:
     """The number of (k, k', y, eps) among its 4K(K-1) cells."""
     other = (examples.k_prime - examples.k) % K - 1  # k' = k becomes -1, which no law allows
@@ -57,7 +75,7 @@ def cell(examples: Examples, K: int) -> Tensor:
     kind=Kind.EXACT,
     source="Definition 3.1",
     formula=r"\langle v_k,v_l\rangle=\langle c_k,c_l\rangle=\mathbf 1[k=l],\qquad\langle v_k,c_l\rangle=0",
-    over={"problem": problems(), "seed": SEEDS},
+    over={"problem": problems(most_d=300), "seed": SEEDS},
     visits=facts_about,
 )
 def signals_are_orthonormal(subject: Subject, problem: Problem, seed: int) -> Statement:
@@ -77,28 +95,35 @@ def signals_are_orthonormal(subject: Subject, problem: Problem, seed: int) -> St
     source="Definition 3.1",
     formula=r"(k,k',y,\epsilon)\ \text{uniform on}\ 4K(K-1)\ \text{cells},\qquad"
     r"\alpha\sim\mathcal D_\alpha,\ \beta\sim\mathcal D_\beta,\ \gamma\sim\mathcal D_\gamma,\qquad\text{independent}",
-    over={"problem": problems(most_K=4, most_P=4, most_d=8)},
+    over={"problem": st.one_of(problems(most_K=4, most_d=8), problems(most_d=32)), "halves": SEEDS},
+    always=({"problem": Problem(), "halves": 1}, {"problem": Problem(K=6, d=12, P=5), "halves": 2}),
     examples=5,
     cost=15,
     visits=facts_about,
 )
-def labels_clusters_signs_and_amplitudes(subject: Subject, problem: Problem) -> Statement:
+def labels_clusters_signs_and_amplitudes(subject: Subject, problem: Problem, halves: int) -> Statement:
     """(k, k', y, eps) is uniform on its 4K(K-1) cells and independent of the amplitudes, which follow their laws.
 
-    Independence is tested on the joint table of the cells and of each amplitude being above its median or not; clusters alone are
-    tested more finely.
+    Independence is tested on the joint table of the cells (for K > 4 without k) and of each amplitude being above its median or
+    not, and on that of the signs and each amplitude being in a random half of its law; clusters alone are tested more finely.
     """
     K = problem.K
     names = ("alpha", "beta", "gamma")
+    groups = K if K <= 4 else 1
 
     def joint(stream: np.random.SeedSequence, size: int) -> np.ndarray:
         _, examples = drawn(subject, problem, stream, size)
-        number = cell(examples, K)
-        impossible = number < 0
+        number = cell(examples, K) % (4 * groups * (K - 1))
+        impossible = cell(examples, K) < 0
         for name in names:
             above, _ = above_median(getattr(problem, name), getattr(examples, name))
             number = 2 * number + above.long()
         return torch.where(impossible, cells, number).numpy()
+
+    def signs_and_halves(stream: np.random.SeedSequence, size: int) -> np.ndarray:
+        _, e = drawn(subject, problem, stream, size)
+        inside = (in_a_half(getattr(problem, name), getattr(e, name), halves + i)[0] for i, name in enumerate(names))
+        return as_number(*inside, e.y > 0, e.eps > 0).numpy()
 
     def clusters(stream: np.random.SeedSequence, size: int) -> np.ndarray:
         return drawn(subject, problem, stream, size)[1].k.numpy()
@@ -107,18 +132,19 @@ def labels_clusters_signs_and_amplitudes(subject: Subject, problem: Problem) -> 
         _, e = drawn(subject, problem, stream, size)
         return ((e.k_prime - e.k) % K).numpy()
 
-    cells = 4 * K * (K - 1) * 8
+    cells = 4 * groups * (K - 1) * 8
     above = [above_median(getattr(problem, name), torch.zeros(1))[1] for name in names]
     bins = np.array([1.0])
     for chance in above:
         bins = np.outer(bins, [1 - chance, chance]).ravel()
-    table = np.append(np.tile(bins / (4 * K * (K - 1)), 4 * K * (K - 1)), 0.0)  # the last cell is for the impossible
+    table = np.append(np.tile(bins / (4 * groups * (K - 1)), 4 * groups * (K - 1)), 0.0)  # the last cell is for the impossible
+    inside = [in_a_half(getattr(problem, name), torch.zeros(1), halves + i)[1] for i, name in enumerate(names)]
 
     def amplitude(name: str) -> Statement:
         law: AmplitudeLaw = getattr(problem, name)
         return follows_law(
             law.cdf,
-            lambda stream, size: getattr(drawn(subject, problem, stream, size)[1], name).numpy(),
+            lambda stream, size: getattr(drawn(subject, problem, stream, size)[1], name).double().numpy(),
             resolution=0.02,
             detail=f"D_{name}",
         )
@@ -132,6 +158,7 @@ def labels_clusters_signs_and_amplitudes(subject: Subject, problem: Problem) -> 
 
     return all_of(
         cells_follow(table, joint, resolution=0.06, detail="joint table"),
+        cells_follow(of_bits([*inside, 0.5, 0.5]), signs_and_halves, resolution=0.03, detail="signs and halves of the amplitudes"),
         cells_follow(np.full(K, 1 / K), clusters, resolution=0.02, detail="k"),
         cells_follow(np.append(0.0, np.full(K - 1, 1 / (K - 1))), distances, resolution=0.02, detail="k' - k modulo K"),
         *map(sign, ("y", "eps", "y eps")),
@@ -144,8 +171,8 @@ def labels_clusters_signs_and_amplitudes(subject: Subject, problem: Problem) -> 
     kind=Kind.LAW,
     source="Definition 3.1",
     formula=r"\xi\sim\mathcal N\bigl(0,\tfrac{\sigma_p^2}{d}I_d\bigr)\ \text{independent over patches and of the rest}",
-    over={"problem": problems(most_K=4, most_d=16), "direction": SEEDS},
-    always=({"problem": Problem(K=2, d=5, P=6), "direction": 0},),
+    over={"problem": problems(most_K=4, most_d=80), "direction": SEEDS},
+    always=({"problem": Problem(K=2, d=5, P=6), "direction": 0}, {"problem": Problem(K=2, d=24), "direction": 0}),
     depends_on=("D.5",),
     examples=5,
     cost=10,
@@ -158,7 +185,7 @@ def random_noise_is_gaussian(subject: Subject, problem: Problem, direction: int)
     projection on a random unit vector across patches is N(0, 1), which correlations between patches or directions would change
     (Cramer-Wold); so is the sum of the first and last patch. The sign of the projection is independent of label, noise sign,
     cluster and amplitude, and the signs of the projections on v_k, v_k', c_k of each other, of label, of noise sign and of the
-    amplitudes.
+    amplitudes; of these also the size of the noise, above its median or not.
     """
     K, d, names = problem.K, problem.d, ("alpha", "beta", "gamma")
     size_of_noise = (problem.P - 3) * d
@@ -168,7 +195,8 @@ def random_noise_is_gaussian(subject: Subject, problem: Problem, direction: int)
 
     def standardised(stream: np.random.SeedSequence, size: int) -> tuple[Signals, Examples, Tensor]:
         signals, examples = drawn(subject, problem, stream, size)
-        return signals, examples, noise_patches(problem, examples).flatten(1) * (math.sqrt(d) / problem.sigma_p)
+        noise = noise_patches(problem, examples).double().flatten(1)
+        return signals, examples, noise * (math.sqrt(d) / problem.sigma_p)
 
     def squared_norms(stream: np.random.SeedSequence, size: int) -> np.ndarray:
         return standardised(stream, size)[2].square().sum(dim=1).numpy()
@@ -200,7 +228,7 @@ def random_noise_is_gaussian(subject: Subject, problem: Problem, direction: int)
     def towards_and_amplitudes(stream: np.random.SeedSequence, size: int) -> np.ndarray:
         signals, e, noise = standardised(stream, size)
         above = (above_median(getattr(problem, name), getattr(e, name))[0] for name in names)
-        return as_number(*towards(signals, e, noise), *above).numpy()
+        return as_number(*towards(signals, e, noise), *above, noise.square().sum(dim=1) > median).numpy()
 
     def joint(stream: np.random.SeedSequence, size: int) -> np.ndarray:
         _, examples, noise = standardised(stream, size)
@@ -208,6 +236,7 @@ def random_noise_is_gaussian(subject: Subject, problem: Problem, direction: int)
         signs = (examples.y > 0).long() * 2 + (examples.eps > 0).long()
         return (((examples.k * 4 + signs) * 2 + above.long()) * 2 + (noise @ unit > 0).long()).numpy()
 
+    median = float(chi2(size_of_noise).median())
     _, chance = above_median(problem.alpha, torch.zeros(1))
     table = np.tile(np.repeat([(1 - chance) / 2, chance / 2], 2), 4 * K) / (4 * K)
     above = [above_median(getattr(problem, name), torch.zeros(1))[1] for name in names]
@@ -220,7 +249,10 @@ def random_noise_is_gaussian(subject: Subject, problem: Problem, direction: int)
         cells_follow(np.full(32, 1 / 32), towards_own_signals, resolution=0.04, detail="signs towards the example's own signals"),
         cells_follow(table, joint, resolution=0.05, detail="sign of the projection with the rest"),
         cells_follow(
-            of_bits([0.5] * 3 + above), towards_and_amplitudes, resolution=0.05, detail="signs towards own signals with amplitudes"
+            of_bits([*[0.5] * 3, *above, 0.5]),
+            towards_and_amplitudes,
+            resolution=0.05,
+            detail="signs towards own signals, amplitudes and size",
         ),
     )
 
@@ -230,7 +262,8 @@ def random_noise_is_gaussian(subject: Subject, problem: Problem, direction: int)
     kind=Kind.LAW,
     source="Definition 3.1",
     formula=r"(p_{\text{feature}},p_{\text{centre}},p_{\text{noise}})\ \text{uniform on}\ P(P-1)(P-2)\ \text{triples}",
-    over={"problem": problems(most_K=3, most_P=6, most_d=6)},
+    over={"problem": st.one_of(problems(most_K=3, most_P=6, most_d=6), problems(most_K=2, most_P=9, most_d=6))},
+    always=({"problem": Problem(K=3, d=6)}, {"problem": Problem(K=2, d=4, P=8)}),
     examples=5,
     cost=10,
     visits=facts_about,
@@ -238,8 +271,8 @@ def random_noise_is_gaussian(subject: Subject, problem: Problem, direction: int)
 def patches_come_in_random_order(subject: Subject, problem: Problem) -> Statement:
     """The positions of (signal, centre, feature noise) are uniform on the P(P-1)(P-2) triples and independent of everything else.
 
-    Tested on the joint tables of the triple with label, noise sign, cluster and gamma, and with alpha, beta and random noise: the
-    marginals alone would miss a random cyclic shift.
+    Tested on the joint tables of the triple with (k, k', y, eps), and with the amplitudes and random noise: the marginals alone
+    would miss a random cyclic shift.
     """
     P, K = problem.P, problem.K
 
@@ -250,22 +283,18 @@ def patches_come_in_random_order(subject: Subject, problem: Problem) -> Statemen
 
     def with_amplitudes_and_noise(stream: np.random.SeedSequence, size: int) -> np.ndarray:
         _, e = drawn(subject, problem, stream, size)
-        above = [above_median(getattr(problem, name), getattr(e, name))[0] for name in ("alpha", "beta")]
-        return (triples(e) * 8 + as_number(*above, e.patches.noise[:, 0, 0] > 0)).numpy()
+        above = [above_median(getattr(problem, name), getattr(e, name))[0] for name in ("alpha", "beta", "gamma")]
+        return (triples(e) * 16 + as_number(*above, e.patches.noise[:, 0, 0] > 0)).numpy()
 
     def joint(stream: np.random.SeedSequence, size: int) -> np.ndarray:
         _, examples = drawn(subject, problem, stream, size)
-        triple = triples(examples)
-        above, _ = above_median(problem.gamma, examples.gamma)
-        signs = (examples.y > 0).long() * 2 + (examples.eps > 0).long()
-        return (((triple * K + examples.k) * 4 + signs) * 2 + above.long()).numpy()
+        return (triples(examples) * 4 * K * (K - 1) + cell(examples, K).clamp(min=0)).numpy()
 
-    _, chance = above_median(problem.gamma, torch.zeros(1))
     places = P * (P - 1) * (P - 2)
-    groups = places * K * 4
-    bits = of_bits([above_median(law, torch.zeros(1))[1] for law in (problem.alpha, problem.beta)] + [0.5])
+    groups = places * 4 * K * (K - 1)
+    bits = of_bits([above_median(law, torch.zeros(1))[1] for law in (problem.alpha, problem.beta, problem.gamma)] + [0.5])
     return all_of(
-        cells_follow(np.tile([1 - chance, chance], groups) / groups, joint, resolution=0.08, detail="joint table"),
+        cells_follow(np.full(groups, 1 / groups), joint, resolution=0.08, detail="joint table"),
         cells_follow(
             np.tile(bits, places) / places, with_amplitudes_and_noise, resolution=0.08, detail="with amplitudes and noise"
         ),
@@ -284,11 +313,17 @@ def patches_come_in_random_order(subject: Subject, problem: Problem) -> Statemen
 def one_patch_of_each_role(subject: Subject, problem: Problem, seed: int) -> Statement:
     """Every example holds exactly one patch y alpha v_k, one beta c_k, one eps gamma v_k', k' != k, with amplitudes in [C1, C2].
 
-    Each patch is a product of two rounded factors; amplitudes are rounded once more by the scaling of the quantile.
+    Each patch is a product of two rounded factors; amplitudes are rounded once more by the scaling of the quantile. In double
+    precision and, of other draws, in the single precision of training.
     """
-    n = 64
     generator = torch.Generator().manual_seed(seed)
-    signals = subject.draw_signals(problem, generator)
+    exact = subject.draw_signals(problem, generator)
+    return all_of(*(one_patch_of_each(subject, problem, signals, generator) for signals in (exact, in_single(exact))))
+
+
+def one_patch_of_each(subject: Subject, problem: Problem, signals: Signals, generator: torch.Generator) -> Statement:
+    """D.5 for some hundred examples in the precision of the signals."""
+    n, eps = 300, torch.finfo(signals.features.dtype).eps
     e = subject.draw_examples(problem, signals, n, generator)
     rows = torch.arange(n)
     roles = torch.stack(
@@ -302,12 +337,12 @@ def one_patch_of_each_role(subject: Subject, problem: Problem, seed: int) -> Sta
     amplitudes = torch.stack([e.alpha, e.beta, e.gamma])
     places = e.positions.sort(dim=1).values
     return all_of(
-        equal(e.x[rows[:, None], e.positions], roles, tolerance=4 * problem.C2 * EPS, detail="patches of the three roles"),
+        equal(e.x[rows[:, None], e.positions], roles, tolerance=4 * problem.C2 * eps, detail="patches of the three roles"),
         at_least(places.diff(dim=1), 1, detail="distance between the places of two roles"),
         at_most((e.k == e.k_prime).double(), 0, detail="feature noise along the cluster's own feature"),
         equal(torch.stack([e.y, e.eps]).abs(), 1, tolerance=0, detail="size of the signs"),
-        at_least(amplitudes, problem.C1, tolerance=4 * EPS * problem.C2, detail="amplitudes against C1"),
-        at_most(amplitudes, problem.C2, tolerance=4 * EPS * problem.C2, detail="amplitudes against C2"),
+        at_least(amplitudes, problem.C1, tolerance=4 * eps * problem.C2, detail="amplitudes against C1"),
+        at_most(amplitudes, problem.C2, tolerance=4 * eps * problem.C2, detail="amplitudes against C2"),
     )
 
 
@@ -316,46 +351,56 @@ def one_patch_of_each_role(subject: Subject, problem: Problem, seed: int) -> Sta
     kind=Kind.LAW,
     source="Definition 3.1: independent draws",
     formula=r"(y,\epsilon,k,\alpha,\beta,\gamma,\xi,\text{order})_i\ \text{independent over}\ i\ \text{and over draws}",
-    over={"distance": st.sampled_from([1, 2, 64, 499, 500]) | st.integers(1, 500), "calls": st.booleans()},
+    over={
+        "distance": st.sampled_from([1, 2, 64, 500, 512, 2000]) | st.integers(1, 2000),
+        "calls": st.booleans(),
+        "direction": SEEDS,
+    },
     depends_on=("D.2",),
     examples=6,
-    always=({"distance": 500, "calls": False}, {"distance": 1, "calls": True}),
+    always=(
+        {"distance": 2000, "calls": False, "direction": 0},
+        {"distance": 1, "calls": False, "direction": 1},
+        {"distance": 1, "calls": True, "direction": 2},
+    ),
 )
-def examples_are_independent(subject: Subject, distance: int, calls: bool) -> Statement:
+def examples_are_independent(subject: Subject, distance: int, calls: bool, direction: int) -> Statement:
     """Examples are independent of each other, within a draw and between draws from one generator."""
-    problem, n = Problem(K=2, d=4), 1000
+    problem, n = Problem(K=3, d=6), 4000
+    along = torch.randn(problem.d, generator=torch.Generator().manual_seed(direction))
 
-    def pairs(number: Callable[[Problem, Examples], Tensor], stream: np.random.SeedSequence, size: int) -> np.ndarray:
+    def kinds(e: Examples) -> Tensor:
+        """y, eps, which of the two other clusters k' is, and the sign of the noise along the direction, as a number below 16."""
+        return as_number(e.y > 0, e.eps > 0, (e.k_prime - e.k) % 3 == 1, e.patches.noise[:, 0] @ along > 0)
+
+    def sizes_and_places(e: Examples) -> Tensor:
+        """Whether alpha, beta, gamma are above their medians and the feature is in the first half of the patches, below 16."""
+        above = (above_median(getattr(problem, name), getattr(e, name))[0] for name in ("alpha", "beta", "gamma"))
+        return as_number(*above, e.positions[:, 0] < problem.P // 2)
+
+    def pairs(number: Callable[[Examples], Tensor], values: int, stream: np.random.SeedSequence, size: int) -> np.ndarray:
         generator = generator_from(stream)
-        signals = subject.draw_signals(problem, generator)
+        signals = in_single(subject.draw_signals(problem, generator))
         found: list[Tensor] = []
         while sum(map(len, found)) < size:
             a = subject.draw_examples(problem, signals, n, generator)
             b = subject.draw_examples(problem, signals, n, generator) if calls else a
-            first, second = (number(problem, e) for e in (a, b))
+            first, second = number(a), number(b)
             # each example in one pair only
             chosen = (torch.arange(n - distance) // distance) % 2 == 0 if not calls else torch.ones(n, dtype=torch.bool)
             other = second[distance:] if not calls else second
-            found.append((first[: len(chosen)] * 16 + other)[chosen])
+            found.append((first[: len(chosen)] * values + other)[chosen])
         return torch.cat(found)[:size].numpy()
 
-    uniform = np.full(256, 1 / 256)
+    def two(number: Callable[[Examples], Tensor], values: int, what: str) -> Statement:
+        uniform = np.full(values**2, 1 / values**2)
+        return cells_follow(uniform, partial(pairs, number, values), resolution=0.04, detail=f"{what} of two examples")
+
     return all_of(
-        cells_follow(uniform, partial(pairs, kinds), resolution=0.04, detail="labels, clusters, signs and noise of two examples"),
-        cells_follow(uniform, partial(pairs, sizes_and_places), resolution=0.04, detail="amplitudes and order of two examples"),
+        two(kinds, 16, "labels, signs, k' and noise"),
+        two(sizes_and_places, 16, "amplitudes and order"),
+        two(lambda e: e.k, 3, "clusters"),
     )
-
-
-def kinds(problem: Problem, e: Examples) -> Tensor:
-    """y, eps, k and the sign of the noise as a number below 16 (K = 2)."""
-    return as_number(e.y > 0, e.eps > 0, e.k > 0, e.patches.noise[:, 0, 0] > 0)
-
-
-def sizes_and_places(problem: Problem, e: Examples) -> Tensor:
-    """Whether alpha, beta, gamma are above their medians, and whether the feature is among the first patches, as a number below 16
-    (uniform laws, P = 4)."""
-    above = (above_median(getattr(problem, name), getattr(e, name))[0] for name in ("alpha", "beta", "gamma"))
-    return as_number(*above, e.positions[:, 0] < problem.P // 2)
 
 
 def as_number(*bits: Tensor) -> Tensor:

@@ -58,7 +58,7 @@ def groups_are_multinomial(subject: Subject, sizes: tuple[int, int], J: int, sig
     """
     K, M = sizes
     problem = Problem(K=K, d=2 * K)
-    hyper = Hyperparameters(M=M, J=J, n=1, sigma_0=sigma_0, eta=1.0, eta_r=1.0, T=0)
+    hyper = Hyperparameters(M=M, J=J, n=1, sigma_0=sigma_0, eta=1.0, eta_r=1.0, T=100)
     weights = K ** torch.arange(M)
 
     def assignment(stream: np.random.SeedSequence, size: int) -> np.ndarray:
@@ -104,7 +104,7 @@ def gap_law(K: int, J: int) -> Callable[[np.ndarray], np.ndarray]:
 def cluster_gaps(subject: Subject, K: int, J: int, stream: np.random.SeedSequence, size: int) -> np.ndarray:
     """Cluster gaps of experts whose second largest score is positive, (size,). Raises HypothesesNotMet if hardly any has one."""
     problem = Problem(K=K, d=2 * K + 1)
-    hyper = Hyperparameters(M=4, J=J, n=1, sigma_0=0.1, eta=1.0, eta_r=1.0, T=0)
+    hyper = Hyperparameters(M=4, J=J, n=1, sigma_0=0.1, eta=1.0, eta_r=1.0, T=100)
     found: list[np.ndarray] = []
     while sum(map(len, found)) < size:
         if len(found) == 20:
@@ -159,11 +159,11 @@ def the_cluster_gap_has_its_exact_law(subject: Subject, K: int, J: int) -> State
     kind=Kind.EXACT,
     source="Algorithm 1",
     formula=r"\Theta^{(0)}=0",
-    over={"problem": problems(most_K=4), "M": st.integers(1, 32), "seed": SEEDS},
+    over={"problem": problems(most_K=4, most_d=300), "M": st.integers(1, 32), "seed": SEEDS},
 )
 def the_router_starts_at_zero(subject: Subject, problem: Problem, M: int, seed: int) -> Statement:
     """Theta^(0) = 0."""
-    hyper = Hyperparameters(M=M, J=2, n=1, sigma_0=0.1, eta=1.0, eta_r=1.0, T=0)
+    hyper = Hyperparameters(M=M, J=2, n=1, sigma_0=0.1, eta=1.0, eta_r=1.0, T=100)
     return equal(
         subject.initialise_router(problem, hyper, torch.Generator().manual_seed(seed)), 0.0, tolerance=0.0, detail="Theta^(0)"
     )
@@ -183,13 +183,14 @@ def the_router_starts_at_zero(subject: Subject, problem: Problem, M: int, seed: 
     always=(
         {"sizes": (3, 3), "which": 8, "d": 64, "sigma_0": 0.05},
         {"sizes": (10, 10), "which": 8, "d": 5, "sigma_0": 1.0},
+        {"sizes": (12, 20), "which": 9, "d": 65, "sigma_0": 1.0},
     ),
     examples=5,
 )
 def filters_are_independent_gaussians(subject: Subject, sizes: tuple[int, int], which: int, d: int, sigma_0: float) -> Statement:
     """W^(0) is a vector of independent Gaussians: squared norms of a filter and of all are chi^2, projections are N(0, 1)."""
     (M, J), problem = sizes, Problem(K=2, d=d)
-    hyper = Hyperparameters(M=M, J=J, n=1, sigma_0=sigma_0, eta=1.0, eta_r=1.0, T=0)
+    hyper = Hyperparameters(M=M, J=J, n=1, sigma_0=sigma_0, eta=1.0, eta_r=1.0, T=100)
     # Half of the directions mix experts, filters and coordinates at random, the others weigh all experts alike.
     unit = torch.randn(1 if which % 2 else M, J, problem.d, generator=torch.Generator().manual_seed(which), dtype=torch.float64)
     unit = unit.expand(M, -1, -1).flatten()

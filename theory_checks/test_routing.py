@@ -22,6 +22,7 @@ from theory_checks.evidence import (
     at_most,
     cells_follow,
     equal,
+    frequency_at_most,
     mean_at_least,
     mean_at_most,
     mean_equals,
@@ -285,8 +286,8 @@ def experts_further_than_the_noise_are_never_chosen(subject: Subject, h: Tensor,
 
 @st.composite
 def small_logits(draw: st.DrawFn) -> Tensor:
-    """Logits (M, 2) of two examples for two to five experts, within a few noise widths of each other."""
-    M = draw(st.integers(2, 5))
+    """Logits (M, 2) of two examples for two to eight experts, within a few noise widths of each other."""
+    M = draw(st.integers(2, 8))
     rows = st.lists(st.integers(-8, 8), min_size=2, max_size=2)
     return torch.tensor(draw(st.lists(rows, min_size=M, max_size=M)), dtype=torch.float64) / 8
 
@@ -297,6 +298,7 @@ def small_logits(draw: st.DrawFn) -> Tensor:
     source="Algorithm 1 with the definition of p",
     formula=r"P\bigl(m_i^{(t)}=m\bigr)=p_m\bigl(h(x_i;\Theta^{(t)})\bigr)\ \text{independently over}\ i,\ t",
     over={"h": small_logits(), "steps": st.sampled_from([1, 2, 5])},
+    always=({"h": torch.tensor([[0, 3], [-1, 3], [-2, 2], [-3, 1], [-3, 0], [-4, -1]], dtype=torch.float64) / 8, "steps": 2},),
     depends_on=("R.1",),
     examples=6,
     cost=10,
@@ -466,15 +468,27 @@ def the_gate_is_a_softmax(subject: Subject, h: Tensor) -> Statement:
     """pi is positive and sums to 1, and log pi_m - log pi_m' = h_m - h_m'.
 
     In the form pi_m = pi_m* exp(h_m - h_m*), m* the top: no logarithm of an underflow. exp rounds |h_m - h_m*| eps relative. What
-    is not a number counts as 0: the others then do not sum to 1."""
-    pi = subject.gate(h)
-    pi = torch.where(pi.isnan(), 0.0, pi)
+    is not a number counts as 0: the others then do not sum to 1. Its derivative is that of a softmax, pi_m (1[m = m'] - pi_m');
+    the gates of many examples, or of replicates side by side, are those of each alone."""
+    at = h.clone().requires_grad_()
+    pi = subject.gate(at)
+    weight = torch.randn(h.shape, generator=torch.Generator().manual_seed(len(h)), dtype=h.dtype)
+    (slope,) = torch.autograd.grad(pi, at, weight, materialize_grads=True)
+    pi = torch.where(pi.isnan(), 0.0, pi).detach()
+    derived = pi * (weight - (pi * weight).sum(dim=0))
+    many = h.repeat(1, 101)[:, :805]  # more examples than columns, and no round number
+    batch = torch.stack([h, h.flip(1), h / 2])
     top, best = h.max(dim=0, keepdim=True)
     expected = pi.gather(0, best) * (h - top).exp()
     size = (h.abs() + top.abs() + len(h) + 8) * EPS * expected.abs()
     return all_of(
         equal(pi.sum(dim=0), 1.0, tolerance=4 * len(h) * EPS, detail="sum of the gate"),
         equal(pi, expected, tolerance=4 * size, detail="ratio of two experts' gates"),
+        equal(slope, derived, tolerance=16 * len(h) * EPS * weight.abs().amax(), detail="derivative"),
+        equal(subject.gate(many), pi.repeat(1, 101)[:, :805], tolerance=4 * EPS, detail="gate of many examples"),
+        equal(
+            subject.gate(batch), torch.stack([subject.gate(part) for part in batch]), tolerance=4 * EPS, detail="gates side by side"
+        ),
     )
 
 
@@ -528,3 +542,63 @@ def noise_is_fresh(subject: Subject, distance: int, step: int, later: int) -> St
         ),
         cells_follow(np.full(most_M, 1 / most_M), among_many, resolution=0.03, detail=f"choices among {most_M} experts"),
     )
+
+
+@claim(
+    "R.10",
+    kind=Kind.EXACT,
+    source="Algorithm 1",
+    formula=r"m_i=\operatorname*{argmax}_m\,(h_m(x_i)+r_{mi})",
+    over={"h": logits(), "dtype": st.sampled_from(["float32", "float64"]), "seed": SEEDS},
+    always=(
+        {"h": torch.tensor([[0.0], [-0.9], [-0.9], [-0.9], [-0.9], [-0.9]], dtype=torch.float64), "dtype": "float32", "seed": 0},
+    ),
+)
+def the_choice_is_the_largest_perturbed_logit(subject: Subject, h: Tensor, dtype: str, seed: int) -> Statement:
+    """m_i = argmax_m (h_m(x_i) + r_mi), up to the rounding of h + r, of few examples and many, of one replicate and several."""
+    h = h.to(getattr(torch, dtype))
+    eps = torch.finfo(h.dtype).eps
+    many = h.repeat(1, 2000 // h.shape[1] + 1)[:, :1999]
+    several = torch.stack([many, many.flip(1), many / 2])
+    statements = []
+    for at in (h, many, several):
+        noise = torch.rand(at.shape, generator=torch.Generator().manual_seed(seed), dtype=at.dtype)
+        score = at.double() + noise.double()
+        gap = score.amax(dim=-2) - score.gather(-2, subject.select(at, noise).unsqueeze(-2)).squeeze(-2)
+        statements.append(at_most(gap, 0.0, tolerance=2 * eps * (1 + score.abs().amax(dim=-2)), detail=f"{tuple(at.shape)}: gap"))
+    return all_of(*statements)
+
+
+@claim(
+    "R.11",
+    kind=Kind.LAW,
+    source="Algorithm 1: the noise of every step",
+    formula=r"r^{(t)}_{mi}\sim\mathrm{Unif}[0,1]\quad\text{at every}\ t<T",
+    given="M = 8",
+    over={"first": st.sampled_from([0, 1600])},
+    always=({"first": 0},),
+    depends_on=("R.9",),
+    examples=1,
+    cost=3,
+)
+def the_noise_of_every_step_is_uniform(subject: Subject, first: int) -> Statement:
+    """Router noise is Unif[0, 1] at every step of runs as long as the ladder's, up to a shift that all experts have in common.
+
+    A run is suspicious if one of its steps is further from the uniform law than has chance 1/1000 in all its steps together. The
+    distance is that of Kolmogorov and Smirnov at the best shift, (a + b)/2 of what the draws are ahead and behind at most, so no
+    larger than at the true one, of which the Dvoretzky-Kiefer-Wolfowitz inequality speaks.
+    """
+    M, n, seldom, steps = 8, 256, 1e-3, range(first, first + 1600)
+    largest = (math.log(2 * len(steps) / seldom) / (2 * M * n)) ** 0.5
+    place = torch.arange(1, M * n + 1, dtype=torch.float64) / (M * n)
+
+    def suspicious(stream: np.random.SeedSequence, size: int) -> np.ndarray:
+        found = []
+        for i in range(size):
+            generator = generator_from(child(stream, i))
+            drawn = torch.stack([subject.router_noise((M, n), generator, t).double().flatten() for t in steps]).sort(dim=1).values
+            ahead, behind = (place - drawn).amax(dim=1), (drawn - place).amax(dim=1) + 1 / (M * n)
+            found.append(bool(((ahead + behind) / 2 > largest).any()))
+        return np.array(found)
+
+    return frequency_at_most(seldom, suspicious, resolution=0.9, replicates=6, detail="runs with a step of another noise")
