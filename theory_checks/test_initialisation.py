@@ -183,7 +183,7 @@ def the_router_starts_at_zero(subject: Subject, problem: Problem, M: int, seed: 
     always=(
         {"sizes": (3, 3), "which": 8, "d": 64, "sigma_0": 0.05},
         {"sizes": (10, 10), "which": 8, "d": 5, "sigma_0": 1.0},
-        {"sizes": (12, 20), "which": 9, "d": 65, "sigma_0": 1.0},
+        {"sizes": (12, 20), "which": 9, "d": 5, "sigma_0": 1.0},
     ),
     examples=5,
 )
