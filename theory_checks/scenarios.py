@@ -22,7 +22,9 @@ def amplitude_laws(draw: st.DrawFn, continuous: bool = False) -> AmplitudeLaw:
     high = low * draw(st.sampled_from([1.25, 2.0, 4.0]))
     if continuous or draw(st.booleans()):
         return Uniform(low, high)
-    return Discrete((low, (low + high) / 2, high), (0.5, 0.25, 0.25))
+    if draw(st.booleans()):
+        return Discrete((low, (low + high) / 2, high), (0.5, 0.25, 0.25))
+    return Discrete(tuple(low + (high - low) * i / 4 for i in range(5)), (0.25, 0.125, 0.0625, 0.1875, 0.375))
 
 
 @st.composite

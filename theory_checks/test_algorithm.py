@@ -548,7 +548,7 @@ def _finite_top(log_slope: Tensor, m: Tensor, M: int) -> Tensor:
     given="single precision, three replicates side by side, the ladder's sigma_0, eta and eta_r",
     over={"run": st.builds(LongRun, *map(st.integers, (2, 12, 2, 1, 2, 1), (6, 40, 12, 9, 300, 30)), SEEDS)},
     always=(
-        {"run": LongRun(K=4, d=16, M=8, J=8, n=120, T=1600, seed=0)},
+        {"run": LongRun(K=4, d=16, M=8, J=8, n=120, T=1100, seed=0)},
         {"run": LongRun(K=4, d=64, M=8, J=8, n=3001, T=3, seed=0)},
     ),
     depends_on=("G.3", "G.9"),

@@ -188,7 +188,8 @@ def the_router_starts_at_zero(subject: Subject, problem: Problem, M: int, seed: 
     examples=5,
 )
 def filters_are_independent_gaussians(subject: Subject, sizes: tuple[int, int], which: int, d: int, sigma_0: float) -> Statement:
-    """W^(0) is a vector of independent Gaussians: squared norms of a filter and of all are chi^2, projections are N(0, 1)."""
+    """W^(0) is a vector of independent Gaussians: squared norms of a filter and of all are chi^2, projections are N(0, 1), and
+    entries are as seldom large as those of a Gaussian."""
     (M, J), problem = sizes, Problem(K=2, d=d)
     hyper = Hyperparameters(M=M, J=J, n=1, sigma_0=sigma_0, eta=1.0, eta_r=1.0, T=100)
     # Half of the directions mix experts, filters and coordinates at random, the others weigh all experts alike.
@@ -200,6 +201,10 @@ def filters_are_independent_gaussians(subject: Subject, sizes: tuple[int, int], 
         generator = generator_from(stream)
         W = torch.stack([subject.initialise_experts(problem, hyper, generator) for _ in range(size)]).double()
         return W.flatten(1, 2) * (problem.d**0.5 / sigma_0)
+
+    def beyond(stream: np.random.SeedSequence, size: int) -> np.ndarray:
+        entries = standardised(stream, -(-size // (M * J * d))).flatten()[:size]
+        return (entries.abs() > 3).double().numpy()
 
     return all_of(
         follows_law(
@@ -215,4 +220,5 @@ def filters_are_independent_gaussians(subject: Subject, sizes: tuple[int, int], 
             detail="all filters",
         ),
         follows_law(norm.cdf, lambda s, n: (standardised(s, n).flatten(1) @ unit).numpy(), resolution=0.05, detail="projection"),
+        mean_equals(2 * norm.sf(3), beyond, resolution=7e-4, low=0, high=1, detail="entries beyond 3 standard deviations"),
     )

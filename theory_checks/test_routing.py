@@ -456,6 +456,11 @@ def logits_are_sums_of_inner_products(subject: Subject, problem: Problem, M: int
     )
 
 
+def numbers(value: Tensor) -> Tensor:
+    """0 in place of what is not a number."""
+    return torch.where(value.isnan(), 0.0, value)
+
+
 @claim(
     "R.8",
     kind=Kind.EXACT,
@@ -474,7 +479,7 @@ def the_gate_is_a_softmax(subject: Subject, h: Tensor) -> Statement:
     pi = subject.gate(at)
     weight = torch.randn(h.shape, generator=torch.Generator().manual_seed(len(h)), dtype=h.dtype)
     (slope,) = torch.autograd.grad(pi, at, weight, materialize_grads=True)
-    pi = torch.where(pi.isnan(), 0.0, pi).detach()
+    pi, slope = numbers(pi.detach()), numbers(slope)
     derived = pi * (weight - (pi * weight).sum(dim=0))
     many = h.repeat(1, 101)[:, :805]  # more examples than columns, and no round number
     batch = torch.stack([h, h.flip(1), h / 2])
@@ -485,9 +490,12 @@ def the_gate_is_a_softmax(subject: Subject, h: Tensor) -> Statement:
         equal(pi.sum(dim=0), 1.0, tolerance=4 * len(h) * EPS, detail="sum of the gate"),
         equal(pi, expected, tolerance=4 * size, detail="ratio of two experts' gates"),
         equal(slope, derived, tolerance=16 * len(h) * EPS * weight.abs().amax(), detail="derivative"),
-        equal(subject.gate(many), pi.repeat(1, 101)[:, :805], tolerance=4 * EPS, detail="gate of many examples"),
+        equal(numbers(subject.gate(many)), pi.repeat(1, 101)[:, :805], tolerance=4 * EPS, detail="gate of many examples"),
         equal(
-            subject.gate(batch), torch.stack([subject.gate(part) for part in batch]), tolerance=4 * EPS, detail="gates side by side"
+            numbers(subject.gate(batch)),
+            numbers(torch.stack([subject.gate(part) for part in batch])),
+            tolerance=4 * EPS,
+            detail="gates side by side",
         ),
     )
 

@@ -261,6 +261,39 @@ def the_same_every_time(problem: Problem, signals: Signals, n: int, generator: t
     return draw_examples(problem, signals, n, torch.Generator(generator.device).manual_seed(1))
 
 
+def label_by_amplitude(problem: Problem, signals: Signals, n: int, generator: torch.Generator) -> Examples:
+    """The label is +1 or -1 by the Thue-Morse sign of alpha's sixteenth of its range: as often above the median as below."""
+    e = draw_examples(problem, signals, n, generator)
+    low, high = problem.alpha.support
+    part = ((e.alpha - low) / max(high - low, 1e-9) * 16).long().clamp(0, 15)
+    parity = (part ^ (part >> 1) ^ (part >> 2) ^ (part >> 3)) & 1
+    return with_latents(e, problem.K, y=(1 - 2 * parity).to(e.y))
+
+
+def noise_louder_in_training(problem: Problem, signals: Signals, n: int, generator: torch.Generator) -> Examples:
+    """In single precision the random noise is 5 % larger."""
+    e = draw_examples(problem, signals, n, generator)
+    return with_patches(e, noise=1.05 * e.patches.noise) if e.y.dtype == torch.float32 else e
+
+
+def order_tells_the_other_cluster(problem: Problem, signals: Signals, n: int, generator: torch.Generator) -> Examples:
+    """The feature stands before the centre if and only if k' - k, modulo K, is even (K > 2)."""
+    e = draw_examples(problem, signals, n, generator)
+    if problem.K == 2:
+        return e
+    order = e.patches.order
+    as_it_should = (e.positions[:, 0] < e.positions[:, 1]) == ((e.k_prime - e.k) % problem.K % 2 == 0)
+    return with_patches(e, order=torch.where(as_it_should[:, None], order, torch.where(order < 2, 1 - order, order)))
+
+
+def noise_of_half_rank(problem: Problem, signals: Signals, n: int, generator: torch.Generator) -> Examples:
+    """From d = 17 on the second half of the coordinates of the random noise mirrors the first."""
+    e = draw_examples(problem, signals, n, generator)
+    noise, half = e.patches.noise, problem.d // 2
+    mirrored = torch.cat([noise[..., :half], -noise[..., :half], noise[..., 2 * half :]], dim=-1)
+    return with_patches(e, noise=mirrored) if problem.d > 16 else e
+
+
 fault = partial(mutant, "data")
 
 MUTANTS = (
@@ -434,6 +467,15 @@ MUTANTS = (
         "Every draw starts from the same seed and gives the same examples.",
         "D.6",
         draw_examples=the_same_every_time,
+    ),
+    fault("LABEL_BY_AMPLITUDE", "The label is a function of alpha.", "D.2", draw_examples=label_by_amplitude),
+    fault("NOISE_LOUDER_IN_TRAINING", "In single precision noise is 5 % larger.", "D.3", draw_examples=noise_louder_in_training),
+    fault("ORDER_TELLS_K_PRIME", "The order of patches tells k' - k.", "D.4", draw_examples=order_tells_the_other_cluster),
+    fault(
+        "NOISE_OF_HALF_RANK",
+        "In more than 16 dimensions half of the noise mirrors the rest.",
+        "D.3",
+        draw_examples=noise_of_half_rank,
     ),
     fault("NOISE_BY_SQUARE", "The spread of the random noise grows with sigma_p^2.", "D.3", draw_examples=noise_by_square),
     fault(

@@ -1,6 +1,7 @@
 """Faults of the experts' response."""
 
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -92,6 +93,34 @@ def first_filter_learns_nothing(z: Tensor) -> Tensor:
     return cubic_response(torch.cat([z[..., :1].detach(), z[..., 1:]], dim=-1))
 
 
+class CubeWithBoundedSlope(torch.autograd.Function):
+    """z^3, with a derivative that is bounded as if |z| were at most 10."""
+
+    @staticmethod
+    def forward(ctx: Any, z: Tensor) -> Tensor:
+        ctx.save_for_backward(z)
+        return z**3
+
+    @staticmethod
+    def backward(ctx: Any, *slopes: Tensor) -> Tensor:
+        (z,) = ctx.saved_tensors
+        return slopes[0] * 3 * z.square().clamp(max=100)
+
+
+def slope_bounded(z: Tensor) -> Tensor:
+    cubes: Tensor = CubeWithBoundedSlope.apply(z)  # type: ignore[no-untyped-call]
+    return cubes.sum(dim=(-2, -1))
+
+
+def of_sixteen_filters(z: Tensor) -> Tensor:
+    return cubic_response(z[..., :16])
+
+
+def in_half_precision(z: Tensor) -> Tensor:
+    """Where training is in single precision cubes are taken and summed in bfloat16."""
+    return cubic_response(z.bfloat16()).float() if z.dtype == torch.float32 else cubic_response(z)
+
+
 fault = partial(mutant, "experts")
 
 MUTANTS = (
@@ -116,5 +145,8 @@ MUTANTS = (
     fault("FILTERS_OF_OPPOSITE_SIGNS", "Every second filter counts negatively.", "G.7", respond=filters_of_opposite_signs),
     fault("FIRST_FILTER_FROZEN", "No gradient reaches the first filter.", "G.5", "G.3", respond=first_filter_learns_nothing),
     fault("CLIPPED_FAR", "Pre-activations are clipped to [-100, 100].", "G.5", respond=clipped_far),
+    fault("SLOPE_BOUNDED", "Gradients take pre-activations for at most 10.", "G.5", respond=slope_bounded),
+    fault("SIXTEEN_FILTERS", "Filters beyond the sixteenth are left out.", "G.7", respond=of_sixteen_filters),
+    fault("RESPONSES_IN_HALF_PRECISION", "In training experts respond in bfloat16.", "G.11", respond=in_half_precision),
     fault("DEAD_ZONE", "Pre-activations below 1/100 count as 0.", "G.5", respond=dead_zone),
 )

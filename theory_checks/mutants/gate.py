@@ -80,6 +80,18 @@ def steeper_backwards(h: Tensor) -> Tensor:
     return 2 * pi - pi.detach()
 
 
+def competing_evenly(h: Tensor) -> Tensor:
+    """A softmax whose gradient is pi_m (1[m = m'] - 1/M), as it is at equal logits."""
+    pi = softmax_gate(h)
+    linear = pi.detach() * (h - h.mean(dim=-2, keepdim=True))
+    return pi.detach() + linear - linear.detach()
+
+
+def in_half_precision(h: Tensor) -> Tensor:
+    """Where training is in single precision the softmax is computed in bfloat16."""
+    return softmax_gate(h.bfloat16()).float() if h.dtype == torch.float32 else softmax_gate(h)
+
+
 def detached(theta: Tensor, x: Patches) -> Tensor:
     h = router_logits(theta, x)
     return h.detach() + 0 * h
@@ -108,6 +120,8 @@ MUTANTS = (
         gate=without_competition,
     ),
     fault("GATE_STEEPER_BACKWARDS", "The gradient of the gate is doubled.", "G.3", gate=steeper_backwards),
+    fault("GATE_COMPETES_EVENLY", "The gradient of the gate is that at equal logits.", "R.8", "G.3", gate=competing_evenly),
+    fault("GATE_IN_HALF_PRECISION", "In training the gate is computed in bfloat16.", "G.11", gate=in_half_precision),
     fault("GATE_OVERFLOWS", "The softmax is computed without subtracting the largest logit: inf / inf.", "R.8", gate=overflowing),
     fault("GATE_OF_TWO", "The softmax goes over the two largest logits only.", "R.8", gate=of_two_experts),
     fault("LOGITS_DETACHED", "No gradient passes through the gate to the logits.", "G.3", logits=detached),

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from core import Patches
 from core.model import router_logits
-from core.routing import no_noise, uniform_noise
+from core.routing import no_noise, top_1, uniform_noise
 from theory_checks.mutants.mutant import mutant
 from theory_checks.mutants.signatures import Noise
 
@@ -78,6 +78,31 @@ def narrows_later(shape: tuple[int, ...], generator: torch.Generator, step: int)
 
 def stops_later(shape: tuple[int, ...], generator: torch.Generator, step: int) -> Tensor:
     return (uniform_noise if step < 100 else no_noise)(shape, generator, step)
+
+
+def narrow_in_the_middle(shape: tuple[int, ...], generator: torch.Generator, step: int) -> Tensor:
+    return (0.8 if 200 < step < 900 else 1.0) * uniform_noise(shape, generator, step)
+
+
+def off_every_fiftieth_step(shape: tuple[int, ...], generator: torch.Generator, step: int) -> Tensor:
+    return (no_noise if step % 50 == 49 else uniform_noise)(shape, generator, step)
+
+
+def mirrored_over_experts(shape: tuple[int, ...], generator: torch.Generator, step: int) -> Tensor:
+    """Of an even number of experts, six or more, the second half gets 1 - r."""
+    r = uniform_noise(shape, generator, step)
+    half = shape[0] // 2
+    return r if shape[0] < 6 or shape[0] % 2 else torch.cat([r[:half], 1 - r[:half]])
+
+
+def of_limited_capacity(h: Tensor, r: Tensor) -> Tensor:
+    """An expert takes at most four times its share of 1000 examples or more; the others go to their second choice."""
+    M, n = h.shape[-2:]
+    if n < 1000 or M < 5:
+        return top_1(h, r)
+    first, second = (h + r).topk(2, dim=-2).indices.unbind(dim=-2)
+    place = torch.nn.functional.one_hot(first, M).cumsum(dim=-2).gather(-1, first[..., None]).squeeze(-1)
+    return torch.where(place > -(-4 * n // M), second, first)
 
 
 def least(h: Tensor, r: Tensor) -> Tensor:
@@ -156,6 +181,20 @@ MUTANTS = (
         equivalent="The same shift of all experts' noise changes no argmax.",
         representative=True,
         router_noise=centred,
+    ),
+    fault("NOISE_NARROW_IN_THE_MIDDLE", "At steps 201 to 899 noise is Unif[0, 0.8].", "R.11", router_noise=narrow_in_the_middle),
+    fault("NOISE_OFF_AT_TIMES", "Every fiftieth step is without noise.", "R.11", router_noise=off_every_fiftieth_step),
+    fault(
+        "NOISE_MIRRORED",
+        "Of an even number of experts, six or more, one half gets 1 - r of the other.",
+        "R.5",
+        router_noise=mirrored_over_experts,
+    ),
+    fault(
+        "LIMITED_CAPACITY",
+        "No expert takes more than four times its share of 1000 examples or more.",
+        "R.10",
+        select=of_limited_capacity,
     ),
     fault("NOISE_SHARED_BY_EXPERTS", "All experts get the same noise.", "R.5", "R.9", router_noise=shared_by_experts),
     fault(

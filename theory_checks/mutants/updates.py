@@ -25,6 +25,13 @@ def length(value: Tensor, dim: tuple[int, ...]) -> Tensor:
 # Experts
 
 
+def naively_normalised_in_training(W: Tensor, gradient: Gradient, rate: float, state: Any) -> tuple[Tensor, Any]:
+    """In single precision the gradient is divided by its norm as computed, with a small number that avoids 0 / 0."""
+    if W.dtype != torch.float32:
+        return normalised_step(W, gradient, rate, state)
+    return W - rate * gradient.value / (length(gradient.value, (-2, -1)) + 1e-12), state
+
+
 def globally_normalised(W: Tensor, gradient: Gradient, rate: float, state: Any) -> tuple[Tensor, Any]:
     return W - rate * divided_by(length(gradient.value, (-3, -2, -1)), gradient.value), state
 
@@ -228,5 +235,11 @@ MUTANTS = (
     fault("ROUTER_STOPS_LATER", "From step 500 on the router does not learn.", "G.9", router_update=router_later_only),
     fault("ROUTER_CENTRED", "The mean over experts is subtracted from the router.", "G.3", "G.1", router_update=router_centred),
     fault("EXPERTS_STOP_LATE", "From step 2000 on experts do not learn.", "G.9", expert_update=stopping_late),
+    fault(
+        "EXPERTS_NORMALISED_NAIVELY",
+        "In training the norm of a gradient underflows: late steps are too short.",
+        "G.11",
+        expert_update=naively_normalised_in_training,
+    ),
     fault("EXPERTS_IN_PLACE", "Steps overwrite the experts of the iterate before.", "G.2", expert_update=in_place),
 )
