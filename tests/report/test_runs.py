@@ -52,8 +52,8 @@ CONTROLLER_KILLED = variant(lambda shape, generator, step: os.kill(os.getppid(),
 """
 
 
-def run(directory: Path, *options: str, subject: str = "", claims: str = "R.7 or R.5") -> subprocess.CompletedProcess[str]:
-    """A quick run of two claims, of which R.5 asks the subject for noise and R.1 does not."""
+def run(directory: Path, *options: str, subject: str = "", claims: str = "R.8 or R.5") -> subprocess.CompletedProcess[str]:
+    """A quick run of two claims, of which R.5 asks the subject for noise and R.8 does not."""
     (directory / "my_variant.py").write_text(VARIANT)
     file = str(ROOT / "theory_checks" / "test_routing.py")
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", file, "-k", claims]
@@ -85,7 +85,7 @@ def test_a_run_leaves_a_report_that_fits_the_schema_and_is_the_same_with_workers
         }
         found.append({record.id: repr(replace(record, seconds=0)) for record in report.records})
     assert found[0] == found[1]
-    assert verdicts(report) == {"R.7": "holds", "R.5": "violated"}
+    assert verdicts(report) == {"R.8": "holds", "R.5": "violated"}
     assert (report.profile, report.seed, report.alpha, report.device, report.complete) == ("quick", 20221128, 1e-6, "cpu", True)
     assert report.subject == "my_variant:HALF_NOISE"
     assert report.command.startswith("pytest ")
@@ -121,15 +121,15 @@ def test_however_a_run_ends_what_is_missing_was_not_run(
     assert run(tmp_path, *options, subject=subject).returncode == status
     report = report_of(tmp_path)
     found = {record.id: record for record in report.records}
-    assert set(found) == {"R.7", "R.5"}
+    assert set(found) == {"R.8", "R.5"}
     assert (found["R.5"].verdict, found["R.5"].detail) == ("not run", detail)
     assert found["R.5"].statement.startswith("Training draws m_i with exactly p(h(x_i))")
-    assert found["R.7"].verdict in ("holds", "not run")
+    assert found["R.8"].verdict in ("holds", "not run")
     assert report.complete == (detail == "its worker crashed")
 
 
 def test_a_run_that_stops_at_the_first_failure_says_what_it_left_out(tmp_path: Path) -> None:
-    result = run(tmp_path, "-x", subject="RAISING", claims="R.7 or R.3 or R.4 or R.5")
+    result = run(tmp_path, "-x", subject="RAISING", claims="R.8 or R.3 or R.4 or R.5")
     assert result.returncode == 1
     report = report_of(tmp_path)
     found = verdicts(report)
@@ -191,8 +191,8 @@ def test_what_cannot_work_ends_the_run_before_any_work(options: tuple[str, ...],
 
 def test_a_run_is_compared_with_its_baseline(tmp_path: Path) -> None:
     path = tmp_path / "theory-report" / "report.json"
-    assert "compared with" not in run(tmp_path, claims="R.7").stdout
-    result = run(tmp_path, "--theory-baseline", str(path), claims="R.1")
+    assert "compared with" not in run(tmp_path, claims="R.8").stdout
+    result = run(tmp_path, "--theory-baseline", str(path), claims="R.8")
     assert result.returncode == 0
     assert re.search("compared with .*: 1 unchanged; nothing is worse", result.stdout)
     assert "Since the baseline" in (tmp_path / "theory-report" / "summary.md").read_text()
