@@ -7,7 +7,7 @@ from fractions import Fraction
 from theory_checks.claims import CLAIM_IDS, Claim, Kind
 from theory_checks.evidence.ledger import Ledger, Line
 
-EXACT_IDS = {"D.1", "D.5", "S.1", "S.4", "S.6", "R.1", "R.7", "R.8", *(f"G.{i}" for i in range(1, 11)), "I.3"}
+EXACT_IDS = {"D.1", "D.5", "S.1", "S.4", "S.6", "R.1", "R.7", "R.8", "R.10", *(f"G.{i}" for i in range(1, 12)), "I.3"}
 TRAINED_GROUPS = "EXANLC"  # their samples are training runs
 
 

@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from core import PAPER
-from theory_checks.mutants import cells
+from theory_checks.mutants import MUTANTS, cells
 from theory_checks.mutants.cells import Cell, Result, Store, check_cell, completed, key
 from theory_checks.mutants.fingerprint import fingerprint
+from theory_checks.mutants.matrix import untouched
 from theory_checks.mutants.workers import Workers
 
 CELL = Cell("theory_checks.mutants:GATE_ONE", "R.8", "quick", 1)
@@ -40,6 +41,23 @@ def test_outcomes(tmp_path: Path) -> None:
     assert check_cell(replace(CELL, claim="R.7"), tmp_path).outcome == "survived"
     crashed = check_cell(Cell("test_cells:RAISING", "R.8", "quick", 1), tmp_path)
     assert (crashed.outcome, crashed.detail) == ("error", "RuntimeError: no gate today")
+
+
+def test_cells_tell_which_ingredients_were_used(tmp_path: Path) -> None:
+    assert check_cell(CELL, tmp_path).used == ("gate",)
+    assert check_cell(replace(CELL, claim="I.3"), tmp_path).used == ("initialise_router",)
+    assert "loss" in check_cell(replace(CELL, claim="G.8"), tmp_path).used  # also by its method `slope`
+    trained = check_cell(replace(CELL, subject="core:PAPER", claim="A.6"), tmp_path)
+    assert trained.used == tuple(sorted(vars(PAPER)))  # whatever an earlier claim had trained
+
+
+def test_a_claim_that_calls_nothing_broken_finds_what_it_finds_of_the_paper(tmp_path: Path) -> None:
+    healthy = check_cell(Cell("core:PAPER", "R.4", "quick", 1), tmp_path)
+    assert untouched(MUTANTS["GATE_ONE"], healthy)
+    assert not untouched(MUTANTS["ARGMIN"], healthy)
+    assert not untouched(MUTANTS["GATE_ONE"], replace(healthy, outcome="error"))
+    found = check_cell(Cell("theory_checks.mutants:GATE_ONE", "R.4", "quick", 1), tmp_path)
+    assert replace(found, seconds=0) == replace(healthy, seconds=0)
 
 
 def test_the_key_depends_on_everything_that_the_result_depends_on(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,8 +2,9 @@
 
 Writes matrix.json, matrix.md and matrix.html, and keeps every result in cells.jsonl: a run that was interrupted goes on where it
 ended, and what has not changed is not checked again. Claims that need training runs are checked on the mutants that represent
-their kind, or on all that are named. Status 1 if a mutant that is not equivalent was checked against every claim that must notice
-it and none did, or if one that is said to be equivalent was noticed.
+their kind, or on all that are named. A claim that calls none of the ingredients in which a mutant differs finds what it finds of
+the paper's Subject, which is checked first. Status 1 if a mutant that is not equivalent was checked against every claim that must
+notice it and none did, or if one that is said to be equivalent was noticed.
 """
 
 import argparse
@@ -14,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from theory_checks.claims import DEFAULT_SEED, Profile
+from theory_checks.claims import DEFAULT_SEED, DEFAULT_SUBJECT, Profile
 from theory_checks.commands import CommandError
 from theory_checks.commands.claims import available, find
 from theory_checks.report.write import reserve, write_whole
@@ -40,8 +41,9 @@ def add_cell_arguments(parser: argparse.ArgumentParser, output: str) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     from theory_checks.budget import TRAINED_GROUPS
-    from theory_checks.mutants.cells import Store, claims, completed
-    from theory_checks.mutants.matrix import Matrix, cells_of, dependency_order
+    from theory_checks.mutants import MUTANTS
+    from theory_checks.mutants.cells import Cell, Store, claims, completed
+    from theory_checks.mutants.matrix import Matrix, cells_of, dependency_order, untouched
     from theory_checks.mutants.pages import headline, html, markdown
     from theory_checks.mutants.workers import Workers
 
@@ -50,12 +52,20 @@ def run(arguments: argparse.Namespace) -> int:
     order = tuple(id for id in dependency_order(claims()) if not arguments.claim or id in chosen_claims(arguments.claim))
     trained = [id for id in order if id[0] in TRAINED_GROUPS]
     cells = cells_of(mutants, order, trained, arguments.profile, arguments.seed)
+    healthy = {id: Cell(DEFAULT_SUBJECT, id, arguments.profile, arguments.seed) for id in order if id not in trained}
     try:
         lock = reserve(arguments.output)
     except ValueError as error:
         raise CommandError(str(error)) from error
     with lock, Workers(arguments.jobs) as workers:
-        results = completed(cells, Store(arguments.output / "cells.jsonl"), workers, arguments.limit, "kill matrix")
+        store = Store(arguments.output / "cells.jsonl")
+        paper = completed(list(healthy.values()), store, workers, arguments.limit, "the paper's Subject")
+        results = {}
+        for cell in cells:
+            if cell.claim in healthy and untouched(MUTANTS[cell.subject.rpartition(":")[2]], paper[healthy[cell.claim]]):
+                results[cell] = paper[healthy[cell.claim]]
+        different = [cell for cell in cells if cell not in results]
+        results |= completed(different, store, workers, arguments.limit, "kill matrix")
         matrix = Matrix(
             arguments.profile,
             arguments.seed,

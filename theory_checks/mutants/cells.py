@@ -34,7 +34,8 @@ class Result:
 
     outcome: killed (the claim is violated), survived (it holds), inconclusive, vacuous, or error: an exception, a number that is
     none, a crash or a cell that took too long, which is no kill. margin, bound, resolution: as in a Record; samples: draws over all
-    inputs; examples: inputs judged.
+    inputs; examples: inputs judged; used: the subject's ingredients that the check called, or that training runs made for an
+    earlier one may have called.
     """
 
     outcome: str
@@ -46,6 +47,24 @@ class Result:
     seconds: float = 0.0
     detail: str = ""
     worst_case: str = ""
+    used: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Watched:
+    """An ingredient of a subject that notes its name in `used` when it is called, or asked for what it has besides."""
+
+    name: str
+    ingredient: Any
+    used: set[str]
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        self.used.add(self.name)
+        return self.ingredient(*arguments, **options)
+
+    def __getattr__(self, name: str) -> Any:
+        self.used.add(self.name)
+        return getattr(self.ingredient, name)
 
 
 @functools.cache
@@ -92,13 +111,18 @@ def check_cell(cell: Cell, shared: Path) -> Result:
     """Checks the claim; `shared` keeps the training runs of this subject, profile and seed. Exceptions become a result."""
     import torch
 
+    from theory_checks.budget import TRAINED_GROUPS
     from theory_checks.checking import check
     from theory_checks.run import Run, load_subject
 
     torch.set_num_threads(1)
-    profile, device = Profile(cell.profile), torch.device("cpu")
+    profile, device, used = Profile(cell.profile), torch.device("cpu"), set[str]()
     try:
-        run = Run(load_subject(cell.subject), cell.subject, profile, device, cell.seed, budget(), shared)
+        subject = load_subject(cell.subject)
+        if cell.claim[0] in TRAINED_GROUPS:
+            used.update(vars(subject))
+        watched = replace(subject, **{name: Watched(name, ingredient, used) for name, ingredient in vars(subject).items()})
+        run = Run(watched, cell.subject, profile, device, cell.seed, budget(), shared)
         record = check(claims()[cell.claim], run, shrink=False)  # a kill is a kill, whatever its input
     except Exception as error:
         return Result(ERROR, detail=f"{type(error).__name__}: {error}")
@@ -115,6 +139,7 @@ def check_cell(cell: Cell, shared: Path) -> Result:
         record.seconds,
         record.detail,
         record.worst_case,
+        tuple(sorted(used)),
     )
 
 

@@ -38,6 +38,14 @@ def cells_of(mutants: Sequence[Mutant], order: Sequence[str], trained: Sequence[
     ]
 
 
+def untouched(mutant: Mutant, healthy: Result) -> bool:
+    """Whether a check that found this of the paper's Subject finds the same of the mutant: it called nothing that differs.
+
+    Checks are deterministic functions of the subject and the seed.
+    """
+    return healthy.outcome != "error" and not set(healthy.used) & set(mutant.broken)
+
+
 @dataclass(frozen=True)
 class Matrix:
     """order: the ids of the claims, those that others build on first; results: by name of the mutant, then id of the claim."""
