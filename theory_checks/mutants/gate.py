@@ -100,17 +100,17 @@ def detached(theta: Tensor, x: Patches) -> Tensor:
 fault = partial(mutant, "gate")
 
 MUTANTS = (
-    fault("GATE_WARMER", "The gate is a softmax of temperature 2.", "R.8", representative=True, gate=of_temperature(2.0)),
+    fault("GATE_WARMER", "The gate is a softmax of temperature 2.", "R.8", gate=of_temperature(2.0)),
     fault("GATE_COLDER", "The gate is a softmax of temperature 0.9.", "R.8", gate=of_temperature(0.9)),
     fault("GATE_UNNORMALISED", "The gate is exp(h), not normalised.", "R.8", gate=unnormalised),
     fault("GATE_OVER_EXAMPLES", "The softmax goes over examples instead of experts.", "R.8", gate=over_examples),
-    fault("GATE_RAW", "The gate is the logit itself.", "R.8", representative=True, gate=raw),
+    fault("GATE_RAW", "The gate is the logit itself.", "R.8", gate=raw),
     fault("GATE_ONE", "The gate is 1.", "R.8", representative=True, gate=one),
     fault("GATE_SIGMOID", "The gate is a sigmoid of each logit.", "R.8", gate=sigmoid),
     fault("GATE_SQUARED", "The softmax is squared.", "R.8", gate=squared),
     fault("GATE_SMOOTHED", "A hundredth of the gate is shared out evenly.", "R.8", gate=smoothed),
     fault("GATE_TRUNCATED", "Gates below 1/1000 are set to 0.", "R.8", gate=truncated),
-    fault("GATE_CONSTANT", "The gradient of the gate is dropped.", "G.3", representative=True, gate=constant),
+    fault("GATE_CONSTANT", "The gradient of the gate is dropped.", "G.3", gate=constant),
     fault(
         "GATE_WITHOUT_COMPETITION",
         "The gradient of the gate lacks the -pi term.",

@@ -106,7 +106,6 @@ MUTANTS = (
         "Experts start at N(0, sigma_0^2 I), not divided by d.",
         "I.4",
         "I.1",
-        representative=True,
         initialise_experts=experts_of_full_size,
     ),
     fault(
@@ -122,7 +121,6 @@ MUTANTS = (
         "All filters of an expert start alike.",
         "I.2",
         "I.4",
-        representative=True,
         initialise_experts=filters_alike,
     ),
     fault(
@@ -140,7 +138,7 @@ MUTANTS = (
         "I.1",
         initialise_experts=experts_of_equal_length,
     ),
-    fault("EXPERTS_POSITIVE", "All entries start positive.", "I.4", representative=True, initialise_experts=experts_positive),
+    fault("EXPERTS_POSITIVE", "All entries start positive.", "I.4", initialise_experts=experts_positive),
     fault("EXPERTS_OFF_CENTRE", "Entries start around a fifth of their spread.", "I.4", initialise_experts=experts_off_centre),
     fault(
         "EXPERTS_REPEATED",

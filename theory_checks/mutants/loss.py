@@ -87,7 +87,7 @@ fault = partial(mutant, "loss")
 
 MUTANTS = (
     fault("LOSS_SQUARE", "The loss is (1 - z)^2.", "G.8", representative=True, loss=square),
-    fault("LOSS_HINGE", "The loss is max(1 - z, 0).", "G.8", representative=True, loss=hinge),
+    fault("LOSS_HINGE", "The loss is max(1 - z, 0).", "G.8", loss=hinge),
     fault("LOSS_EXPONENTIAL", "The loss is e^-z.", "G.8", loss=exponential),
     fault("LOSS_CUT_OFF", "The loss is torch's softplus, linear from 20 on.", "G.8", loss=cut_off),
     fault(
@@ -100,7 +100,7 @@ MUTANTS = (
     fault("LOSS_SMOOTHED", "Labels are smoothed by 1 %.", "G.8", loss=smoothed_labels),
     fault("LOSS_LABELS_FLIPPED", "The label of every hundredth example is flipped.", "G.8", loss=every_hundredth_flipped),
     fault("LOSS_BY_BATCH", "The loss grows with the root of the number of examples.", "G.8", loss=relative_to_the_mean),
-    fault("LOSS_BACKWARDS", "The slope of the loss has the wrong sign.", "G.8", "G.3", representative=True, loss=Backwards()),
+    fault("LOSS_BACKWARDS", "The slope of the loss has the wrong sign.", "G.8", "G.3", loss=Backwards()),
     fault("SLOPE_OF_EXPONENTIAL", "The slope of the loss is that of e^-z.", "G.8", "G.3", loss=SlopeOfExponential()),
     fault(
         "LOSS_OVERFLOWS", "The loss is computed as log(1 + exp(-z)): inf, and a slope that is no number.", "G.8", loss=overflowing

@@ -169,7 +169,7 @@ fault = partial(mutant, "routing")
 
 MUTANTS = (
     fault("NO_NOISE", "The router draws no noise.", "R.5", "R.3", "R.4", representative=True, router_noise=no_noise),
-    fault("NOISE_GAUSSIAN", "Router noise is N(0, 0.3^2).", "R.4", "R.5", representative=True, router_noise=gaussian),
+    fault("NOISE_GAUSSIAN", "Router noise is N(0, 0.3^2).", "R.4", "R.5", router_noise=gaussian),
     fault("NOISE_GUMBEL", "Router noise is Gumbel's: experts are sampled from the softmax.", "R.4", "R.5", router_noise=gumbel),
     fault("NOISE_HALF_WIDTH", "Router noise is Unif[0, 1/2].", "R.5", representative=True, router_noise=uniform_of_width(0.5)),
     fault("NOISE_DOUBLE_WIDTH", "Router noise is Unif[0, 2].", "R.4", "R.5", router_noise=uniform_of_width(2.0)),
@@ -202,7 +202,6 @@ MUTANTS = (
         "All examples get the same noise.",
         "R.5",
         "R.9",
-        representative=True,
         router_noise=shared_by_examples,
     ),
     fault(
@@ -222,9 +221,9 @@ MUTANTS = (
         router_noise=kept_for_two_steps,
     ),
     fault("NOISE_NARROWS_LATER", "From step 100 on the noise has half its width.", "R.9", router_noise=narrows_later),
-    fault("NOISE_STOPS_LATER", "From step 100 on there is no noise.", "R.9", representative=True, router_noise=stops_later),
+    fault("NOISE_STOPS_LATER", "From step 100 on there is no noise.", "R.9", router_noise=stops_later),
     fault("ARGMIN", "The least logit wins.", "R.4", "R.5", representative=True, select=least),
-    fault("SECOND_BEST", "The second largest logit wins.", "R.5", "R.4", representative=True, select=second_best),
+    fault("SECOND_BEST", "The second largest logit wins.", "R.5", "R.4", select=second_best),
     fault("NOISE_IGNORED", "The largest logit wins, whatever the noise.", "R.5", select=noise_ignored),
     fault(
         "NOISE_SUBTRACTED",
@@ -238,7 +237,6 @@ MUTANTS = (
         "Of tied experts the last wins, not the first.",
         equivalent="Noise with a density ties with probability 0. Without noise ties occur at Theta = 0 only, where which of the "
         "experts, all alike, is taken is a matter of labels.",
-        representative=True,
         select=last_of_ties,
     ),
     fault("LAST_EXPERT_NEVER", "The last expert is never chosen.", "R.5", "R.9", select=without_the_last_expert),
