@@ -91,7 +91,7 @@ def linear_experts_cannot_diverge(trained: Trained, share: float, scenarios: Seq
 def published_setting(profile: Profile) -> Inputs:
     """Setting 1 of the paper's experiments: d = 50, M = 8, J = 16, gamma ~ Unif[0.5, 3], with Algorithm 1 for 500 steps."""
     problem = Problem(K=4, d=50, P=4, gamma=Uniform(0.5, 3.0), C2=3.0)
-    n, replicates = profile.pick((500, 8), (1000, 8), (16_000, 16))
+    n, replicates = profile.pick((1000, 6), (1000, 8), (16_000, 16))
     hyper = Hyperparameters(M=8, J=16, n=n, sigma_0=0.05, eta=0.01, eta_r=0.64, T=500)
     return {"scenario": st.just(Scenario(problem, hyper, replicates))}
 
