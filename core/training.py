@@ -411,8 +411,10 @@ def concatenate(parts: Sequence[Trajectory]) -> Trajectory:
 
 
 def stack(parts: Sequence[Record]) -> Record:
-    """Frozen records of tensors (Signals, Patches, Parameters) to one with a leading replicate axis."""
+    """Frozen records of tensors (Signals, Patches, Parameters) to one with a leading replicate axis; of one record a view."""
     first = parts[0]
+    if len(parts) == 1:
+        return type(first)(*(getattr(first, f.name)[None] for f in fields(first)))
     return type(first)(*(torch.stack([getattr(p, f.name) for p in parts]) for f in fields(first)))
 
 

@@ -1,8 +1,8 @@
 """What claims about training look at: one trained replicate at a time, its groups of experts, fresh examples, errors."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import torch
@@ -23,23 +23,39 @@ FRESH = 4000  # fresh examples a replicate is tried on: an error of 0.1 % shows 
 class Finished:
     """A replicate and its parameters at one step.
 
-    drawn: signals, training examples and initial parameters; at: Theta^(t) (M, d) and W^(t) (M, J, d).
+    redraw: draws signals, training examples and initial parameters from the seed, since the examples of all replicates together are
+    too large to keep; at: Theta^(t) (M, d) and W^(t) (M, J, d).
     """
 
     subject: Subject
     scenario: Scenario
     seed: np.random.SeedSequence
-    drawn: Replicate
+    redraw: Callable[[], Replicate]
     at: Parameters
+
+    @cached_property
+    def _beginning(self) -> tuple[Signals, Parameters]:
+        drawn = self.redraw()
+        return drawn.signals, drawn.start
 
     @property
     def signals(self) -> Signals:
-        return self.drawn.signals
+        return self._beginning[0]
+
+    @property
+    def initial(self) -> Parameters:
+        """Theta^(0) and W^(0)."""
+        return self._beginning[1]
+
+    @property
+    def training_examples(self) -> Examples:
+        """The n training examples, drawn anew each time."""
+        return self.redraw().examples
 
     @cached_property
     def start(self) -> Tensor:
         """a_mjk at t = 0, (M, J, K)."""
-        return feature_alignment(self.signals, self.drawn.start.W)
+        return feature_alignment(self.signals, self.initial.W)
 
     @cached_property
     def group(self) -> Tensor:
@@ -112,7 +128,7 @@ def finished(subject: Subject, trained: Trained, scenario: Scenario, step: int) 
     kept = trained.trajectory(scenario).parameters(step)
     for i, seed in enumerate(trained.seeds(scenario)):
         at = Parameters(kept.theta[i], kept.W[i])
-        yield Finished(subject, scenario, seed, trained.replicate(scenario, seed), at)
+        yield Finished(subject, scenario, seed, partial(trained.replicate, scenario, seed), at)
 
 
 def given_occupied_groups(statement: Statement, trained: Trained, *scenarios: Scenario) -> Statement:

@@ -86,9 +86,10 @@ def the_load_is_balanced(subject: Subject, trained: Trained, scenario: Scenario,
     problem, hyper = scenario.problem, scenario.hyper
     K, M = problem.K, hyper.M
     replicate = at_end_of_exploration(subject, trained, scenario)[which]
-    h = subject.logits(replicate.at.theta, replicate.drawn.examples.patches).double()
+    examples = replicate.training_examples
+    h = subject.logits(replicate.at.theta, examples.patches).double()
     p = routing_probabilities(h)
-    k = replicate.drawn.examples.k
+    k = examples.k
 
     def first_step(stream: np.random.SeedSequence, size: int) -> tuple[np.ndarray, np.ndarray]:
         generator = generator_from(stream)
@@ -123,7 +124,7 @@ def the_load_is_balanced(subject: Subject, trained: Trained, scenario: Scenario,
 
 def largest_logit(subject: Subject, replicate: Finished) -> float:
     """max over i, m of abs(h_m(x_i)) over the training examples."""
-    return float(subject.logits(replicate.at.theta, replicate.drawn.examples.patches).abs().max())
+    return float(subject.logits(replicate.at.theta, replicate.training_examples.patches).abs().max())
 
 
 def growth_of_logits(subject: Subject, trained: Trained, scenarios: Sequence[Scenario]) -> Lines:
@@ -222,7 +223,7 @@ def displacement_off_features(subject: Subject, trained: Trained, scenario: Scen
     length = scenario.hyper.eta * scenario.hyper.T_1
     found = []
     for replicate in at_end_of_exploration(subject, trained, scenario):
-        off = off_features(replicate.signals, replicate.at.W - replicate.drawn.start.W)
+        off = off_features(replicate.signals, replicate.at.W - replicate.initial.W)
         found.append(float(off.flatten(1).norm(dim=1).quantile(0.5)) / length)
     return np.array(found)
 
@@ -395,14 +396,14 @@ def the_winner_takes_all(trained: Trained, share: float, scenarios: Sequence[Sce
 
 def largest_noise_product(replicate: Finished) -> float:
     """max over i, m, j of abs(<w_mj, xi_i>)."""
-    noise = replicate.drawn.examples.patches.noise.flatten(0, -2)
+    noise = replicate.training_examples.patches.noise.flatten(0, -2)
     return float((noise @ replicate.at.W.flatten(0, 1).mT).abs().max())
 
 
 def growth_along_centres(replicate: Finished) -> float:
     """norm of all <w_mj, c_k> over that at the start."""
     centres = replicate.signals.centres.mT
-    return float((replicate.at.W @ centres).norm() / (replicate.drawn.start.W @ centres).norm())
+    return float((replicate.at.W @ centres).norm() / (replicate.initial.W @ centres).norm())
 
 
 def scale_of_noise_products(scenario: Scenario) -> float:
