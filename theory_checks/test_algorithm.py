@@ -473,6 +473,12 @@ class LongRun:
     replicates: int = 3
 
 
+def long_runs() -> st.SearchStrategy[LongRun]:
+    """Runs of many sizes and few steps; long ones are given by name."""
+    sizes = {"K": (2, 6), "d": (12, 40), "M": (2, 12), "J": (1, 9), "n": (2, 300), "T": (1, 30)}
+    return st.builds(LongRun, seed=SEEDS, **{name: st.integers(*limits) for name, limits in sizes.items()})
+
+
 def in_double(patches: Patches) -> Patches:
     """The same numbers in double precision."""
     values = (getattr(patches, f.name) for f in fields(Patches))
@@ -546,7 +552,7 @@ def _finite_top(log_slope: Tensor, m: Tensor, M: int) -> Tensor:
     r"W_m^{(t+1)}=W_m^{(t)}-\eta\frac{\nabla_{W_m}L}{\|\nabla_{W_m}L\|_F},\qquad"
     r"\Theta^{(t+1)}=\Theta^{(t)}-\eta_r\nabla_\Theta L\qquad\text{at every}\ t<T",
     given="single precision, three replicates side by side, the ladder's sigma_0, eta and eta_r",
-    over={"run": st.builds(LongRun, *map(st.integers, (2, 12, 2, 1, 2, 1), (6, 40, 12, 9, 300, 30)), SEEDS)},
+    over={"run": long_runs()},
     always=(
         {"run": LongRun(K=4, d=16, M=8, J=8, n=120, T=1100, seed=0)},
         {"run": LongRun(K=4, d=64, M=8, J=8, n=3001, T=3, seed=0)},
@@ -560,9 +566,9 @@ def every_step_of_a_run_is_that_of_the_algorithm(subject: Subject, run: LongRun)
     """Every step of a run, as long as the ladder's and in its precision, sends each example to argmax(h + r), and moves each expert
     by eta along its gradient, or not at all if it has none, and theta by -eta_r times its gradient.
 
-    The replicates take turns: each step is looked at in one of them. The oracle redraws data and noise from the seeds, and
-    differentiates the subject's own loss, gate and response in double precision. Subtracting a step from W rounds every entry by
-    eps max(|W|, eta).
+    The replicates take turns: each step is looked at in one of them. The oracle redraws data and noise from the seeds, of which a
+    run is a function, and differentiates the subject's own loss, gate and response in double precision. Subtracting a step from W
+    rounds every entry by eps max(|W|, eta).
     """
     problem = Problem(K=run.K, d=run.d)
     hyper = ladder(problem, run.n, run.replicates, M=run.M, J=run.J, whole=True).hyper

@@ -39,9 +39,9 @@ def displacements(trained: Trained, scenario: Scenario) -> Tensor:
 
 
 def departure_from_parallel(trained: Trained, scenario: Scenario) -> np.ndarray:
-    """1 - the mean cosine between the displacements of two different experts, of each replicate (R,)."""
+    """1 - the mean cosine between the displacements of two experts, 0 with one that did not move, of each replicate (R,)."""
     moved = displacements(trained, scenario).double().flatten(2)
-    unit = moved / moved.norm(dim=-1, keepdim=True)
+    unit = moved / moved.norm(dim=-1, keepdim=True).clamp(min=torch.finfo(moved.dtype).tiny)
     M = unit.shape[1]
     cosines = unit @ unit.mT
     return (1 - (cosines.sum(dim=(1, 2)) - M) / (M * (M - 1))).numpy()

@@ -261,8 +261,8 @@ MUTANTS = (
     ),
     fault(
         "NOISE_FROM_GLOBAL_GENERATOR",
-        "Noise comes from the global generator, not from that of the replicate.",
-        equivalent="Its law is the same; that a seed repeats its run is no statement of the theory.",
+        "Noise comes from the global generator, not from that of the replicate: no seed repeats a run.",
+        "G.11",
         router_noise=of_the_global_generator,
     ),
     fault(
