@@ -142,6 +142,10 @@ class _RoutedProducts:
         """How many patches along signals share a row of a product, in columns of their own: with few filters, two."""
         return 2 if W.shape[-2] < LANES else 1
 
+    def _rows(self, side: int, D: int) -> Tensor:
+        """The patches along signals with so many in a row, (tiles, TILE * P / side, side * D)."""
+        return self.along.view(len(self.owner), self.along.shape[1] // side, side * D)
+
     def pre_activations(self, W: Tensor) -> Tensor:
         """z = <w_mj, x^(p)>: W (R, M, J, d) to (S, P, J)."""
         (R, M, J, _), D, side = W.shape, self.dictionary.shape[-2], self._side_by_side(W)
@@ -149,14 +153,14 @@ class _RoutedProducts:
         blocks = W.new_zeros(R * M, side, D, side, J)
         blocks.diagonal(dim1=1, dim2=3).copy_(table.mT[..., None])
         by_tile = blocks.view(R * M, side * D, side * J).index_select(0, self.owner)
-        z = self.along.view(len(self.owner), -1, side * D).bmm(by_tile).view(-1, J)
+        z = self._rows(side, D).bmm(by_tile).view(-1, J)
         others = self.noise.bmm(W.flatten(0, 1).index_select(0, self.owner).mT)
         return z.index_copy_(0, self.noise_row, others.view(-1, J)).view(TILE * len(self.owner), -1, J)
 
     def pull_back(self, grad_z: Tensor, W: Tensor) -> Tensor:
         """The gradient in W, shaped like it, from that in the pre-activations (S, P, J)."""
         (R, M, J, d), D, tiles, side = W.shape, self.dictionary.shape[-2], len(self.owner), self._side_by_side(W)
-        by_tile = self.along.view(tiles, -1, side * D).mT.bmm(grad_z.view(tiles, -1, side * J))
+        by_tile = self._rows(side, D).mT.bmm(grad_z.view(tiles, -1, side * J))
         blocks = W.new_zeros(R * M, side * D, side * J).index_add_(0, self.owner, by_tile)
         table = blocks.view(R * M, side, D, side, J).diagonal(dim1=1, dim2=3).sum(dim=-1)
         grad_W = table.mT.reshape(R, M * J, D).bmm(self.dictionary).view(R * M, J, d)

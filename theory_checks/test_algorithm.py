@@ -548,8 +548,8 @@ def _finite_top(log_slope: Tensor, m: Tensor, M: int) -> Tensor:
     "G.11",
     kind=Kind.EXACT,
     source="Algorithm 1",
-    formula=r"m_i=\operatorname*{argmax}_m(h_m(x_i)+r_{mi}),\qquad"
-    r"W_m^{(t+1)}=W_m^{(t)}-\eta\frac{\nabla_{W_m}L}{\|\nabla_{W_m}L\|_F},\qquad"
+    formula=r"m_i=\operatorname*{argmax}_m(h_m(x_i)+r_{mi}),\qquad "
+    r"W_m^{(t+1)}=W_m^{(t)}-\eta\frac{\nabla_{W_m}L}{\|\nabla_{W_m}L\|_F},\qquad "
     r"\Theta^{(t+1)}=\Theta^{(t)}-\eta_r\nabla_\Theta L\qquad\text{at every}\ t<T",
     given="single precision, three replicates side by side, the ladder's sigma_0, eta and eta_r",
     over={"run": long_runs()},

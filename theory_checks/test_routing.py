@@ -590,7 +590,8 @@ def the_choice_is_the_largest_perturbed_logit(subject: Subject, h: Tensor, dtype
     cost=3,
 )
 def the_noise_of_every_step_is_uniform(subject: Subject, first: int) -> Statement:
-    """Router noise is Unif[0, 1] at every step of runs as long as the ladder's, up to a shift that all experts have in common.
+    """Router noise is Unif[0, 1] at every step of runs as long as the ladder's, up to a shift that all experts have in common, and
+    repeats with its generator.
 
     A run is suspicious if one of its steps is further from the uniform law than has chance 1/1000 in all its steps together. The
     distance is that of Kolmogorov and Smirnov at the best shift, (a + b)/2 of what the draws are ahead and behind at most, so no
@@ -609,4 +610,8 @@ def the_noise_of_every_step_is_uniform(subject: Subject, first: int) -> Statemen
             found.append(bool(((ahead + behind) / 2 > largest).any()))
         return np.array(found)
 
-    return frequency_at_most(seldom, suspicious, resolution=0.9, replicates=6, detail="runs with a step of another noise")
+    once, again = (subject.router_noise((M, n), torch.Generator().manual_seed(first), first) for _ in range(2))
+    return all_of(
+        equal(again, once, tolerance=0, detail="noise of one generator, drawn twice"),
+        frequency_at_most(seldom, suspicious, resolution=0.9, replicates=6, detail="runs with a step of another noise"),
+    )

@@ -262,6 +262,7 @@ MUTANTS = (
     fault(
         "NOISE_FROM_GLOBAL_GENERATOR",
         "Noise comes from the global generator, not from that of the replicate: no seed repeats a run.",
+        "R.11",
         "G.11",
         router_noise=of_the_global_generator,
     ),
