@@ -346,7 +346,7 @@ def winner_along_dimensions(trained: Trained, scenarios: Sequence[Scenario]) -> 
         "d",
         {"own cluster, distance from 1": excess, "largest other cluster": others},
         bounds={"3 d^(-2/3), for the own cluster": lambda d: 3 * d ** (-2 / 3)},
-        references={"claimed of others: falls like d^(-0.1)": through_the_first(others, -0.1)},
+        references={"claimed of others: falls like d^(-0.05)": through_the_first(others, -0.05)},
     )
 
 
@@ -372,7 +372,7 @@ def the_winner_takes_all(trained: Trained, share: float, scenarios: Sequence[Sce
     Gaussians, below 3 in 95 % of experts, and the levels at all d carry the claim (against d^(-2/3) the difference may grow 4
     times: where it is as small as the sampling error, a ratio says little). By E.6 a loser with gap g ends at a_0 / (g - 1), so at
     most at 20 d^(-2/3) for g = 1.1, and falls; while that is no small number the winner has not yet left it behind and the fall is
-    slower than d^(-2/3): it is claimed to be at least d^(-0.1), in most pairs of replicates.
+    slower than d^(-2/3): it is claimed to be at least d^(-0.05), in most pairs of replicates.
     """
     excess, others = excess_and_others(trained, scenarios)
     size = len(scenarios)
@@ -386,7 +386,7 @@ def the_winner_takes_all(trained: Trained, share: float, scenarios: Sequence[Sce
                 **designed(excess, size + 1, share / 2),
             ),
             tends_to_zero(
-                exponent=0.1, level=20 * max(others) ** (-2 / 3), detail="other clusters", **designed(others, 2, share / 2)
+                exponent=0.05, level=20 * max(others) ** (-2 / 3), detail="other clusters", **designed(others, 2, share / 2)
             ),
         ),
         trained,
