@@ -105,7 +105,7 @@ def rise_of_the_choice(subject: Subject, h: Tensor, other: Tensor, bound: np.nda
     source="derived from the definition of p",
     formula=r"\sum_m p_m(h)=1,\qquad p(h+c)=p(h),\qquad p_{\tau(m)}(\tau h)=p_m(h),\qquad p_m(0)=\tfrac1M",
     over={"h": logits(), "shift": st.sampled_from([-3.0, -0.5, 0.25, 1.0, 64.0]), "relabel": SEEDS},
-    examples=200,
+    examples=120,
     visits=facts_about,
 )
 def probabilities_of_a_symmetric_choice(subject: Subject, h: Tensor, shift: float, relabel: int) -> Statement:
@@ -179,7 +179,7 @@ def ratio_to_the_step(h: Tensor, perturbation: tuple[float, str, int]) -> Lines:
     formula=r"\|p(h)-p(h')\|_\infty\le M^2\,\|h-h'\|_\infty",
     over={"h": logits(), "perturbation": perturbations()},
     depends_on=("R.3",),
-    examples=200,
+    examples=120,
     visits=facts_about,
 )
 def probabilities_are_lipschitz(subject: Subject, h: Tensor, perturbation: tuple[float, str, int]) -> Statement:
@@ -209,7 +209,7 @@ def probabilities_are_lipschitz(subject: Subject, h: Tensor, perturbation: tuple
         {"h": torch.zeros(8, 8, dtype=torch.float64), "perturbation": (0.1, "one up, rest down", 3)},
         {"h": torch.zeros(2, 8, dtype=torch.float64), "perturbation": (1e-6, "one up, rest down", 1)},
     ),
-    examples=200,
+    examples=120,
     visits=facts_about,
 )
 def probabilities_move_at_most_twice_as_far_as_logits(
@@ -245,7 +245,7 @@ def probabilities_move_at_most_twice_as_far_as_logits(
     formula=r"p_m(h)>0\ \iff\ h_m>\max_{m'}h_{m'}-1",
     over={"h": logits(), "seed": SEEDS},
     depends_on=("R.1",),
-    examples=200,
+    examples=120,
     visits=facts_about,
 )
 def experts_further_than_the_noise_are_never_chosen(subject: Subject, h: Tensor, seed: int) -> Statement:
