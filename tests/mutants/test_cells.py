@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from core import PAPER
+from core.model import cube, linear_response, response
 from theory_checks.mutants import MUTANTS, cells
 from theory_checks.mutants.cells import Cell, Result, Store, check_cell, completed, key
 from theory_checks.mutants.fingerprint import fingerprint
@@ -71,6 +72,11 @@ def test_the_key_depends_on_everything_that_the_result_depends_on(monkeypatch: p
     before = key(CELL)
     monkeypatch.setattr("theory_checks.mutants.fingerprint.source_of_core", lambda: "another core")
     assert key(CELL) != before
+
+
+def test_fingerprints_tell_functions_of_core_apart_by_what_they_close_over() -> None:
+    assert fingerprint(PAPER) != fingerprint(replace(PAPER, respond=linear_response))
+    assert fingerprint(PAPER) == fingerprint(replace(PAPER, respond=response(cube)))
 
 
 def test_fingerprints_see_sources_and_what_they_close_over(monkeypatch: pytest.MonkeyPatch) -> None:

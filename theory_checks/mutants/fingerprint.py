@@ -43,7 +43,9 @@ def _described(value: Any, seen: dict[int, Any]) -> str:
         return " ".join(_described(part, seen) for part in (value.func, *value.args, value.keywords))
     if isinstance(value, FunctionType | type):
         if value.__module__.partition(".")[0] != OURS:
-            return f"{value.__module__}.{value.__qualname__}"  # of core, of a library: hashed elsewhere or not ours
+            name = f"{value.__module__}.{value.__qualname__}"  # of core, of a library: hashed elsewhere or not ours
+            inner = inspect.getclosurevars(value).nonlocals if isinstance(value, FunctionType) else {}
+            return f"{name} {_described(inner, seen)}"  # functions made by one function differ in what they close over
         return " ".join(_parts(value, seen))
     if isinstance(value, dict):
         return " ".join(f"{key!r} {_described(inner, seen)}" for key, inner in value.items())
