@@ -507,9 +507,10 @@ def expected_step(subject: Subject, at: Parameters, x: Patches, y: Tensor, m: Te
     """From the subject's loss, gate, logits and response in double precision, without the engine. at: theta (M, d), W (M, J, d);
     x of n examples, y, m (n,).
 
-    A margin is a sum of products in single precision, so off by 16 eps of its size, and so are the logs of slopes; gates by eps.
-    Slopes are divided by the largest that an expert has, as its step does not depend on their scale. An error e of a gradient
-    turns it by at most 2 e over its size.
+    In single precision a pre-activation is off by at most (d + 2) eps |w| |x|, a response by that times its derivatives and the
+    rounding of its P J terms, and the log of a slope by as much as the margin; gates by eps of their own. Slopes are divided by
+    the largest that an expert has, as its step does not depend on their scale. An error e of a gradient turns it by at most 2 e
+    over its size.
     """
     M, n = len(at.W), len(y)
     h = subject.logits(at.theta, x).requires_grad_()
@@ -521,7 +522,9 @@ def expected_step(subject: Subject, at: Parameters, x: Patches, y: Tensor, m: Te
     (f_by_z,) = torch.autograd.grad(f.sum(), z)
     f = f.detach()
     sign, log_slope = loss_slope(subject.loss, y * pi * f)
-    doubt = 16 * SINGLE * (1 + (pi * f).abs())
+    _, P, d = x.dense.shape
+    sizes = x.dense.norm(dim=2)[:, :, None] * at.W[m].norm(dim=2)[:, None, :]
+    doubt = (d + 2 + P * z.shape[2]) * SINGLE * (1 + pi * (f_by_z.abs() * sizes).sum(dim=(1, 2)))
 
     top = _finite_top(log_slope, m, M)
     weight = sign * y * pi * (log_slope - top[m]).exp() / n
@@ -599,7 +602,8 @@ def every_step_of_a_run_is_that_of_the_algorithm(subject: Subject, run: LongRun)
         moved_W, moved_theta = (at.W - after.W) / hyper.eta, at.theta - after.theta
         rounding = 4 * SINGLE * (hyper.eta + at.W.abs().flatten(1).amax(dim=1)) * at.W[0].numel() ** 0.5 / hyper.eta
         found["gap"].append((score.amax(dim=0) - score.gather(0, m[None])[0]).amax())
-        found["gap's"].append(64 * SINGLE * (1 + score.abs().amax()))
+        size = (at.theta.abs() @ exact[r].dense.abs().sum(dim=1).mT + score.abs()).amax()
+        found["gap's"].append(2 * (4 * run.d + 2) * SINGLE * (1 + size))  # two logits, each a sum of P d products, and h + r
         found["W"].append((moved_W - expected.direction).flatten(1).norm(dim=1))
         found["W's"].append(expected.doubt_W + rounding)
         found["theta"].append((moved_theta - hyper.eta_r * expected.grad_theta).abs().amax(dim=1))

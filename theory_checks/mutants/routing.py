@@ -191,7 +191,7 @@ MUTANTS = (
         router_noise=mirrored_over_experts,
     ),
     fault(
-        "LIMITED_CAPACITY",
+        "CAPACITY_OF_FOUR_SHARES",
         "No expert takes more than four times its share of 1000 examples or more.",
         "R.10",
         select=of_limited_capacity,
