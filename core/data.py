@@ -180,17 +180,12 @@ class Patches:
         return coordinates.scatter_(-1, self.place[..., :Q] * D + self.which, self.coefficient).unflatten(-1, (P, D))
 
     @cached_property
-    def along_signals(self) -> Tensor:
-        """The Q pieces that are multiples of a vector, (..., n, Q, d)."""
-        *lead, n, Q = self.which.shape
-        rows = self.which.flatten(-2)[..., None]
-        vectors = self.dictionary.take_along_dim(rows, dim=-2).view(*lead, n, Q, self.dictionary.shape[-1])
-        return self.coefficient[..., None] * vectors
-
-    @cached_property
     def dense(self) -> Tensor:
         """The patches themselves, (..., n, P, d)."""
-        return torch.cat([self.along_signals, self.noise], dim=-2).take_along_dim(self.order[..., None], dim=-2)
+        P, (others, d) = self.order.shape[-1], self.noise.shape[-2:]
+        x = (self.in_dictionary.flatten(-3, -2) @ self.dictionary).view(-1, d)
+        rows = self.noise_place.view(len(x) // P, others) + torch.arange(0, len(x), P, device=x.device)[:, None]
+        return x.index_copy_(0, rows.flatten(), self.noise.reshape(-1, d)).view(*self.order.shape, d)
 
     @cached_property
     def total(self) -> Tensor:

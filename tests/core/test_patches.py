@@ -28,15 +28,6 @@ def test_dense_and_total(batch, n, P, d, Q):
 
 
 @pytest.mark.parametrize("batch", BATCHES)
-def test_multiples_of_signals(batch):
-    patches = random_patches(2, *batch, n=4, P=5, d=3, Q=2)
-    assert patches.along_signals.shape == (*batch, 4, 2, 3)
-    for *lead, i, q in np.ndindex(*batch, 4, 2):
-        vector = patches.dictionary[tuple(lead)][patches.which[(*lead, i, q)]]
-        assert torch.equal(patches.along_signals[(*lead, i, q)], patches.coefficient[(*lead, i, q)] * vector)
-
-
-@pytest.mark.parametrize("batch", BATCHES)
 def test_arbitrary_patches(batch):
     x = torch.randn(*batch, 3, 4, 5, generator=generator(3), dtype=torch.float64)
     patches = Patches.of(x)
