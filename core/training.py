@@ -230,13 +230,11 @@ def _finite(largest: Tensor) -> Tensor:
     return largest.nan_to_num(0, 0, 0)
 
 
-def _pulled(outputs: Sequence[Tensor], sources: Sequence[Tensor], weights: Sequence[Tensor]) -> tuple[Tensor, ...]:
-    """The gradients of the sum of all weights * outputs in the sources; 0 where no output depends on one."""
-    pairs = [(output, weight) for output, weight in zip(outputs, weights, strict=True) if output.requires_grad]
-    if not pairs:
+def _gradients_of(total: Tensor, *sources: Tensor) -> tuple[Tensor, ...]:
+    """The gradients of a number in the sources; 0 in those that it does not depend on."""
+    if not total.requires_grad:
         return tuple(torch.zeros_like(source) for source in sources)
-    depend, weights = zip(*pairs, strict=True)
-    return torch.autograd.grad(depend, sources, weights, materialize_grads=True)
+    return torch.autograd.grad(total, sources, materialize_grads=True)
 
 
 @torch.enable_grad()
@@ -264,7 +262,7 @@ def gradients(subject: "Subject", parameters: Parameters, x: Patches, y: Tensor,
     log_pull = log_slope + f_value.abs().log()
     log_of_all = _finite(log_pull.amax(dim=-1, keepdim=True))
     weight = signed * f_value * _relative(log_slope, log_of_all)
-    f_by_z, grad_theta = _pulled((f, pi), (z, theta), (torch.ones_like(f), weight))
+    f_by_z, grad_theta = _gradients_of(f.sum() + (weight * pi).sum(), z, theta)
 
     log_pull = log_slope + products.by_example(torch.linalg.vector_norm(f_by_z, dim=(-2, -1)).log()).view_as(y)
     log_of_expert = _finite(log_pull.new_full((R * M,), -torch.inf).scatter_reduce_(0, expert, log_pull.flatten(), "amax"))
