@@ -1,6 +1,6 @@
 """Theorem 4.1's objects: patch-additive classifiers F(x) = sum_p f(x^(p)), the orbit of its proof, the search for a good f."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -143,14 +143,27 @@ def trained_network(
     """A random network trained on n examples by full-batch Adam on the subject's loss, as the paper's single models were."""
     examples = subject.draw_examples(problem, signals, n, stream_of(seed, 2))
     start = random_network(problem, activation, seed)
-    parameters = [(0.3 * p).requires_grad_() for p in (start.W, start.b)] + [start.a.clone().requires_grad_()]
-    optimiser = torch.optim.Adam(parameters, lr=0.02, weight_decay=5e-4)
-    for _ in range(steps):
-        optimiser.zero_grad()
+
+    def gradient(parameters: Sequence[Tensor]) -> Sequence[Tensor]:
         F = PatchAdditive(start.sigma, *parameters)(examples.x).sum(dim=-1)
-        subject.loss(examples.y * F).mean().backward()
-        optimiser.step()
-    return PatchAdditive(start.sigma, *(p.detach() for p in parameters))
+        return torch.autograd.grad(subject.loss(examples.y * F).mean(), parameters)
+
+    return PatchAdditive(start.sigma, *adam((0.3 * start.W, 0.3 * start.b, start.a), gradient, steps))
+
+
+def adam(
+    start: Sequence[Tensor], gradient: Callable[[Sequence[Tensor]], Sequence[Tensor]], steps: int, rate: float = 0.02
+) -> list[Tensor]:
+    """Adam (Kingma and Ba 2015) with its usual constants and weight decay 5e-4. torch.optim takes two seconds to import."""
+    parameters = list(start)
+    mean, square = [torch.zeros_like(p) for p in start], [torch.zeros_like(p) for p in start]
+    for t in range(1, steps + 1):
+        found = gradient([p.detach().requires_grad_() for p in parameters])
+        for i, p in enumerate(parameters):
+            g = found[i] + 5e-4 * p
+            mean[i], square[i] = 0.9 * mean[i] + 0.1 * g, 0.999 * square[i] + 0.001 * g**2
+            parameters[i] = p - rate * (mean[i] / (1 - 0.9**t)) / ((square[i] / (1 - 0.999**t)).sqrt() + 1e-8)
+    return parameters
 
 
 def build(classifier: Classifier, subject: Subject, problem: Problem, signals: Signals, steps: int = 300) -> PatchFunction:

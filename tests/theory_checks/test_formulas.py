@@ -11,7 +11,7 @@ from scipy.stats import norm
 
 from core import PAPER, Problem
 from core.data import draw_examples, draw_signals
-from theory_checks.single_experts import Classifier, build, enumerated_margins, searched, witness
+from theory_checks.single_experts import Classifier, adam, build, enumerated_margins, searched, witness
 from theory_checks.test_initialisation import chance_of_occupied_groups, gap_law
 from theory_checks.test_moe_succeeds import can_be_divided
 
@@ -59,6 +59,24 @@ def test_search_from_random_starts_gets_within_a_two_hundredth_of_an_eighth(K: i
     f = searched(signals, seed=1)
     error = float((enumerated_margins(f.s, f.b) <= 0).double().mean())
     assert 1 / 8 <= error <= 1 / 8 + 0.005
+
+
+def test_adam_is_that_of_torch() -> None:
+    target = torch.tensor([[1.0, -2.0], [0.5, 3.0]], dtype=torch.float64)
+
+    def loss(w: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        return ((w - target) ** 4).sum() + (b * w[0]).sum().tanh()
+
+    start = [torch.zeros(2, 2, dtype=torch.float64), torch.ones(2, dtype=torch.float64)]
+    found = adam(start, lambda p: torch.autograd.grad(loss(*p), p), steps=50)
+    parameters = [p.clone().requires_grad_() for p in start]
+    optimiser = torch.optim.Adam(parameters, lr=0.02, weight_decay=5e-4)
+    for _ in range(50):
+        optimiser.zero_grad()
+        loss(*parameters).backward()
+        optimiser.step()
+    for ours, theirs in zip(found, parameters, strict=True):
+        torch.testing.assert_close(ours, theirs.detach(), rtol=1e-12, atol=1e-12)
 
 
 def test_unknown_classifiers_are_refused() -> None:
