@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from hypothesis import strategies as st
-from scipy.stats import chi2, norm
+from scipy.special import chdtr, chdtri, ndtr
 from torch import Tensor
 
 from core import Examples, Problem, Signals, Subject
@@ -236,16 +236,16 @@ def random_noise_is_gaussian(subject: Subject, problem: Problem, direction: int)
         signs = (examples.y > 0).long() * 2 + (examples.eps > 0).long()
         return (((examples.k * 4 + signs) * 2 + above.long()) * 2 + (noise @ unit > 0).long()).numpy()
 
-    median = float(chi2(size_of_noise).median())
+    median = float(chdtri(size_of_noise, 0.5))
     _, chance = above_median(problem.alpha, torch.zeros(1))
     table = np.tile(np.repeat([(1 - chance) / 2, chance / 2], 2), 4 * K) / (4 * K)
     above = [above_median(getattr(problem, name), torch.zeros(1))[1] for name in names]
     return all_of(
-        follows_law(chi2(size_of_noise).cdf, squared_norms, resolution=0.03, detail="squared norm of all noise"),
-        follows_law(chi2(d).cdf, first_norms, resolution=0.03, detail="squared norm of one patch"),
-        follows_law(norm.cdf, projections, resolution=0.03, detail="projection across patches"),
-        follows_law(norm.cdf, along_a_signal, resolution=0.03, detail="projection on a signal"),
-        follows_law(norm.cdf, across_patches, resolution=0.03, detail="first and last patch together"),
+        follows_law(partial(chdtr, size_of_noise), squared_norms, resolution=0.03, detail="squared norm of all noise"),
+        follows_law(partial(chdtr, d), first_norms, resolution=0.03, detail="squared norm of one patch"),
+        follows_law(ndtr, projections, resolution=0.03, detail="projection across patches"),
+        follows_law(ndtr, along_a_signal, resolution=0.03, detail="projection on a signal"),
+        follows_law(ndtr, across_patches, resolution=0.03, detail="first and last patch together"),
         cells_follow(np.full(32, 1 / 32), towards_own_signals, resolution=0.04, detail="signs towards the example's own signals"),
         cells_follow(table, joint, resolution=0.05, detail="sign of the projection with the rest"),
         cells_follow(

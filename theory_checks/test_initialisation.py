@@ -6,8 +6,7 @@ from functools import partial
 import numpy as np
 import torch
 from hypothesis import strategies as st
-from scipy.special import comb
-from scipy.stats import chi2, norm
+from scipy.special import chdtr, comb, ndtr, ndtri  # chi^2 and normal laws, several times faster than scipy.stats
 from torch import Tensor
 
 from core import Hyperparameters, Problem, Subject
@@ -73,7 +72,7 @@ def groups_are_multinomial(subject: Subject, sizes: tuple[int, int], J: int, sig
         return (torch.stack(draws).double().square().sum(dim=-1) * (problem.d / sigma_0**2)).numpy()
 
     return all_of(
-        follows_law(chi2(problem.d).cdf, squared_norms, resolution=0.05, detail="squared norm of a filter"),
+        follows_law(partial(chdtr, problem.d), squared_norms, resolution=0.05, detail="squared norm of a filter"),
         cells_follow(np.full(K**M, K**-M), assignment, resolution=0.07, detail="assignment of experts to groups"),
         mean_equals(chance_of_occupied_groups(K, M), occupied, resolution=0.04, detail="frequency of E_init"),
     )
@@ -89,13 +88,13 @@ def gap_law(K: int, J: int) -> Callable[[np.ndarray], np.ndarray]:
     nodes, weights = np.polynomial.legendre.leggauss(400)
     low = 0.5**J
     q = low + (1 - low) * (1 + nodes) / 2
-    v = norm.ppf(q ** (1 / J))
+    v = ndtri(q ** (1 / J))
     density = weights * K * (K - 1) * q ** (K - 2)
     total = density @ (1 - q)
 
     def cdf(g: np.ndarray) -> np.ndarray:
         g = np.maximum(np.asarray(g, dtype=float), 1.0)
-        below = [norm.cdf(part[:, None] * v) ** J - q for part in np.array_split(g.ravel(), max(1, g.size // 4096))]
+        below = [ndtr(part[:, None] * v) ** J - q for part in np.array_split(g.ravel(), max(1, g.size // 4096))]
         return (np.concatenate(below) @ density / total).clip(0, 1).reshape(g.shape)
 
     return cdf
@@ -208,17 +207,17 @@ def filters_are_independent_gaussians(subject: Subject, sizes: tuple[int, int], 
 
     return all_of(
         follows_law(
-            chi2(problem.d).cdf,
+            partial(chdtr, problem.d),
             lambda s, n: standardised(s, n)[:, which % (M * J)].square().sum(-1).numpy(),
             resolution=0.05,
             detail="one filter",
         ),
         follows_law(
-            chi2(M * J * problem.d).cdf,
+            partial(chdtr, M * J * problem.d),
             lambda s, n: standardised(s, n).square().sum((-2, -1)).numpy(),
             resolution=0.05,
             detail="all filters",
         ),
-        follows_law(norm.cdf, lambda s, n: (standardised(s, n).flatten(1) @ unit).numpy(), resolution=0.05, detail="projection"),
-        mean_equals(2 * norm.sf(3), beyond, resolution=7e-4, low=0, high=1, detail="entries beyond 3 standard deviations"),
+        follows_law(ndtr, lambda s, n: (standardised(s, n).flatten(1) @ unit).numpy(), resolution=0.05, detail="projection"),
+        mean_equals(2 * ndtr(-3), beyond, resolution=7e-4, low=0, high=1, detail="entries beyond 3 standard deviations"),
     )
