@@ -103,9 +103,10 @@ class Finished:
         """<w_mj, x^(p)> of these experts on all examples, (experts, n, P, J)."""
         W = self.at.W[experts].to(examples.y.dtype)
         x = examples.patches
-        along = (x.dictionary @ W.mT)[:, x.which] * x.coefficient[..., None]  # (experts, n, Q, J)
-        others = (x.noise.flatten(0, 1) @ W.mT).unflatten(1, x.noise.shape[:2])
-        return torch.cat([along, others], dim=2).take_along_dim(x.order[None, :, :, None], dim=2)
+        along = x.in_dictionary.flatten(0, 1) @ (x.dictionary @ W.mT)  # (experts, n P, J), 0 at the other patches
+        n, P = x.order.shape
+        rows = (torch.arange(n, device=W.device)[:, None] * P + x.noise_place).flatten()
+        return along.index_copy_(1, rows, x.noise.flatten(0, 1) @ W.mT).unflatten(1, (n, P))
 
     @cached_property
     def expert_margins(self) -> Tensor:
