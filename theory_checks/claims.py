@@ -88,7 +88,8 @@ class Claim:
     statement: what it says; given: its hypotheses; source: where it stands in the paper, or "derived"; depends_on: claims it
     builds on; over: strategies for the inputs that Hypothesis chooses, or a function of the profile that gives them;
     examples: how many inputs are tried in the standard profile; always: inputs tried in every run; visits: what to count about the
-    inputs visited; cost: seconds on one core in the standard profile, to schedule by; formula: the statement in LaTeX.
+    inputs visited; cost: seconds on one core in the standard profile, to schedule by (of claims that share training runs the first
+    one has theirs); formula: the statement in LaTeX.
 
     check: from the inputs (and, where it names them, `subject`, `profile`, `trained`, `share`) to a Statement. The first paragraph
     of its docstring is the claim's statement, the rest its derivation.

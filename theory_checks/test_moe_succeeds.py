@@ -60,7 +60,7 @@ def some_iterate_fits_the_training_data(trained: Trained, share: float, scenario
     over=trained_scenarios,
     depends_on=("N.3",),
     examples=8,
-    cost=117,
+    cost=4,
     visits=facts_about,
 )
 def the_test_error_is_small(subject: Subject, trained: Trained, share: float, scenario: Scenario) -> Statement:
@@ -100,7 +100,7 @@ def divides_the_clusters(replicate: Finished) -> bool:
     over=trained_scenarios,
     depends_on=("X.1", "A.3"),
     examples=8,
-    cost=116,
+    cost=4,
     visits=facts_about,
 )
 def the_experts_in_use_divide_the_clusters(subject: Subject, trained: Trained, share: float, scenario: Scenario) -> Statement:
@@ -138,7 +138,7 @@ def wrong_on_fresh_examples(subject: Subject, replicates: Sequence[Finished]) ->
     over=trained_scenarios,
     depends_on=("N.2", "S.3", "S.7"),
     examples=8,
-    cost=115,
+    cost=8,
     visits=facts_about,
 )
 def the_mixture_beats_every_single_expert(subject: Subject, trained: Trained, share: float, scenario: Scenario) -> Statement:
@@ -176,7 +176,7 @@ def the_mixture_beats_every_single_expert(subject: Subject, trained: Trained, sh
     over=trained_scenarios,
     depends_on=("N.1",),
     examples=8,
-    cost=114,
+    cost=2,
     visits=facts_about,
 )
 def once_fitted_stays_fitted(trained: Trained, share: float, scenario: Scenario) -> Statement:

@@ -129,7 +129,7 @@ def router_pictures(subject: Subject, trained: Trained, scenario: Scenario) -> t
     over=trained_scenarios,
     depends_on=("X.1", "X.2", "A.5", "I.1"),
     examples=8,
-    cost=120,
+    cost=6,
     visits=facts_about,
 )
 def the_best_aligned_expert_is_in_the_group(subject: Subject, trained: Trained, share: float, scenario: Scenario) -> Statement:
@@ -224,7 +224,7 @@ def the_router_learns_centres_not_features(
     over=trained_scenarios,
     depends_on=("A.1", "A.2", "R.5"),
     examples=8,
-    cost=125,
+    cost=5,
     visits=facts_about,
 )
 def clusters_go_to_their_group_of_experts(subject: Subject, trained: Trained, share: float, scenario: Scenario) -> Statement:
@@ -272,7 +272,7 @@ def entropy(replicate: Finished) -> float:
     over=trained_scenarios,
     depends_on=("A.3",),
     examples=8,
-    cost=118,
+    cost=4,
     visits=facts_about,
 )
 def the_dispatch_entropy_vanishes(subject: Subject, trained: Trained, share: float, scenario: Scenario) -> Statement:
