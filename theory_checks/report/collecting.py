@@ -19,6 +19,7 @@ from theory_checks.report.write import PAGE, begin, write
 
 if TYPE_CHECKING:
     from theory_checks.report.compare import Comparison
+    from theory_checks.report.page import Drawings
 
 RECORD = "theory_record"  # the attribute of a test report that carries a record, as JSON
 SELECTED = "selected.json"
@@ -46,6 +47,7 @@ class Reporter:
         self.baseline = baseline
         self.comparison: Comparison | None = None
         self.records: dict[str, Record] = {}
+        self.drawn: dict[str, Drawings] = {}
         self.finished: set[str] = set()
         self.something_else_failed = False
         self.started = self.written = time.monotonic()
@@ -83,6 +85,7 @@ class Reporter:
         text = getattr(report, RECORD, None)
         if text is not None:
             self.records[id] = Record.from_json(text)
+            self.draw(id)
         if id in self.records and report.failed and self.records[id].verdict == "holds":
             # The check went well and something around it did not, in whichever phase: that is not to be read as passed.
             detail = report.longreprtext.strip().rpartition("\n")[2] or f"failed in {report.when}"
@@ -96,6 +99,12 @@ class Reporter:
         if self.records and time.monotonic() - self.written > REFRESH:
             begin(self.current(), self.directory)
             self.written = time.monotonic()
+
+    def draw(self, id: str) -> None:
+        """Draws a claim's pictures as soon as it is known, while workers go on: the end of the run need not wait for them."""
+        from theory_checks.report.page import drawings
+
+        self.drawn[id] = drawings(self.records[id])
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, None, None]:
@@ -115,7 +124,7 @@ class Reporter:
             from theory_checks.report.compare import compare
 
             self.comparison = compare(self.baseline, report)
-        write(report, self.directory, self.comparison)
+        write(report, self.directory, self.comparison, self.drawn)
         session.exitstatus = self.exit_status(session.exitstatus)
 
     def exit_status(self, status: int) -> int:

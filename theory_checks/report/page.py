@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -33,12 +34,15 @@ AT_THE_BOUND = 5e-4  # of the unit of a margin: closer than anybody sees
 INSIDE, BEYOND = 1.0, 2.0  # units of the margin that the bar shows on each side of the bound
 
 
-def render(report: Report, comparison: Comparison | None = None) -> str:
-    """The page. Only here are matplotlib and networkx imported, which takes as long as most runs of a few claims."""
+def render(report: Report, comparison: Comparison | None = None, drawn: Mapping[str, Drawings] = MappingProxyType({})) -> str:
+    """The page. drawn: the drawings of claims, by id, that were made before."""
     from theory_checks.report.plots import Node, graph
 
     doubts = suspects(report.records)
-    rows = [_row(record, report, doubts) for record in sorted(report.records, key=lambda r: natural(r.id))]
+    rows = [
+        _row(record, report, doubts, drawn.get(record.id) or drawings(record))
+        for record in sorted(report.records, key=lambda r: natural(r.id))
+    ]
     nodes = [Node(r.record.id, r.group, slug(r.record.verdict), r.record.depends_on, bool(r.doubted_by)) for r in rows]
     names = {**GROUPS, **{row.group: "" for row in rows if row.group not in GROUPS}}
     return (
@@ -105,9 +109,8 @@ class Row:
         return self.record.verdict in BROKEN
 
 
-def _row(record: Record, report: Report, doubts: Mapping[str, tuple[str, ...]]) -> Row:
+def _row(record: Record, report: Report, doubts: Mapping[str, tuple[str, ...]], drawn: Drawings) -> Row:
     ids = sorted((r.id for r in report.records), key=natural)
-    drawings, undrawn = _drawings(record)
     return Row(
         record,
         group=group_of(record.id),
@@ -117,8 +120,8 @@ def _row(record: Record, report: Report, doubts: Mapping[str, tuple[str, ...]]) 
         formula=_formula(record.formula),
         doubted_by=doubts.get(record.id, ()),
         doubts=tuple(id for id, lemmas in doubts.items() if record.id in lemmas),
-        drawings=drawings,
-        undrawn=undrawn,
+        drawings=drawn.found,
+        undrawn=drawn.missing,
     )
 
 
@@ -130,8 +133,16 @@ def _formula(latex: str) -> Markup:
         return Markup("<code>{}</code>").format(latex)
 
 
-def _drawings(record: Record) -> tuple[tuple[Drawing, ...], tuple[str, ...]]:
-    """The claim's pictures and the observed sequence, and why others are missing: they illustrate, the page does without."""
+@dataclass(frozen=True)
+class Drawings:
+    """A claim's pictures and the observed sequence, and why others are missing: they illustrate, the page does without."""
+
+    found: tuple[Drawing, ...]
+    missing: tuple[str, ...]
+
+
+def drawings(record: Record) -> Drawings:
+    """The drawings of a claim. matplotlib is imported here, not before: that takes as long as most runs of a few claims."""
     from theory_checks.report.plots import drawn
 
     found, missing = [], [record.undrawn] if record.undrawn else []
@@ -142,7 +153,7 @@ def _drawings(record: Record) -> tuple[tuple[Drawing, ...], tuple[str, ...]]:
             found.append(drawn(from_plain(picture), f"{record.id}-{index}"))
         except Exception as error:
             missing.append(f"{type(error).__name__}: {error}")
-    return tuple(found), tuple(missing)
+    return Drawings(tuple(found), tuple(missing))
 
 
 # How far from its bound

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
@@ -13,6 +15,7 @@ from theory_checks.report.summary import markdown
 
 if TYPE_CHECKING:
     from theory_checks.report.compare import Comparison
+    from theory_checks.report.page import Drawings
 
 SUMMARY, PAGE = "summary.md", "index.html"
 
@@ -58,15 +61,19 @@ def begin(report: Report, directory: Path) -> None:
         (directory / name).unlink(missing_ok=True)
 
 
-def write(report: Report, directory: Path, comparison: Comparison | None = None) -> None:
+def write(
+    report: Report, directory: Path, comparison: Comparison | None = None, drawn: Mapping[str, Drawings] = MappingProxyType({})
+) -> None:
     """Writes report.json, summary.md and index.html. The caller has reserved the directory."""
     write_whole(directory / FILE, report.to_json())
-    write_pages(report, directory, comparison)
+    write_pages(report, directory, comparison, drawn)
 
 
-def write_pages(report: Report, directory: Path, comparison: Comparison | None = None) -> None:
-    """Writes summary.md and index.html. The caller has reserved the directory."""
+def write_pages(
+    report: Report, directory: Path, comparison: Comparison | None = None, drawn: Mapping[str, Drawings] = MappingProxyType({})
+) -> None:
+    """Writes summary.md and index.html. The caller has reserved the directory. drawn: drawings made before, by claim."""
     from theory_checks.report.page import render  # takes time, which a run that has just begun does not have
 
     write_whole(directory / SUMMARY, markdown(report, comparison))
-    write_whole(directory / PAGE, render(report, comparison))
+    write_whole(directory / PAGE, render(report, comparison, drawn))
