@@ -8,6 +8,7 @@ from theory_checks.threads import one_thread
 
 one_thread()
 
+import gc
 import inspect
 import secrets
 import shlex
@@ -295,6 +296,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     claims = [item.claim for item in session.items if isinstance(item, ClaimItem)]
     if not claims:
         return
+    gc.freeze()  # what was imported stays: not to be looked through at every collection
     from theory_checks.catalogue import described
 
     run = session.config.stash[RUN]
