@@ -126,7 +126,7 @@ fault = partial(mutant, "experts")
 MUTANTS = (
     fault("LINEAR", "Experts are linear.", "G.5", representative=True, respond=linear_response),
     fault("QUADRATIC", "Experts respond with z^2.", "G.5", "G.6", respond=quadratic),
-    fault("EVEN", "Experts respond with |z|^3.", "G.5", "G.6", respond=even),
+    fault("EVEN", "Experts respond with |z|^3.", "G.5", "G.6", representative=True, respond=even),
     fault("QUINTIC", "Experts respond with z^5.", "G.5", respond=quintic),
     fault("RELU", "Experts respond with max(z, 0).", "G.5", "G.6", representative=True, respond=relu),
     fault("RELU_CUBED", "Experts respond with max(z, 0)^3.", "G.5", "G.6", respond=relu_cubed),
@@ -135,7 +135,7 @@ MUTANTS = (
     fault("CLIPPED", "Pre-activations are clipped to [-3, 3].", "G.5", respond=clipped),
     fault("MEAN_OVER_PATCHES", "Responses are averaged over patches.", "G.7", representative=True, respond=mean_over_patches),
     fault("MEAN_OVER_FILTERS", "Responses are averaged over filters.", "G.7", respond=mean_over_filters),
-    fault("CUBE_OF_SUM", "Pre-activations are summed over patches before they are cubed.", "G.7", respond=cube_of_the_sum),
+    fault("CUBE_OF_SUM", "Pre-activations are summed over patches before they are cubed.", "G.7", "S.7", respond=cube_of_the_sum),
     fault("LARGEST_PATCH", "Only the patch with the largest response counts.", "G.5", "G.7", respond=largest_patch),
     fault("FIRST_PATCH_DROPPED", "The first patch is left out.", "G.7", "G.4", respond=without_the_first_patch),
     fault("LAST_FILTER_DROPPED", "The last filter is left out.", "G.7", respond=without_the_last_filter),
