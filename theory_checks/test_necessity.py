@@ -408,7 +408,9 @@ def coarse_steps(profile: Profile) -> Inputs:
     cost=12,
     visits=lambda coarse: {"T_1": coarse.hyper.T_1, "replicates": coarse.replicates},
     formula=r"T_1=5:\quad P\left(m(x)\in\mathcal M_k\mid x\in\Omega_k\right)\not\to 1,\qquad P(yF(x)\le 0)<\tfrac18",
-    picture=lambda trained, coarse: in_a_table(trained, [Control(f"T_1 = {COARSE}, K = 4", coarse)], "a fine eta"),
+    picture=lambda trained, coarse: in_a_table(
+        trained, [Control(f"T_1 = {COARSE}, K = 4, {coarse.replicates} replicates", coarse)], "a fine eta"
+    ),
 )
 def a_coarse_eta_loses_the_partition_by_initialisation(trained: Trained, share: float, coarse: Scenario) -> Statement:
     """With an eta that explores in 5 steps some clear cluster goes elsewhere than to its group in at least a sixth of replicates:
