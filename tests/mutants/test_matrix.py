@@ -2,12 +2,14 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
+from theory_checks.claims import CLAIM_IDS
 from theory_checks.mutants import MUTANTS
 from theory_checks.mutants.cells import Result, claims
-from theory_checks.mutants.matrix import Matrix, cells_of, dependency_order
+from theory_checks.mutants.matrix import KEPT, Matrix, cells_of, dependency_order
 from theory_checks.mutants.pages import fate, heat_maps, html, markdown
 
 KILLED, SURVIVED, ERROR = Result("killed", -0.5, samples=120), Result("survived", 0.1), Result("error", detail="<b>boom</b>")
@@ -91,6 +93,15 @@ def test_markdown_tells_how_each_was_killed() -> None:
     assert "2 of 5 mutants are killed, 1 is equivalent: 1 gap; 1 not checked by all that must notice." in text
     assert "killed | D.5, margin -0.5, 120 samples; also G.3, E.3 | yes |" in text
     assert "- NOISE_ON_GRID: R.5 (error)" in text
+
+
+def test_redundant_claims_are_kept_for_a_reason() -> None:
+    unknown = "D.2: No reason is known: to be sharpened or dropped."
+    assert f"- {unknown}" in markdown(FOUND)
+    assert unknown in html(FOUND)
+    lemma = replace(FOUND, order=("R.2",), results={mutant.name: {"R.2": SURVIVED} for mutant in FOUND.mutants})
+    assert f"- R.2: {KEPT['R.2']}" in markdown(lemma)
+    assert set(KEPT) <= set(CLAIM_IDS)
 
 
 def test_the_page_is_self_contained_and_draws_every_family() -> None:

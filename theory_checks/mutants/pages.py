@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 from importlib.metadata import version
 
-from theory_checks.mutants.matrix import Matrix, about_parts
+from theory_checks.mutants.matrix import KEPT, Matrix, about_parts
 from theory_checks.mutants.mutant import FAMILIES, Mutant
 from theory_checks.pictures import Heatmap
 from theory_checks.records import number
@@ -50,6 +50,11 @@ def how_it_was_killed(matrix: Matrix, mutant: Mutant) -> str:
     return f"{killers[0]}, margin {number(result.margin)}, {evidence}{others}"
 
 
+def why_kept(matrix: Matrix) -> dict[str, str]:
+    """Why each redundant claim is there all the same."""
+    return {id: KEPT.get(id, "No reason is known: to be sharpened or dropped.") for id in matrix.redundant}
+
+
 def heat_maps(matrix: Matrix) -> Iterator[Drawing]:
     """Families x claims, with the claims about parts and those about training apart."""
     for family in FAMILIES:
@@ -80,6 +85,7 @@ def html(matrix: Matrix) -> str:
             fates={mutant.name: fate(matrix, mutant) for mutant in matrix.mutants},
             roles=ROLES,
             killed={mutant.name: how_it_was_killed(matrix, mutant) for mutant in matrix.mutants},
+            kept=why_kept(matrix),
             version=version("moe-theory-checks"),
         )
     )
@@ -109,6 +115,7 @@ def markdown(matrix: Matrix) -> str:
         "",
         "Only and first among the claims of their kind: those about parts, and those about what training makes of them. "
         f"Neither for any mutant: {', '.join(matrix.redundant) or 'none'}.",
+        *(f"- {id}: {reason}" for id, reason in why_kept(matrix).items()),
         "",
         "| claim | kills | only killer of | first violated by |",
         "|---|---|---|---|",
