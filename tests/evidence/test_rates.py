@@ -20,7 +20,7 @@ from theory_checks.evidence import (
     tends_to_zero,
 )
 from theory_checks.evidence.design import frequency_passing
-from theory_checks.evidence.rates import Ladder, ladder_replicates, ladder_resolution
+from theory_checks.evidence.rates import SHUFFLE, Ladder, ladder_replicates, ladder_resolution
 from theory_checks.evidence.sampling import child
 
 RUNS, ALPHA, LEDGER = 20_000, 0.01, 1e-6 / 48
@@ -258,7 +258,7 @@ def test_false_alarms_at_the_boundary_of_both_events():
             return at_1[run] if size == 1 else at_4[run]
 
         statement = to_zero(measure, (1, 4), exponent=1, level=1, share=share, resolution=0.3, replicates=n)
-        order = np.random.default_rng(child(stream(run), 2))
+        order = np.random.default_rng(SHUFFLE)
         small, large = order.permutation(at_1[run]), order.permutation(at_4[run])
         expected = level[(large <= 1).sum()] or trend[(large <= small / 4).sum()]
         assert (judge(statement, run, ALPHA).verdict is Verdict.VIOLATED) == expected

@@ -7,11 +7,13 @@ factor (else the rate is wrong). Each event is claimed to happen in at least `sh
 judged by an exact binomial test. All events are judged on the same replicates.
 
 Why the errors are what they say. The values at one size are independent of each other and of those at other
-sizes (so no random numbers shared between sizes), and are put into random order; pairing the i-th with the
-i-th then gives independent pairs, and each count is binomial. `violated`: each of the m events has alpha / m
-(Bonferroni; the events may depend on each other). `holds`: every event must reject, at 5 %, both "it happens
-in at most share - resolution of cases" and "it happens in at most half of them". The event that makes the
-claim false has to pass by accident, so that level is not split.
+sizes (so no random numbers shared between sizes), and are shuffled, in case they come sorted; pairing the
+i-th with the i-th then gives independent pairs, and each count is binomial. The shuffle is always the same:
+replicates that are judged again with other inputs are the same pairs, else each look were another chance to
+fail. `violated`: each of the m events has alpha / m (Bonferroni; the events may depend on each other).
+`holds`: every event must reject, at 5 %, both "it happens in at most share - resolution of cases" and "it
+happens in at most half of them". The event that makes the claim false has to pass by accident, so that level
+is not split.
 
 Why half. Let X and Y be the values at the smaller and the larger size, and let Y be stochastically at least
 c X for some c above the stated factor f (a quantity that does not fall has c = 1; one that falls too slowly
@@ -45,6 +47,7 @@ from .verdict import Evidence, Verdict
 
 Measure = Callable[[int, np.random.SeedSequence, int], Array]  # (size, stream, replicates) to one value for each
 
+SHUFFLE = 0  # the seed of the order in which the values at all sizes are paired
 ROUNDING = 1e-9  # relative, so that a value exactly on its limit is inside
 LABELS = {Verdict.VIOLATED: "wrong {}", Verdict.INCONCLUSIVE: "{} undecided", Verdict.HOLDS: "{}"}
 
@@ -125,8 +128,8 @@ class Ladder:
         )
 
     def _values(self, stream: np.random.SeedSequence) -> list[Array]:
-        """One array of values for each size, in random order."""
-        order = np.random.default_rng(child(stream, len(self.sizes)))
+        """One array of values for each size, shuffled by SHUFFLE."""
+        order = np.random.default_rng(SHUFFLE)
         values = []
         for index, size in enumerate(self.sizes):
             try:
