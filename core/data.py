@@ -182,10 +182,12 @@ class Patches:
     @cached_property
     def dense(self) -> Tensor:
         """The patches themselves, (..., n, P, d)."""
-        P, (others, d) = self.order.shape[-1], self.noise.shape[-2:]
-        x = (self.in_dictionary.flatten(-3, -2) @ self.dictionary).view(-1, d)
-        rows = self.noise_place.view(len(x) // P, others) + torch.arange(0, len(x), P, device=x.device)[:, None]
-        return x.index_copy_(0, rows.flatten(), self.noise.reshape(-1, d)).view(*self.order.shape, d)
+        coordinates = self.coefficient.new_zeros(*self.which.shape, self.dictionary.shape[-2])
+        coordinates.scatter_(-1, self.which[..., None], self.coefficient[..., None])
+        along = (coordinates.flatten(-3, -2) @ self.dictionary).unflatten(-2, self.which.shape[-2:])
+        pieces = torch.cat([along, self.noise], dim=-2)
+        first = torch.arange(0, self.order.numel(), self.order.shape[-1], device=pieces.device)[:, None]
+        return pieces.flatten(0, -2).index_select(0, (self.order.flatten(0, -2) + first).flatten()).view_as(pieces)
 
     @cached_property
     def total(self) -> Tensor:
