@@ -7,10 +7,11 @@ factor (else the rate is wrong). Each event is claimed to happen in at least `sh
 judged by an exact binomial test. All events are judged on the same replicates.
 
 Why the errors are what they say. The values at one size are independent of each other and of those at other
-sizes (so no random numbers shared between sizes), and are shuffled, in case they come sorted; pairing the
-i-th with the i-th then gives independent pairs, and each count is binomial. The shuffle is always the same:
-replicates that are judged again with other inputs are the same pairs, else each look were another chance to
-fail. `violated`: each of the m events has alpha / m (Bonferroni; the events may depend on each other).
+sizes (so no random numbers shared between sizes), and come in the order of replicates; pairing the i-th with
+the i-th, after a shuffle, then gives independent pairs, and each count is binomial. The shuffle is always the
+same: replicates that are judged again with other inputs are the same pairs, else each look were another chance
+to fail. (It also keeps values that come sorted from being paired by rank; their counts are binomial no more.)
+`violated`: each of the m events has alpha / m (Bonferroni; the events may depend on each other).
 `holds`: every event must reject, at 5 %, both "it happens in at most share - resolution of cases" and "it
 happens in at most half of them". The event that makes the claim false has to pass by accident, so that level
 is not split.
