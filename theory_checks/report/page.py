@@ -142,14 +142,15 @@ class Drawings:
 
 
 def drawings(record: Record) -> Drawings:
-    """The drawings of a claim. matplotlib is imported here, not before: that takes as long as most runs of a few claims."""
-    from theory_checks.report.plots import drawn
-
+    """The drawings of a claim. matplotlib is imported here, not before: that takes as long as most runs of a few claims. If it
+    cannot be, every picture is missing: this is called while the run goes on, which pictures must not end."""
     found, missing = [], [record.undrawn] if record.undrawn else []
     sequence = observed_sequence(record)
     pictures = [*record.pictures, *([] if sequence is None else [to_plain(sequence)])]
     for index, picture in enumerate(reversed(pictures) if record.verdict == "violated" else pictures):
         try:
+            from theory_checks.report.plots import drawn
+
             found.append(drawn(from_plain(picture), f"{record.id}-{index}"))
         except Exception as error:
             missing.append(f"{type(error).__name__}: {error}")
