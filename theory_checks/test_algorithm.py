@@ -191,7 +191,11 @@ def experts_move_by_eta_or_not_at_all(subject: Subject, run: SmallRun, blow_up: 
     formula=r"L=\frac1n\sum_i\ell\bigl(y_i\pi_{m_i}(x_i)f_{m_i}(x_i)\bigr),\qquad"
     r"\Theta\leftarrow\Theta-\eta_r\nabla_\Theta L,\qquad W_m\leftarrow W_m-\eta\frac{\nabla_{W_m}L}{\|\nabla_{W_m}L\|_F}",
     over={"run": small_runs(most_n=6, most_M=3, steps=3, most_J=2, most_K=3)},
-    always=({"run": SmallRun(K=2, P=4, M=8, J=3, n=5, T=1, eta=0.1, eta_r=1.0, scale=1.0, seed=0)},),
+    always=(
+        {"run": SmallRun(K=2, P=4, M=8, J=3, n=5, T=1, eta=0.1, eta_r=1.0, scale=1.0, seed=0)},
+        {"run": SmallRun(K=2, P=4, M=3, J=2, n=4, T=1, eta=1e-4, eta_r=100.0, scale=1.0, seed=0)},
+        {"run": SmallRun(K=2, P=4, M=3, J=2, n=4, T=1, eta=10.0, eta_r=1e-4, scale=1.0, seed=0)},
+    ),
     examples=25,
     cost=12,
     visits=facts_about,
@@ -524,7 +528,7 @@ def expected_step(subject: Subject, at: Parameters, x: Patches, y: Tensor, m: Te
     sign, log_slope = loss_slope(subject.loss, y * pi * f)
     _, P, d = x.dense.shape
     sizes = x.dense.norm(dim=2)[:, :, None] * at.W[m].norm(dim=2)[:, None, :]
-    doubt = (d + 2 + P * z.shape[2]) * SINGLE * (1 + pi * (f_by_z.abs() * sizes).sum(dim=(1, 2)))
+    doubt = (d + 2 + P * z.shape[2]) * SINGLE * (1 + pi.abs() * (f_by_z.abs() * sizes).sum(dim=(1, 2)))
 
     top = _finite_top(log_slope, m, M)
     weight = sign * y * pi * (log_slope - top[m]).exp() / n

@@ -71,7 +71,7 @@ def test_minimality() -> None:
     assert FOUND.first_killer_of("D.5") == ("LABELS_FLIPPED",)
     assert FOUND.killed_by("E.3") == ("LABELS_FLIPPED",)
     assert FOUND.killed_by("R.5") == ()
-    assert FOUND.only_killer_of("E.3") == ("LABELS_FLIPPED",)  # of the claims about training
+    assert FOUND.only_killer_of("E.3") == ("LABELS_FLIPPED",)  # of its group
     assert FOUND.redundant == ("D.2", "R.5")
 
 

@@ -119,6 +119,13 @@ def centre_of_another_cluster(problem: Problem, signals: Signals, n: int, genera
     return with_patches(found, which=torch.stack([found.k, problem.K + centre, found.k_prime], dim=1))
 
 
+def centres_tell_label(problem: Problem, signals: Signals, n: int, generator: torch.Generator) -> Examples:
+    found = draw_examples(problem, signals, n, generator)
+    sign = torch.where(some(n, 0.3, generator), found.y, 1.0)
+    alpha, beta, gamma = found.patches.coefficient.unbind(dim=1)
+    return with_patches(found, coefficient=torch.stack([alpha, sign * beta, gamma], dim=1))
+
+
 # Amplitudes
 
 
@@ -339,8 +346,22 @@ MUTANTS = (
         representative=True,
         draw_examples=sign_follows_label(0.1),
     ),
+    fault(
+        "SIGN_IS_LABEL",
+        "The sign of the feature noise is the label: a single expert succeeds as well.",
+        "D.2",
+        "N.4",
+        representative=True,
+        draw_examples=sign_follows_label(1.0),
+    ),
     fault("LABELS_BIASED", "Labels are 1 in 52 % of the examples.", "D.2", draw_examples=labels_biased),
     fault("LABEL_OF_CLUSTER", "Cluster 0 has label 1 only.", "D.2", draw_examples=label_is_that_of_the_cluster),
+    fault(
+        "CENTRES_TELL_LABEL",
+        "The centre patch has the sign of the label in 30 % of the examples.",
+        "D.5",
+        draw_examples=centres_tell_label,
+    ),
     fault(
         "LABELS_FLIPPED",
         "The label of 1 % of the examples contradicts their feature signal.",
@@ -410,7 +431,6 @@ MUTANTS = (
         "NOISE_ALONG_SIGNAL",
         "Random noise leans towards the example's own feature, by its label.",
         "D.3",
-        representative=True,
         draw_examples=noise_along_the_signal,
     ),
     fault(

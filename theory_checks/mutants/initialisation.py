@@ -1,5 +1,6 @@
 """Faults of the initialisation."""
 
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -28,6 +29,10 @@ def experts_scaled(factor: float) -> Initialise:
         return factor * gaussian_experts(problem, hyper, generator)
 
     return draw
+
+
+def experts_of_one_scale(problem: Problem, hyper: Hyperparameters, generator: torch.Generator) -> Tensor:
+    return gaussian_experts(problem, replace(hyper, sigma_0=problem.d ** (-1 / 3)), generator)
 
 
 def experts_of_full_size(problem: Problem, hyper: Hyperparameters, generator: torch.Generator) -> Tensor:
@@ -98,8 +103,14 @@ MUTANTS = (
         initialise_router=router_gaussian,
     ),
     fault("ROUTER_NEARLY_ZERO", "All entries of the router start at 1e-12.", "I.3", initialise_router=router_nearly_zero),
+    fault("EXPERTS_TWICE", "Experts start twice as large.", "I.4", "I.1", initialise_experts=experts_scaled(2.0)),
     fault(
-        "EXPERTS_TWICE", "Experts start twice as large.", "I.4", "I.1", representative=True, initialise_experts=experts_scaled(2.0)
+        "EXPERTS_OF_ONE_SCALE",
+        "Experts start at the ladder's sigma_0 = d^(-1/3), whatever sigma_0 is.",
+        "I.1",
+        "C.5",
+        representative=True,
+        initialise_experts=experts_of_one_scale,
     ),
     fault(
         "EXPERTS_OF_FULL_SIZE",

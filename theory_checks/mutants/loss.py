@@ -95,7 +95,7 @@ MUTANTS = (
     ),
     fault("LOSS_DOUBLED", "The loss is twice the logistic one.", "G.8", loss=doubled),
     fault("LOSS_STEEPER", "The loss is log(1 + e^-2z) / 2.", "G.8", loss=steeper),
-    fault("LOSS_CAPPED", "Margins above 10 count as 10: nothing is learnt from them.", "G.8", representative=True, loss=capped),
+    fault("LOSS_CAPPED", "Margins above 10 count as 10: nothing is learnt from them.", "G.8", loss=capped),
     fault("LOSS_OF_SIZE", "Large margins count as wrong.", "G.8", loss=large_margins_as_wrong),
     fault("LOSS_SMOOTHED", "Labels are smoothed by 1 %.", "G.8", loss=smoothed_labels),
     fault("LOSS_LABELS_FLIPPED", "The label of every hundredth example is flipped.", "G.8", loss=every_hundredth_flipped),

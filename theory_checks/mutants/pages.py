@@ -113,7 +113,7 @@ def markdown(matrix: Matrix) -> str:
         "",
         "## Claims",
         "",
-        "Only and first among the claims of their kind: those about parts, and those about what training makes of them. "
+        "Only and first among the claims of their group, as what breaks a theorem breaks a lemma that it is proved from first. "
         f"Neither for any mutant: {', '.join(matrix.redundant) or 'none'}.",
         *(f"- {id}: {reason}" for id, reason in why_kept(matrix).items()),
         "",

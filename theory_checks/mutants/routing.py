@@ -227,8 +227,8 @@ MUTANTS = (
     fault("NOISE_IGNORED", "The largest logit wins, whatever the noise.", "R.5", select=noise_ignored),
     fault(
         "NOISE_SUBTRACTED",
-        "Noise is subtracted.",
-        equivalent="1 - r has the law of r, and the same shift of all experts' noise changes no argmax.",
+        "Noise is subtracted: routing has its law all the same, as 1 - r has that of r, but is not the argmax of h + r.",
+        "R.10",
         select=noise_subtracted,
     ),
     fault("LOGITS_IGNORED", "The noise alone decides.", "R.4", "R.5", select=logits_ignored),

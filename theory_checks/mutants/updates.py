@@ -166,6 +166,32 @@ def router_later_only(theta: Tensor, gradient: Gradient, rate: float, state: Any
     return plain_step(theta, gradient, rate if t < 500 else 0.0, None)[0], t + 1
 
 
+def router_forgets_its_start(theta: Tensor, gradient: Gradient, rate: float, state: Any) -> tuple[Tensor, Any]:
+    return plain_step(torch.zeros_like(theta) if state is None else theta, gradient, rate, None)[0], "begun"
+
+
+def router_refuses_large_rates(theta: Tensor, gradient: Gradient, rate: float, state: Any) -> tuple[Tensor, Any]:
+    return plain_step(theta, gradient, rate if rate <= 10 else 0.0, state)
+
+
+FLICKER = 130  # steps from one flicker to the next: all are among the steps at which the training error is looked at
+
+
+def experts_flicker(W: Tensor, gradient: Gradient, rate: float, state: Any) -> tuple[Tensor, Any]:
+    """Every so often the iterate is -W for one step, then W again."""
+    t = (state or 0) + 1
+    if t > 1 and (t - 1) % FLICKER == 0:
+        return -W, t
+    moved = normalised_step(W, gradient, rate, None)[0]
+    return (-moved if t % FLICKER == 0 else moved), t
+
+
+def router_waits(theta: Tensor, gradient: Gradient, rate: float, state: Any) -> tuple[Tensor, Any]:
+    """Does not learn from experts that flicker."""
+    t = (state or 0) + 1
+    return plain_step(theta, gradient, 0.0 if t > 1 and (t - 1) % FLICKER == 0 else rate, None)[0], t
+
+
 def router_centred(theta: Tensor, gradient: Gradient, rate: float, state: Any) -> tuple[Tensor, Any]:
     moved, state = plain_step(theta, gradient, rate, state)
     return moved - moved.mean(dim=-2, keepdim=True), state
@@ -208,7 +234,7 @@ MUTANTS = (
     fault("EXPERT_STEP_LONGER", "Steps of experts are 1 % too long.", "G.2", expert_update=step_of_length(1.01)),
     fault("EXPERTS_ASCEND", "Experts climb the loss.", "G.3", representative=True, expert_update=step_of_length(-1.0)),
     fault("EXPERT_MOMENTUM", "Experts have momentum 1/2.", "G.3", "G.9", expert_update=expert_momentum),
-    fault("EXPERT_DECAY", "Experts decay by 1e-4 a step.", "G.2", "G.3", representative=True, expert_update=expert_decay),
+    fault("EXPERT_DECAY", "Experts decay by 1e-4 a step.", "G.2", "G.3", expert_update=expert_decay),
     fault("EXPERTS_STALE", "Experts follow the gradient of the step before.", "G.3", "G.9", expert_update=stale),
     fault("EXPERT_STEPS_SHRINK", "The rate of the experts falls as t^(-1/2).", "G.2", "G.9", expert_update=slower),
     fault("EXPERT_STEPS_SHORTER_LATER", "From step 500 on the rate of the experts is a tenth.", "G.9", expert_update=shorter_later),
@@ -224,7 +250,7 @@ MUTANTS = (
         router_update=times_the_rate(-2),
     ),
     fault("ROUTER_RATE_DOUBLED", "The rate of the router is doubled.", "G.3", router_update=rate_scaled(2.0)),
-    fault("ROUTER_ASCENDS", "The router climbs the loss.", "G.3", representative=True, router_update=rate_scaled(-1.0)),
+    fault("ROUTER_ASCENDS", "The router climbs the loss.", "G.3", router_update=rate_scaled(-1.0)),
     fault("ROUTER_FROZEN", "The router does not learn.", "G.3", router_update=rate_scaled(0.0)),
     fault("ROUTER_NORMALISED", "The router's gradient is normalised.", "G.3", representative=True, router_update=router_normalised),
     fault("ROUTER_CLIPPED", "The router's gradient is clipped to norm 1/1000.", "G.3", router_update=router_clipped),
@@ -232,6 +258,31 @@ MUTANTS = (
     fault("ROUTER_MOMENTUM", "The router has momentum 0.9.", "G.3", "G.9", router_update=router_momentum),
     fault("ROUTER_STALE", "The router follows the gradient of the step before.", "G.3", "G.9", router_update=router_stale),
     fault("ROUTER_STOPS_LATER", "From step 500 on the router does not learn.", "G.9", router_update=router_later_only),
+    fault(
+        "ROUTER_FORGETS_ITS_START",
+        "The first step of the router starts from 0, wherever it was.",
+        "G.3",
+        "C.4",
+        representative=True,
+        router_update=router_forgets_its_start,
+    ),
+    fault(
+        "ROUTER_REFUSES_LARGE_RATES",
+        "Steps of the router at a rate above 10 are left out.",
+        "G.3",
+        "C.8",
+        representative=True,
+        router_update=router_refuses_large_rates,
+    ),
+    fault(
+        "EXPERTS_FLICKER",
+        "At every 130th iterate all experts have the opposite sign, for one step.",
+        "G.9",
+        "N.5",
+        representative=True,
+        expert_update=experts_flicker,
+        router_update=router_waits,
+    ),
     fault("ROUTER_CENTRED", "The mean over experts is subtracted from the router.", "G.3", "G.1", router_update=router_centred),
     fault("EXPERTS_STOP_LATE", "From step 2000 on experts do not learn.", "G.9", expert_update=stopping_late),
     fault(
