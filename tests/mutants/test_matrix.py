@@ -67,12 +67,16 @@ def test_fates_and_localisation() -> None:
 
 
 def test_minimality() -> None:
-    assert FOUND.only_killer_of("G.3") == ("NOISE_ON_GRID",)
+    assert FOUND.only_killer_of("G.3") == ("LABELS_FLIPPED", "NOISE_ON_GRID")  # of its group
     assert FOUND.first_killer_of("D.5") == ("LABELS_FLIPPED",)
     assert FOUND.killed_by("E.3") == ("LABELS_FLIPPED",)
     assert FOUND.killed_by("R.5") == ()
-    assert FOUND.only_killer_of("E.3") == ("LABELS_FLIPPED",)  # of its group
+    assert FOUND.only_killer_of("E.3") == ("LABELS_FLIPPED",)
     assert FOUND.redundant == ("D.2", "R.5")
+    rivals = matrix(LABELS_FLIPPED={"D.2": KILLED, "D.5": KILLED, "G.3": KILLED})
+    assert (rivals.first_killer_of("D.2"), rivals.first_killer_of("D.5")) == (("LABELS_FLIPPED",), ())
+    assert rivals.only_killer_of("D.2") == ()
+    assert rivals.redundant == ("D.5",)
 
 
 def test_an_equivalent_mutant_that_is_noticed_is_a_wrong_argument() -> None:
@@ -85,7 +89,7 @@ def test_json_has_everything() -> None:
     assert [mutant["name"] for mutant in found["mutants"]] == [mutant.name for mutant in FOUND.mutants]
     assert found["mutants"][0]["first"] == "D.5"
     assert found["mutants"][0]["cells"]["D.5"]["samples"] == 120
-    assert found["claims"][3]["only_killer_of"] == ["NOISE_ON_GRID"]
+    assert found["claims"][3]["only_killer_of"] == ["LABELS_FLIPPED", "NOISE_ON_GRID"]
 
 
 def test_markdown_tells_how_each_was_killed() -> None:
