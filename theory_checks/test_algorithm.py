@@ -193,7 +193,7 @@ def experts_move_by_eta_or_not_at_all(subject: Subject, run: SmallRun, blow_up: 
     over={"run": small_runs(most_n=6, most_M=3, steps=3, most_J=2, most_K=3)},
     always=(
         {"run": SmallRun(K=2, P=4, M=8, J=3, n=5, T=1, eta=0.1, eta_r=1.0, scale=1.0, seed=0)},
-        {"run": SmallRun(K=2, P=4, M=3, J=2, n=4, T=1, eta=1e-4, eta_r=100.0, scale=1.0, seed=0)},
+        {"run": SmallRun(K=2, P=4, M=3, J=2, n=4, T=1, eta=1e-4, eta_r=100.0, scale=10.0, seed=0)},
         {"run": SmallRun(K=2, P=4, M=3, J=2, n=4, T=1, eta=10.0, eta_r=1e-4, scale=1.0, seed=0)},
     ),
     examples=25,

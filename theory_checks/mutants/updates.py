@@ -144,8 +144,13 @@ def router_normalised(theta: Tensor, gradient: Gradient, rate: float, state: Any
     return theta - rate * divided_by(length(gradient.direction, (-2, -1)), gradient.direction), state
 
 
-def router_clipped(theta: Tensor, gradient: Gradient, rate: float, state: Any) -> tuple[Tensor, Any]:
-    return theta - rate * gradient.value / (length(gradient.value, (-2, -1)) / 1e-3).clamp(min=1), state
+def router_clipped(most: float) -> Update:
+    """Gradients of the router are clipped to a norm."""
+
+    def update(theta: Tensor, gradient: Gradient, rate: float, state: Any) -> tuple[Tensor, Any]:
+        return theta - rate * gradient.value / (length(gradient.value, (-2, -1)) / most).clamp(min=1), state
+
+    return update
 
 
 def router_decay(theta: Tensor, gradient: Gradient, rate: float, state: Any) -> tuple[Tensor, Any]:
@@ -253,7 +258,8 @@ MUTANTS = (
     fault("ROUTER_ASCENDS", "The router climbs the loss.", "G.3", router_update=rate_scaled(-1.0)),
     fault("ROUTER_FROZEN", "The router does not learn.", "G.3", router_update=rate_scaled(0.0)),
     fault("ROUTER_NORMALISED", "The router's gradient is normalised.", "G.3", representative=True, router_update=router_normalised),
-    fault("ROUTER_CLIPPED", "The router's gradient is clipped to norm 1/1000.", "G.3", router_update=router_clipped),
+    fault("ROUTER_CLIPPED", "The router's gradient is clipped to norm 1/1000.", "G.3", router_update=router_clipped(1e-3)),
+    fault("ROUTER_CLIPPED_FAR", "The router's gradient is clipped to norm 100.", "G.3", router_update=router_clipped(100.0)),
     fault("ROUTER_DECAY", "The router decays by 1e-4 a step.", "G.1", "G.3", router_update=router_decay),
     fault("ROUTER_MOMENTUM", "The router has momentum 0.9.", "G.3", "G.9", router_update=router_momentum),
     fault("ROUTER_STALE", "The router follows the gradient of the step before.", "G.3", "G.9", router_update=router_stale),
