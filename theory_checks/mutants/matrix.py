@@ -25,8 +25,8 @@ KEPT: Mapping[str, str] = {
     "A.4": "It is the measure that the paper reports (section 6); all but its start follows from A.3.",
     **dict.fromkeys(
         ("C.2", "C.3", "C.6", "C.7", "C.9", "C.10"),
-        "It is a row of the table of hypotheses. The ingredient or size that it changes replaces that of the mutant too; what a "
-        "mutant breaks beside it, all rows notice, C.1 first.",
+        "It is a row of the table of hypotheses. The ingredient or size that it changes replaces that of the mutant too; what "
+        "mutants break beside it C.1 notices as well, and stands first.",
     ),
 }  # why a claim stays that is, in its group, neither the first nor the only killer of any mutant
 
