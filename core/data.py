@@ -168,16 +168,21 @@ class Patches:
         return self.order.argsort(dim=-1)
 
     @cached_property
-    def noise_place(self) -> Tensor:
-        """At which of the P patches the pieces that are not along a signal stand, (..., n, P - Q)."""
-        return self.place[..., self.which.shape[-1] :].contiguous()
+    def vector(self) -> Tensor:
+        """Which vector each patch is a multiple of, (..., n, P): row of the dictionary, or D + row among all other pieces."""
+        others = torch.arange(self.noise[..., 0].numel(), device=self.order.device).view(self.noise.shape[:-1])
+        return torch.cat([self.which, self.dictionary.shape[-2] + others], dim=-1).gather(-1, self.order)
 
     @cached_property
-    def in_dictionary(self) -> Tensor:
-        """The patches along signals in coordinates of the dictionary, 0 at the other patches, (..., n, P, D)."""
-        D, (Q, P) = self.dictionary.shape[-2], (self.which.shape[-1], self.order.shape[-1])
-        coordinates = self.coefficient.new_zeros(*self.order.shape[:-1], P * D)
-        return coordinates.scatter_(-1, self.place[..., :Q] * D + self.which, self.coefficient).unflatten(-1, (P, D))
+    def symbol(self) -> Tensor:
+        """Row of the dictionary that each patch is a multiple of, D for the other pieces, (..., n, P)."""
+        return self.vector.clamp(max=self.dictionary.shape[-2])
+
+    @cached_property
+    def multiple(self) -> Tensor:
+        """By what that vector is multiplied, (..., n, P): 1 for the other pieces."""
+        ones = torch.ones_like(self.noise[..., 0])
+        return torch.cat([self.coefficient, ones], dim=-1).gather(-1, self.order)
 
     @cached_property
     def dense(self) -> Tensor:
@@ -191,8 +196,11 @@ class Patches:
 
     @cached_property
     def total(self) -> Tensor:
-        """sum_p x^(p), (..., n, d)."""
-        return self.in_dictionary.sum(dim=-2) @ self.dictionary + self.noise.sum(dim=-2)
+        """sum_p x^(p), (..., n, d), examples contiguous in memory, since router logits have experts before examples."""
+        coordinates = self.coefficient.new_zeros(*self.which.shape[:-1], self.dictionary.shape[-2])
+        coordinates.scatter_add_(-1, self.which, self.coefficient)
+        along = self.dictionary.mT @ coordinates.mT  # (..., d, n)
+        return along.add_(self.noise.sum(dim=-2).mT).mT
 
     def to(self, device: torch.device | str) -> "Patches":
         """The same on another device."""

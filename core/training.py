@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from core.data import Examples, Patches, Problem, Signals, require_count, require_positive
 from core.measures import is_error
@@ -64,10 +65,9 @@ class Gradient:
         return self.direction * self.log_scale.exp()
 
 
-TILE = 32  # examples of one expert in a batched product: few enough to waste little, enough for an efficient product
-LANES = 16  # columns below which a batched product takes as long as with twice as many
+TILE = 32  # patches of one expert in a batched product: few enough to waste little, enough for an efficient product
 
-CPU_BUDGET = 2**22  # bytes of patches to train on at a time: they stay in a core's cache, and small runs share the overhead
+CPU_BUDGET = 2**24  # bytes of patches to train on at a time: most of them stay in the cache, and small runs share the overhead
 
 Item = TypeVar("Item")
 Record = TypeVar("Record", Signals, Patches, Parameters)
@@ -101,79 +101,73 @@ def gaussian_experts(problem: Problem, hyper: Hyperparameters, generator: torch.
     return draw * (hyper.sigma_0 / problem.d**0.5)
 
 
+def _stable_order(keys: Tensor, bound: int) -> Tensor:
+    """The order that sorts whole numbers in [0, bound), equal ones as they stand: (N,) to (N,)."""
+    if keys.device.type != "cpu":
+        return keys.argsort(stable=True)
+    # NumPy sorts numbers of 16 bits by radix, several times as fast as torch.
+    return torch.from_numpy(keys.numpy().astype(np.min_scalar_type(bound)).argsort(kind="stable"))
+
+
+def _weighted_sums(rows: Tensor, which: Tensor, start: Tensor, factor: Tensor) -> Tensor:
+    """Sums of chosen rows times factors: rows (A, J), which and factor (N,), the place start (B,) where each begins, to (B, J)."""
+    return functional.embedding_bag(which, rows, start, mode="sum", per_sample_weights=factor)
+
+
 @dataclass(frozen=True)
 class _RoutedProducts:
     """Inner products of the patches with the filters of the expert that their example is routed to, and their pull-back.
 
-    The N = R * n examples of a batch are dealt into tiles of TILE slots that belong to one (replicate, expert) each, so that one
-    batched matrix product serves all experts, however skewed the routing. Pre-activations stay in the order of the slots, S of
-    them; a slot that stays empty holds the last example, with weight 0.
+    The products of each patch are a multiple of a row of one table, which has two parts. Its first rows are *cells*, a signal of
+    the dictionary and an expert each. The others are *slots*, for the patches that are not along a signal: these are dealt into
+    tiles of TILE slots that belong to one expert each, so that one batched matrix product serves all experts, however skewed the
+    routing. A slot that stays empty holds any patch, and no patch refers to it.
 
-    slot: the slot of each example (N,); owner: replicate * M + expert of each tile; along: the patches along signals in
-    coordinates of the dictionary, 0 at the others (tiles, TILE * P, D); noise: the others (tiles, TILE * (P - Q), d); noise_row:
-    which of the S * P patches those are.
+    x: patches of (R, n) examples; row: the row of the table of each patch (R * n * P,); order: the patches in the order of their
+    rows; owner: replicate * M + expert of each tile; noise: the patches in the slots (tiles, TILE, d).
     """
 
-    dictionary: Tensor
-    slot: Tensor
+    x: Patches
+    row: Tensor
+    order: Tensor
     owner: Tensor
-    along: Tensor
     noise: Tensor
-    noise_row: Tensor
 
     @classmethod
     def of(cls, x: Patches, expert: Tensor, experts: int) -> "_RoutedProducts":
-        """expert: replicate * M + expert for every example (N,); experts: R * M."""
-        P, D = x.in_dictionary.shape[-2:]
-        others, d = x.noise.shape[-2:]
-        # With as many more for each expert as its last tile has room for, the slots are the places in the order by expert.
-        more = torch.repeat_interleave(-expert.bincount(minlength=experts) % TILE)
-        sorted_expert, order = torch.cat([expert, more]).sort()
-        slots = torch.arange(len(order), device=expert.device)
-        slot = torch.empty_like(order).scatter_(0, order, slots)[: len(expert)]
-        member, owner = order.clamp(max=len(expert) - 1), sorted_expert[::TILE].contiguous()
-        along = x.in_dictionary.flatten(0, -3).index_select(0, member).view(len(owner), TILE * P, D)
-        noise = x.noise.flatten(0, -3).index_select(0, member).view(len(owner), TILE * others, d)
-        noise_row = x.noise_place.flatten(0, -2).index_select(0, member).add_(slots[:, None], alpha=P)
-        return cls(x.dictionary, slot, owner, along, noise, noise_row.view(-1))
-
-    @staticmethod
-    def _side_by_side(W: Tensor) -> int:
-        """How many patches along signals share a row of a product, in columns of their own: with few filters, two."""
-        return 2 if W.shape[-2] < LANES else 1
-
-    def _rows(self, side: int, D: int) -> Tensor:
-        """The patches along signals with so many in a row, (tiles, TILE * P / side, side * D)."""
-        return self.along.view(len(self.owner), self.along.shape[1] // side, side * D)
+        """expert: replicate * M + expert for every example (R * n,); experts: R * M."""
+        D, (others, d) = x.dictionary.shape[-2], x.noise.shape[-2:]
+        key = x.symbol.flatten(0, -2).mul(experts).add_(expert[:, None]).flatten()
+        order = _stable_order(key, (D + 1) * experts)
+        tail = order[x.which.numel() :]  # the patches not along signals: their symbol D is the last
+        load = expert.bincount(minlength=experts) * others
+        tiles = (load + TILE - 1) // TILE
+        empty = TILE * tiles - load
+        slot = torch.arange(len(tail), device=key.device) + (empty.cumsum(0) - empty).repeat_interleave(load)
+        owner = torch.arange(experts, device=key.device).repeat_interleave(tiles)
+        member = slot.new_zeros(TILE * len(owner)).scatter_(0, slot, x.vector.flatten().index_select(0, tail) - D)
+        noise = x.noise.flatten(0, -2).index_select(0, member).view(len(owner), TILE, d)
+        return cls(x, key.scatter_(0, tail, slot + D * experts), order, owner, noise)
 
     def pre_activations(self, W: Tensor) -> Tensor:
-        """z = <w_mj, x^(p)>: W (R, M, J, d) to (S, P, J)."""
-        (R, M, J, _), D, side = W.shape, self.dictionary.shape[-2], self._side_by_side(W)
-        table = W.flatten(1, 2).bmm(self.dictionary.mT).view(R * M, J, D)
-        blocks = W.new_zeros(R * M, side, D, side, J)
-        blocks.diagonal(dim1=1, dim2=3).copy_(table.mT[..., None])
-        by_tile = blocks.view(R * M, side * D, side * J).index_select(0, self.owner)
-        z = self._rows(side, D).bmm(by_tile).view(-1, J)
-        others = self.noise.bmm(W.flatten(0, 1).index_select(0, self.owner).mT)
-        return z.index_copy_(0, self.noise_row, others.view(-1, J)).view(TILE * len(self.owner), -1, J)
+        """z = <w_mj, x^(p)>: W (R, M, J, d) to (R, n, P, J)."""
+        J = W.shape[-2]
+        cells = self.x.dictionary.bmm(W.flatten(1, 2).mT).transpose(0, 1)  # (D, R, M * J)
+        slots = W.flatten(0, 1).index_select(0, self.owner).bmm(self.noise.mT).mT  # this way round it is fast for small J
+        table = torch.cat([cells.reshape(-1, J), slots.reshape(-1, J)])
+        each = torch.arange(len(self.row), device=W.device)
+        return _weighted_sums(table, self.row, each, self.x.multiple.flatten()).view(*self.x.order.shape, J)
 
-    def pull_back(self, grad_z: Tensor, W: Tensor) -> Tensor:
-        """The gradient in W, shaped like it, from that in the pre-activations (S, P, J)."""
-        (R, M, J, d), D, tiles, side = W.shape, self.dictionary.shape[-2], len(self.owner), self._side_by_side(W)
-        by_tile = self._rows(side, D).mT.bmm(grad_z.view(tiles, -1, side * J))
-        blocks = W.new_zeros(R * M, side * D, side * J).index_add_(0, self.owner, by_tile)
-        table = blocks.view(R * M, side, D, side, J).diagonal(dim1=1, dim2=3).sum(dim=-1)
-        grad_W = table.mT.reshape(R, M * J, D).bmm(self.dictionary).view(R * M, J, d)
-        others = grad_z.view(-1, J).index_select(0, self.noise_row).view(tiles, -1, J)
-        return grad_W.index_add_(0, self.owner, others.mT.bmm(self.noise)).view_as(W)
-
-    def by_example(self, by_slot: Tensor) -> Tensor:
-        """Values by slot (S,) to values by example (N,)."""
-        return by_slot.index_select(0, self.slot)
-
-    def by_slot(self, by_example: Tensor) -> Tensor:
-        """Values by example (N,) to values by slot (S,), 0 in slots that stay empty."""
-        return by_example.new_zeros(TILE * len(self.owner)).scatter_(0, self.slot, by_example)
+    def pull_back(self, grad_z: Tensor, weight: Tensor, W: Tensor) -> Tensor:
+        """The gradient in W, shaped like it, from weight (R, n) times that in the pre-activations (R, n, P, J)."""
+        (R, M, J, d), D = W.shape, self.x.dictionary.shape[-2]
+        rows = D * R * M + TILE * len(self.owner)
+        load = self.row.bincount(minlength=rows)
+        factor = (self.x.multiple * weight[..., None]).flatten().index_select(0, self.order)
+        table = _weighted_sums(grad_z.reshape(-1, J), self.order, load.cumsum(0) - load, factor)
+        cells, slots = table.split([D * R * M, TILE * len(self.owner)])
+        grad_W = cells.view(D, R, M * J).permute(1, 2, 0).bmm(self.x.dictionary).view(R * M, J, d)
+        return grad_W.index_add_(0, self.owner, slots.view(-1, TILE, J).mT.bmm(self.noise)).view_as(W)
 
 
 def routed_gate(subject: "Subject", h: Tensor, routed: Tensor) -> Tensor:
@@ -191,7 +185,7 @@ def margins(subject: "Subject", parameters: Parameters, x: Patches, y: Tensor) -
     routed = subject.select(h, torch.zeros_like(h))
     R, M = h.shape[:2]
     products = _RoutedProducts.of(x, _numbered(routed, M), R * M)
-    f = products.by_example(subject.respond(products.pre_activations(parameters.W))).view_as(y)
+    f = subject.respond(products.pre_activations(parameters.W))
     return y * routed_gate(subject, h, routed) * f, routed
 
 
@@ -255,7 +249,7 @@ def gradients(subject: "Subject", parameters: Parameters, x: Patches, y: Tensor,
     products = _RoutedProducts.of(x, expert, R * M)
     z = products.pre_activations(W).requires_grad_()
     f = subject.respond(z)
-    pi_value, f_value = pi.detach(), products.by_example(f.detach()).view_as(y)
+    pi_value, f_value = pi.detach(), f.detach()
     sign, log_slope = loss_slope(subject.loss, y * pi_value * f_value)
     signed = sign * y / y.shape[-1]
 
@@ -264,10 +258,10 @@ def gradients(subject: "Subject", parameters: Parameters, x: Patches, y: Tensor,
     weight = signed * f_value * _relative(log_slope, log_of_all)
     f_by_z, grad_theta = _gradients_of(f.sum() + (weight * pi).sum(), z, theta)
 
-    log_pull = log_slope + products.by_example(torch.linalg.vector_norm(f_by_z, dim=(-2, -1)).log()).view_as(y)
+    log_pull = log_slope + torch.linalg.vector_norm(f_by_z, dim=(-2, -1)).log()
     log_of_expert = _finite(log_pull.new_full((R * M,), -torch.inf).scatter_reduce_(0, expert, log_pull.flatten(), "amax"))
     weight = signed * pi_value * _relative(log_slope, log_of_expert.index_select(0, expert).view_as(y))
-    grad_W = products.pull_back(f_by_z * products.by_slot(weight.flatten()).view(-1, 1, 1), W)
+    grad_W = products.pull_back(f_by_z, weight, W)
     return Gradient(grad_W, log_of_expert.view(R, M, 1, 1)), Gradient(grad_theta, log_of_all[..., None])
 
 
@@ -321,12 +315,13 @@ def draw_replicate(
 class Trajectory:
     """What R runs of Algorithm 1 leave behind.
 
-    steps: the S steps t at which the parameters were kept, with Theta^(t) (R, S, M, d) and W^(t) (R, S, M, J, d);
-    looked_at: the steps at which the noise-free training error (R, looks) was taken; step_lengths: norm(W_m^(t+1) - W_m^(t))_F
-    (R, steps run, M); initialisations: draws until one was accepted (R,); watched: each quantity that was asked for, at
-    t = 0, 1, 2, ... (R, steps watched, ...).
+    signals: v_k and c_k, each (R, K, d); steps: the S steps t at which the parameters were kept, with Theta^(t) (R, S, M, d) and
+    W^(t) (R, S, M, J, d); looked_at: the steps at which the noise-free training error (R, looks) was taken; step_lengths:
+    norm(W_m^(t+1) - W_m^(t))_F (R, steps run, M); initialisations: draws until one was accepted (R,); watched: each quantity that
+    was asked for, at t = 0, 1, 2, ... (R, steps watched, ...).
     """
 
+    signals: Signals
     steps: tuple[int, ...]
     theta: Tensor
     W: Tensor
@@ -401,6 +396,7 @@ def in_chunks(
 def concatenate(parts: Sequence[Trajectory]) -> Trajectory:
     """The replicates of several trajectories with the same steps as one."""
     return Trajectory(
+        signals=Signals(*(torch.cat([getattr(p.signals, f.name) for p in parts]) for f in fields(Signals))),
         steps=parts[0].steps,
         theta=torch.cat([p.theta for p in parts]),
         W=torch.cat([p.W for p in parts]),
@@ -456,8 +452,8 @@ class _Plan:
 def _train_chunk(
     subject: "Subject", hyper: Hyperparameters, replicates: list[Replicate], plan: _Plan, device: torch.device
 ) -> Trajectory:
-    signals = stack([r.signals for r in replicates])
-    signals = Signals(signals.features.to(device), signals.centres.to(device))
+    drawn = stack([r.signals for r in replicates])
+    signals = Signals(drawn.features.to(device), drawn.centres.to(device))
     start = stack([r.start for r in replicates])
     x = stack([r.examples.patches for r in replicates]).to(device)
     y = torch.stack([r.examples.y for r in replicates]).to(device)
@@ -482,6 +478,7 @@ def _train_chunk(
             looked_at.append(t)
             errors.append(is_error(margins(subject, parameters, x, y)[0]).float().mean(dim=-1))
     return Trajectory(
+        signals=drawn,
         steps=plan.keep,
         theta=torch.stack([p.theta for p in snapshots], dim=1).cpu(),
         W=torch.stack([p.W for p in snapshots], dim=1).cpu(),

@@ -23,29 +23,17 @@ FRESH = 4000  # fresh examples a replicate is tried on: an error of 0.1 % shows 
 class Finished:
     """A replicate and its parameters at one step.
 
-    redraw: draws signals, training examples and initial parameters from the seed, since the examples of all replicates together are
-    too large to keep; at: Theta^(t) (M, d) and W^(t) (M, J, d).
+    signals: v_k and c_k, each (K, d); initial, at: Theta (M, d) and W (M, J, d) at steps 0 and t; redraw: draws the replicate from
+    the seed again, since the examples of all replicates together are too large to keep.
     """
 
     subject: Subject
     scenario: Scenario
     seed: np.random.SeedSequence
-    redraw: Callable[[], Replicate]
+    signals: Signals
+    initial: Parameters
     at: Parameters
-
-    @cached_property
-    def _beginning(self) -> tuple[Signals, Parameters]:
-        drawn = self.redraw()
-        return drawn.signals, drawn.start
-
-    @property
-    def signals(self) -> Signals:
-        return self._beginning[0]
-
-    @property
-    def initial(self) -> Parameters:
-        """Theta^(0) and W^(0)."""
-        return self._beginning[1]
+    redraw: Callable[[], Replicate]
 
     @property
     def training_examples(self) -> Examples:
@@ -103,10 +91,8 @@ class Finished:
         """<w_mj, x^(p)> of these experts on all examples, (experts, n, P, J)."""
         W = self.at.W[experts].to(examples.y.dtype)
         x = examples.patches
-        along = x.in_dictionary.flatten(0, 1) @ (x.dictionary @ W.mT)  # (experts, n P, J), 0 at the other patches
-        n, P = x.order.shape
-        rows = (torch.arange(n, device=W.device)[:, None] * P + x.noise_place).flatten()
-        return along.index_copy_(1, rows, x.noise.flatten(0, 1) @ W.mT).unflatten(1, (n, P))
+        table = torch.cat([x.dictionary @ W.mT, x.noise.flatten(0, 1) @ W.mT], dim=-2)  # (experts, D + n (P - Q), J)
+        return table.index_select(1, x.vector.flatten()).unflatten(1, x.vector.shape).mul_(x.multiple[..., None])
 
     @cached_property
     def expert_margins(self) -> Tensor:
@@ -126,10 +112,18 @@ class Finished:
 
 def finished(subject: Subject, trained: Trained, scenario: Scenario, step: int) -> Iterator[Finished]:
     """All replicates of a scenario with their parameters at a step that was kept (0, T_1 or T)."""
-    kept = trained.trajectory(scenario).parameters(step)
+    trajectory = trained.trajectory(scenario)
+    initial, kept = trajectory.parameters(0), trajectory.parameters(step)
     for i, seed in enumerate(trained.seeds(scenario)):
-        at = Parameters(kept.theta[i], kept.W[i])
-        yield Finished(subject, scenario, seed, partial(trained.replicate, scenario, seed), at)
+        yield Finished(
+            subject,
+            scenario,
+            seed,
+            signals=Signals(trajectory.signals.features[i], trajectory.signals.centres[i]),
+            initial=Parameters(initial.theta[i], initial.W[i]),
+            at=Parameters(kept.theta[i], kept.W[i]),
+            redraw=partial(trained.replicate, scenario, seed),
+        )
 
 
 def given_occupied_groups(statement: Statement, trained: Trained, *scenarios: Scenario) -> Statement:

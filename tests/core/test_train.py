@@ -1,6 +1,6 @@
 """train(): what it keeps, refuses and repeats."""
 
-from dataclasses import fields, replace
+from dataclasses import fields, is_dataclass, replace
 
 import numpy as np
 import pytest
@@ -17,13 +17,12 @@ SEEDS = [seed_of(i) for i in range(5)]
 
 
 def same(a, b):
-    """Two trajectories, bit for bit."""
-    return all(
-        torch.equal(getattr(a, f.name), getattr(b, f.name))
-        if isinstance(getattr(a, f.name), torch.Tensor)
-        else getattr(a, f.name) == getattr(b, f.name)
-        for f in fields(a)
-    )
+    """Two trajectories, or parts of them, bit for bit."""
+    if isinstance(a, torch.Tensor):
+        return torch.equal(a, b)
+    if is_dataclass(a):
+        return all(same(getattr(a, f.name), getattr(b, f.name)) for f in fields(a))
+    return a == b
 
 
 def same_replicate(a, b):
@@ -289,6 +288,7 @@ def test_draws_do_not_depend_on_the_batch():
             for a, b in zip(noise_of(noise, place, len(order)), noise_of(together, i, 5), strict=True):
                 assert torch.equal(a, b)
             assert torch.equal(other.W[place, 0], batch.W[i, 0])
+            assert torch.equal(other.signals.centres[place], batch.signals.centres[i])
             assert_close_runs(other, place, batch, i)
 
 

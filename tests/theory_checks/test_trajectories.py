@@ -35,7 +35,10 @@ def test_blocks_are_simulated_once_and_put_together_in_order(run: Run, monkeypat
     assert blocks == [2, 2, 2]
     assert torch.equal(found.W, again.W)
     for i, seed in enumerate(trained.seeds(scenario)):
-        assert torch.equal(found.parameters(0).W[i], trained.replicate(scenario, seed).start.W)
+        drawn = trained.replicate(scenario, seed)
+        assert torch.equal(found.parameters(0).W[i], drawn.start.W)
+        assert torch.equal(found.signals.features[i], drawn.signals.features)
+        assert torch.equal(found.signals.centres[i], drawn.signals.centres)
 
 
 def test_a_run_that_only_explores_looks_at_the_training_error_at_its_ends(run: Run) -> None:
