@@ -4,9 +4,9 @@ The xdist controller runs these hooks too; it must stay free of torch, SciPy and
 needs them is imported where it is used.
 """
 
-from theory_checks.threads import one_thread
+from theory_checks.process import tune_process
 
-one_thread()
+tune_process()
 
 import gc
 import inspect

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import NoReturn
 
-from theory_checks.threads import one_thread
+from theory_checks.process import tune_process
 
-one_thread()
+tune_process()
 
 from theory_checks.commands import CommandError, claims, compare, false_alarms, graded, mutants, report, reproduce
 

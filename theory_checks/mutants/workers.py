@@ -10,7 +10,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from theory_checks.threads import one_thread
+from theory_checks.process import tune_process
 
 SPAWN = multiprocessing.get_context("spawn")
 BEGUN = "begun"  # what a process says first, before the result of a call
@@ -33,7 +33,7 @@ class _Worker:
 
 
 def _serve(pipe: Connection) -> None:
-    one_thread()
+    tune_process()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that waits, which ends this one
     while True:
         try:
