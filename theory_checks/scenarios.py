@@ -117,16 +117,21 @@ def without_structure(draw_examples: DrawExamples) -> DrawExamples:
 
 
 def whole_runs(profile: Profile) -> list[Scenario]:
-    """Points of the pre-registered ladder that are trained to T, by size."""
+    """Points of the pre-registered ladder that are trained to T, by size; T = 6/eta in quick.
+
+    By 6/eta as many of 40 pilot replicates at n = 1000 met the claims about the end of training as by 8/eta.
+    """
     deep = ((64, 4000, 64), (128, 4000, 32), (256, 4000, 32), (1024, 4096, 8))
     sizes = profile.pick(((64, 1000, 8),), ((64, 2000, 32), (128, 2000, 8)), deep)
-    return [ladder(Problem(K=4, d=d), n, replicates, whole=True) for d, n, replicates in sizes]
+    distance = profile.pick(6.0, 8.0, 8.0)
+    points = [ladder(Problem(K=4, d=d), n, replicates) for d, n, replicates in sizes]
+    return [at_rate(point, point.hyper.eta, distance) for point in points]
 
 
 def exploration_ladder(profile: Profile) -> list[Scenario]:
     """Points of the pre-registered ladder that are trained to T_1, by size; n = max(4000, 4 d), but 2500 at d = 256 in quick."""
     sizes = profile.pick(
-        ((64, 4000, 16), (256, 2500, 16)),
+        ((64, 4000, 13), (256, 2500, 13)),
         ((64, 4000, 32), (128, 4000, 32), (256, 4000, 32)),
         ((64, 4000, 64), (128, 4000, 64), (256, 4000, 64), (1024, 4096, 32), (4096, 16_384, 24)),
     )
@@ -135,7 +140,7 @@ def exploration_ladder(profile: Profile) -> list[Scenario]:
 
 def example_ladder(profile: Profile) -> list[Scenario]:
     """Growing numbers of training examples at the ladder's first dimension, trained to T_1."""
-    replicates = profile.pick(16, 32, 64)
+    replicates = profile.pick(13, 32, 64)
     sizes = profile.pick((250, 4000), (250, 1000, 4000), (250, 1000, 4000, 16000))
     return [ladder(Problem(K=4, d=64), n, replicates) for n in sizes]
 
