@@ -34,8 +34,11 @@ def gradients_if_routed(subject: Subject, parameters: Parameters, x: Patches, y:
 
 def training_loss(subject: Subject, parameters: Parameters, x: Patches, y: Tensor, routed: Tensor) -> float:
     """L = (1/n) sum_i l(y_i pi_{m_i}(x_i) f_{m_i}(x_i)): shapes as above, routed (n,)."""
-    losses = losses_if_routed(subject, parameters, x, y)
-    return float(losses[routed, torch.arange(len(y))].mean())
+    pi = subject.gate(subject.logits(parameters.theta, x))
+    losses = [
+        subject.loss(y[i] * pi[m, i] * subject.respond(x.dense[i] @ parameters.W[m].mT)) for i, m in enumerate(routed.tolist())
+    ]
+    return float(torch.stack(losses).mean())
 
 
 def central_differences(

@@ -77,16 +77,19 @@ class Record:
         return found
 
 
+WHOLE_OR_TEXT = (bool, int, str, type(None))
+
+
 def plain(value: Any) -> Any:
     """The value as JSON has it."""
+    if isinstance(value, WHOLE_OR_TEXT):
+        return value
     if is_dataclass(value) and not isinstance(value, type):
         return {f.name: plain(getattr(value, f.name)) for f in fields(value)}
     if isinstance(value, Mapping):
         return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
         return [plain(v) for v in value]
-    if isinstance(value, bool | int | str) or value is None:
-        return value
     number = float(value)
     return number if math.isfinite(number) else str(number)
 

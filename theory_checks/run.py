@@ -43,7 +43,12 @@ def digest(value: Any) -> tuple[int, ...]:
     return tuple(int(word) for word in np.frombuffer(found, dtype="<u4"))
 
 
+PLAIN = (bool, int, float, str, type(None))
+
+
 def _canonical(value: Any) -> str:
+    if isinstance(value, PLAIN):
+        return repr(value)
     if isinstance(value, Tensor):
         value = value.detach().cpu().numpy()
     if isinstance(value, np.ndarray):
@@ -54,8 +59,6 @@ def _canonical(value: Any) -> str:
         return "{" + ",".join(f"{_canonical(k)}:{_canonical(v)}" for k, v in sorted(value.items())) + "}"
     if isinstance(value, list | tuple):
         return "[" + ",".join(_canonical(v) for v in value) + "]"
-    if value is None or isinstance(value, bool | int | float | str):
-        return repr(value)
     raise TypeError(f"inputs of claims are records, containers, tensors, numbers and strings, not {type(value).__name__}")
 
 

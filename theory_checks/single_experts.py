@@ -140,15 +140,20 @@ def random_network(problem: Problem, activation: str, seed: int, J: int = 40) ->
 def trained_network(
     subject: Subject, problem: Problem, signals: Signals, activation: str, seed: int, *, n: int = 1500, steps: int = 300
 ) -> PatchAdditive:
-    """A random network trained on n examples by full-batch Adam on the subject's loss, as the paper's single models were."""
+    """A random network trained on n examples by full-batch Adam on the subject's loss, as the paper's single models were.
+
+    In single precision, as those; what it has learned is then evaluated in double.
+    """
     examples = subject.draw_examples(problem, signals, n, stream_of(seed, 2))
+    x, y = examples.x.float(), examples.y.float()
     start = random_network(problem, activation, seed)
 
     def gradient(parameters: Sequence[Tensor]) -> Sequence[Tensor]:
-        F = PatchAdditive(start.sigma, *parameters)(examples.x).sum(dim=-1)
-        return torch.autograd.grad(subject.loss(examples.y * F).mean(), parameters)
+        F = PatchAdditive(start.sigma, *parameters)(x).sum(dim=-1)
+        return torch.autograd.grad(subject.loss(y * F).mean(), parameters)
 
-    return PatchAdditive(start.sigma, *adam((0.3 * start.W, 0.3 * start.b, start.a), gradient, steps))
+    trained = adam([p.float() for p in (0.3 * start.W, 0.3 * start.b, start.a)], gradient, steps)
+    return PatchAdditive(start.sigma, *(p.double() for p in trained))
 
 
 def adam(

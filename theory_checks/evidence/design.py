@@ -116,6 +116,7 @@ def mean_samples(bound: float, resolution: float, alpha: float) -> int:
     return max(betting_samples(bound, resolution, alpha), betting_samples(beyond, resolution, SEQUENTIAL_PASS))
 
 
+@lru_cache(maxsize=4096)
 def mean_resolution(bound: float, samples: int, alpha: float) -> float:
     """The smallest violation of "mean <= bound" that these samples resolve; inverse of mean_samples."""
     return smallest_resolution(lambda r: mean_samples(bound, r, alpha) <= samples, 1 - bound)
@@ -165,6 +166,7 @@ def law_samples(resolution: float, alpha: float) -> int:
     return math.ceil(((radius + critical) / resolution) ** 2)
 
 
+@lru_cache(maxsize=4096)
 def law_resolution(samples: int, alpha: float) -> float:
     """The smallest Kolmogorov-Smirnov distance that these samples resolve; inverse of law_samples."""
     return smallest_resolution(lambda r: law_samples(r, alpha) <= samples, 1.0)
@@ -209,6 +211,7 @@ def frequency_samples(bound: float, resolution: float, alpha: float) -> int:
     raise ValueError(f"resolution = {resolution} needs more than 100000 replicates at alpha = {alpha}")
 
 
+@lru_cache(maxsize=4096)
 def frequency_passing(bound: float, replicates: int, events: int = 1) -> float:
     """The smallest violation of "rate <= bound" that these replicates reject at 5 % whenever they hold, if a true claim at its
     boundary is to hold with probability 95 %, of so many events together: with up to the quantile of Bin(bound) counts against it
@@ -219,6 +222,7 @@ def frequency_passing(bound: float, replicates: int, events: int = 1) -> float:
     return float(beta.ppf(1 - FALSE_PASS, accepted + 1, replicates - accepted)) - bound
 
 
+@lru_cache(maxsize=4096)
 def frequency_resolution(bound: float, replicates: int, alpha: float) -> float:
     """The smallest violation of "rate <= bound" that these replicates resolve; inverse of
     frequency_samples."""

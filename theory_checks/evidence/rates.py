@@ -37,7 +37,7 @@ import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 
 import numpy as np
 
@@ -184,6 +184,7 @@ def ladder_replicates(share: float, resolution: float, events: int, alpha: float
     return int(candidates[sufficient.argmax()])
 
 
+@lru_cache(maxsize=4096)
 def ladder_resolution(share: float, replicates: int, events: int, alpha: float) -> float:
     """The smallest resolution that these replicates at each size have; inverse of ladder_replicates."""
     return design.smallest_resolution(lambda r: bool(_suffices(share, r, replicates, events, alpha)), share)
