@@ -129,7 +129,10 @@ def whole_runs(profile: Profile) -> list[Scenario]:
 
 
 def exploration_ladder(profile: Profile) -> list[Scenario]:
-    """Points of the pre-registered ladder that are trained to T_1, by size; n = max(4000, 4 d), but 2500 at d = 256 in quick."""
+    """Points of the pre-registered ladder that are trained to T_1, by size; n = max(4000, 4 d), but 2500 at d = 256 in quick.
+
+    Quick has 13 replicates, the fewest with which rates of four events can be both refuted and passed.
+    """
     sizes = profile.pick(
         ((64, 4000, 13), (256, 2500, 13)),
         ((64, 4000, 32), (128, 4000, 32), (256, 4000, 32)),

@@ -7,7 +7,7 @@ import pytest
 import torch
 from oracles import EPS, Naive, seed_of
 
-from core import PAPER, Hyperparameters, Problem, train
+from core import PAPER, Hyperparameters, Problem, train, training
 from core.seeds import child, generator_from
 from core.training import draw_replicate
 
@@ -386,3 +386,10 @@ def test_different_seeds_give_different_streams():
     # Found by search: among 2^18 children there are 8 such pairs; with all 64 bits of the seed one would expect 2^-29.
     one, other = (torch.rand(4, generator=generator_from(child(seed_of(0), i))) for i in (5285, 44532))
     assert not torch.equal(one, other)
+
+
+@pytest.mark.parametrize("bound", [200, 40_000, 100_000])
+def test_keys_of_every_width_are_sorted_in_their_order(bound):
+    keys = torch.randint(bound // 2, bound, (500,), generator=torch.Generator().manual_seed(0)).repeat(2)
+    order = training._stable_order(keys, bound)
+    assert order.tolist() == sorted(range(1000), key=lambda i: (int(keys[i]), i))
