@@ -11,12 +11,17 @@ from torch import Tensor
 from core import Parameters, Patches, Subject
 
 
+def example_loss(subject: Subject, pi: Tensor, w: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """l(y pi f(x; w)) of one example x (P, d) with label y, gated by pi, and one expert w (J, d)."""
+    return subject.loss(y * pi * subject.respond(x @ w.mT))
+
+
 def losses_if_routed(subject: Subject, parameters: Parameters, x: Patches, y: Tensor) -> Tensor:
     """l(y_i pi_m(x_i) f_m(x_i)) for every expert m and example i: theta (M, d), W (M, J, d), n examples x, y (n,) to (M, n)."""
     pi = subject.gate(subject.logits(parameters.theta, x))
     rows = []
     for m, w in enumerate(parameters.W):
-        rows.append(torch.stack([subject.loss(y[i] * pi[m, i] * subject.respond(x.dense[i] @ w.mT)) for i in range(len(y))]))
+        rows.append(torch.stack([example_loss(subject, pi[m, i], w, x.dense[i], y[i]) for i in range(len(y))]))
     return torch.stack(rows)
 
 
@@ -35,9 +40,7 @@ def gradients_if_routed(subject: Subject, parameters: Parameters, x: Patches, y:
 def training_loss(subject: Subject, parameters: Parameters, x: Patches, y: Tensor, routed: Tensor) -> float:
     """L = (1/n) sum_i l(y_i pi_{m_i}(x_i) f_{m_i}(x_i)): shapes as above, routed (n,)."""
     pi = subject.gate(subject.logits(parameters.theta, x))
-    losses = [
-        subject.loss(y[i] * pi[m, i] * subject.respond(x.dense[i] @ parameters.W[m].mT)) for i, m in enumerate(routed.tolist())
-    ]
+    losses = [example_loss(subject, pi[m, i], parameters.W[m], x.dense[i], y[i]) for i, m in enumerate(routed.tolist())]
     return float(torch.stack(losses).mean())
 
 

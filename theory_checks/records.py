@@ -77,7 +77,7 @@ class Record:
         return found
 
 
-WHOLE_OR_TEXT = (bool, int, str, type(None))
+WHOLE_OR_TEXT = (bool, int, str, type(None))  # what most parts of a record are, so looked for first
 
 
 def plain(value: Any) -> Any:

@@ -43,7 +43,7 @@ def digest(value: Any) -> tuple[int, ...]:
     return tuple(int(word) for word in np.frombuffer(found, dtype="<u4"))
 
 
-PLAIN = (bool, int, float, str, type(None))
+PLAIN = (bool, int, float, str, type(None))  # what most parts of a value are, so looked for first
 
 
 def _canonical(value: Any) -> str:

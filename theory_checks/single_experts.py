@@ -142,7 +142,7 @@ def trained_network(
 ) -> PatchAdditive:
     """A random network trained on n examples by full-batch Adam on the subject's loss, as the paper's single models were.
 
-    In single precision, as those; what it has learned is then evaluated in double.
+    In single precision, for speed; what it has learned is then evaluated in double.
     """
     examples = subject.draw_examples(problem, signals, n, stream_of(seed, 2))
     x, y = examples.x.float(), examples.y.float()

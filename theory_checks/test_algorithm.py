@@ -578,7 +578,7 @@ def every_step_of_a_run_is_that_of_the_algorithm(subject: Subject, run: LongRun)
     rounds every entry by eps max(|W|, eta).
     """
     problem = Problem(K=run.K, d=run.d)
-    hyper = ladder(problem, run.n, run.replicates, M=run.M, J=run.J, whole=True).hyper
+    hyper = ladder(problem, run.n, run.replicates, M=run.M, J=run.J).hyper
     hyper = replace(hyper, T=run.T)
     seeds = [np.random.SeedSequence((run.seed, r)) for r in range(run.replicates)]
     kept = train(

@@ -50,7 +50,7 @@ def departure_from_parallel(trained: Trained, scenario: Scenario) -> np.ndarray:
 def small_examples(profile: Profile) -> list[Scenario]:
     """The ladder of numbers of training examples, up to 1000 but for the deep profile, which goes on to the end."""
     shared = example_ladder(profile)
-    return profile.pick([*shared[:-1], ladder(Problem(K=4, d=64), 1000, 13)], shared[:-1], shared)
+    return profile.pick([*shared[:-1], ladder(Problem(K=4, d=64), 1000, shared[0].replicates)], shared[:-1], shared)
 
 
 @claim(
