@@ -161,13 +161,12 @@ class _RoutedProducts:
     def pull_back(self, grad_z: Tensor, weight: Tensor, W: Tensor) -> Tensor:
         """The gradient in W, shaped like it, from weight (R, n) times that in the pre-activations (R, n, P, J)."""
         (R, M, J, d), D = W.shape, self.x.dictionary.shape[-2]
-        rows = D * R * M + TILE * len(self.owner)
-        load = self.row.bincount(minlength=rows)
+        cells = D * R * M
+        load = self.row.bincount(minlength=cells + TILE * len(self.owner))
         factor = (self.x.multiple * weight[..., None]).flatten().index_select(0, self.order)
         table = _weighted_sums(grad_z.reshape(-1, J), self.order, load.cumsum(0) - load, factor)
-        cells, slots = table.split([D * R * M, TILE * len(self.owner)])
-        grad_W = cells.view(D, R, M * J).permute(1, 2, 0).bmm(self.x.dictionary).view(R * M, J, d)
-        return grad_W.index_add_(0, self.owner, slots.view(-1, TILE, J).mT.bmm(self.noise)).view_as(W)
+        grad_W = table[:cells].view(D, R, M * J).permute(1, 2, 0).bmm(self.x.dictionary).view(R * M, J, d)
+        return grad_W.index_add_(0, self.owner, table[cells:].view(-1, TILE, J).mT.bmm(self.noise)).view_as(W)
 
 
 def routed_gate(subject: "Subject", h: Tensor, routed: Tensor) -> Tensor:
@@ -224,11 +223,13 @@ def _finite(largest: Tensor) -> Tensor:
     return largest.nan_to_num(0, 0, 0)
 
 
-def _gradients_of(total: Tensor, *sources: Tensor) -> tuple[Tensor, ...]:
-    """The gradients of a number in the sources; 0 in those that it does not depend on."""
-    if not total.requires_grad:
+def _gradients_of(sums: Sequence[tuple[Tensor, Tensor]], *sources: Tensor) -> tuple[Tensor, ...]:
+    """The gradients of sum(weight * value), over all pairs of a weight and a value, in the sources; 0 where there is none."""
+    found = [(weight, value) for weight, value in sums if value.requires_grad]
+    if not found:
         return tuple(torch.zeros_like(source) for source in sources)
-    return torch.autograd.grad(total, sources, materialize_grads=True)
+    weights, values = zip(*found, strict=True)
+    return torch.autograd.grad(values, sources, weights, materialize_grads=True)
 
 
 @torch.enable_grad()
@@ -256,7 +257,7 @@ def gradients(subject: "Subject", parameters: Parameters, x: Patches, y: Tensor,
     log_pull = log_slope + f_value.abs().log()
     log_of_all = _finite(log_pull.amax(dim=-1, keepdim=True))
     weight = signed * f_value * _relative(log_slope, log_of_all)
-    f_by_z, grad_theta = _gradients_of(f.sum() + (weight * pi).sum(), z, theta)
+    f_by_z, grad_theta = _gradients_of([(torch.ones_like(f_value), f), (weight, pi)], z, theta)
 
     log_pull = log_slope + torch.linalg.vector_norm(f_by_z, dim=(-2, -1)).log()
     log_of_expert = _finite(log_pull.new_full((R * M,), -torch.inf).scatter_reduce_(0, expert, log_pull.flatten(), "amax"))
