@@ -5,8 +5,10 @@ import hashlib
 import importlib
 import inspect
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from theory_checks import evidence
 from theory_checks.claims import CLAIM_IDS, Claim
@@ -77,14 +79,15 @@ def claim_hash(claim: Claim) -> str:
     calls: those of `core` are what is under test, and a change to those of `theory_checks` that changes what is claimed changes the
     statement as well, or should.
     """
-    parts = (claim.id, claim.kind.value, claim.statement, claim.given, _source(claim), evidence.VERSION)
+    parts = (claim.id, claim.kind.value, claim.statement, claim.given, _source(claim.check), evidence.VERSION)
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
-def _source(claim: Claim) -> str:
+@cache  # asked for at the start of a run and with every verdict; Python looks through the whole file each time
+def _source(check: Callable[..., Any]) -> str:
     """The check, without what has no effect on verdicts; empty where Python has no source, as in an interactive session."""
     try:
-        (function,) = ast.parse(textwrap.dedent(inspect.getsource(claim.check))).body
+        (function,) = ast.parse(textwrap.dedent(inspect.getsource(check))).body
     except (OSError, TypeError, SyntaxError, ValueError):
         return ""
     if not isinstance(function, ast.FunctionDef):

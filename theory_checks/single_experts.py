@@ -87,8 +87,8 @@ def enumerated_margins(s: Tensor, b: Tensor) -> Tensor:
     K = s.shape[-1]
     k, other = (index.flatten() for index in torch.meshgrid(torch.arange(K), torch.arange(K), indexing="ij"))
     k, other = k[k != other], other[k != other]
-    margins = [s[..., k] + y * b[..., k] + y * eps * s[..., other] for y in (-1, 1) for eps in (-1, 1)]
-    return torch.cat(margins, dim=-1)
+    s_k, b_k, s_other = s[..., k], b[..., k], s[..., other]
+    return torch.cat([s_k + y * b_k + y * eps * s_other for y in (-1, 1) for eps in (-1, 1)], dim=-1)
 
 
 def searched(signals: Signals, seed: int, starts: int = 64, moves: int = 4000) -> OnSignals:

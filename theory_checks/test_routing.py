@@ -599,14 +599,15 @@ def the_noise_of_every_step_is_uniform(subject: Subject, first: int) -> Statemen
     """
     M, n, seldom, steps = 8, 128, 1e-3, range(first, first + 1600)
     largest = (math.log(2 * len(steps) / seldom) / (2 * M * n)) ** 0.5
-    place = torch.arange(1, M * n + 1, dtype=torch.float64) / (M * n)
+    place = np.arange(1, M * n + 1) / (M * n)
 
     def suspicious(stream: np.random.SeedSequence, size: int) -> np.ndarray:
         found = []
         for i in range(size):
             generator = generator_from(child(stream, i))
-            drawn = torch.stack([subject.router_noise((M, n), generator, t).double().flatten() for t in steps]).sort(dim=1).values
-            ahead, behind = (place - drawn).amax(dim=1), (drawn - place).amax(dim=1) + 1 / (M * n)
+            noise = torch.stack([subject.router_noise((M, n), generator, t) for t in steps]).double()
+            drawn = np.sort(noise.flatten(1).numpy())  # several times as fast as torch
+            ahead, behind = (place - drawn).max(axis=1), (drawn - place).max(axis=1) + 1 / (M * n)
             found.append(bool(((ahead + behind) / 2 > largest).any()))
         return np.array(found)
 

@@ -14,6 +14,7 @@ Draw = Callable[[np.random.SeedSequence, int], Array]
 
 FIRST_BATCH = 256
 LARGEST_BATCH = 65_536  # bounds the memory of a draw
+UNSEEN_BATCH = 4096  # where nothing is looked at between batches: enough to share the overhead
 THINNING = 1.03
 
 

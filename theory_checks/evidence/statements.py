@@ -19,6 +19,7 @@ from . import betting, design, laws
 from .exact import at_least, at_most, equal
 from .sampling import (
     FIRST_BATCH,
+    UNSEEN_BATCH,
     Array,
     Draw,
     batches,
@@ -299,7 +300,8 @@ class Law:
         """One exact Kolmogorov-Smirnov test at the designed number of samples, where it always decides."""
         size = self.samples_needed(alpha)
         require_budget(budget, size)
-        observations = np.concatenate(list(batches(self.draw, stream, size)))
+        sizes = [min(UNSEEN_BATCH, size - start) for start in range(0, size, UNSEEN_BATCH)]
+        observations = np.concatenate([observe(self.draw, child(stream, i), n) for i, n in enumerate(sizes)])
         doubling = itertools.takewhile(lambda n: n < size, (FIRST_BATCH << i for i in itertools.count()))
         path = [(n, laws.kolmogorov_distance(observations[:n], self.cdf)) for n in (*doubling, size)]
         distance = path[-1][1]
