@@ -170,7 +170,7 @@ def inputs_tried(claim: Claim, run: Run) -> int:
         raise ValueError(
             f"claim {claim.id}: {claim.examples} inputs and {reserved} others exceed its ledger line by {claim.examples - allowed}"
         )
-    return min(max(1, round(claim.examples * run.profile.pick(0.4, 1, 4))), allowed)
+    return min(max(1, round(claim.examples * run.profile.pick(0.3, 1, 4))), allowed)
 
 
 def search_then_decide(claim: Claim, run: Run, inputs: Mapping[str, Any]) -> Evidence:

@@ -392,16 +392,16 @@ MANY = 104  # replicates, the fewest that can refute a share of 1/6; cheap where
 
 
 def coarse_steps(profile: Profile) -> Inputs:
-    """The ladder's first point at n = 1000, with the eta that explores in COARSE steps, and T = 4/eta."""
+    """The ladder's first point at n = 1000, with the eta that explores in COARSE steps, and T = 3/eta."""
     fine = ladder(Problem(K=4, d=64), 1000, profile.pick(MANY, MANY, 2 * MANY))
-    return {"coarse": st.just(at_rate(fine, fine.hyper.sigma_0**0.5 / (COARSE + 0.2), 4.0))}
+    return {"coarse": st.just(at_rate(fine, fine.hyper.sigma_0**0.5 / (COARSE + 0.2), 3.0))}
 
 
 @claim(
     "C.10",
     kind=Kind.PROBABILITY,
     source="derived: necessity of a hypothesis of Theorem 4.2",
-    given="K = 4, M = J = 8, d = 64, n = 1000, sigma_0 = d^(-1/3), eta_r = M^2 eta, T = 4/eta",
+    given="K = 4, M = J = 8, d = 64, n = 1000, sigma_0 = d^(-1/3), eta_r = M^2 eta, T = 3/eta",
     over=coarse_steps,
     depends_on=("A.3", "N.4"),
     examples=1,
