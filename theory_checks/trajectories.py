@@ -5,7 +5,7 @@ import io
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -75,8 +75,10 @@ class Trained:
         parts = [(folder / f"{i}.pt", partial(self._simulate, scenario, block)) for i, block in enumerate(blocks)]
         for path, simulate in parts:
             with contextlib.suppress(Timeout):
-                _once(path, simulate, timeout=0)
-        return concatenate([_once(path, simulate) for path, simulate in parts])
+                _make(path, simulate, timeout=0)
+        for path, simulate in parts:
+            _make(path, simulate)
+        return _put_together(tuple(path for path, _ in parts))
 
     def derived(self, name: str, scenario: Scenario, compute: Callable[[], Value]) -> Value:
         """compute(), a quantity of all replicates of the scenario by this name, done by the first claim or worker that asks."""
@@ -108,13 +110,28 @@ class Trained:
             raise HypothesesNotMet(f"E_init: {reason}") from reason
 
 
-def _once(path: Path, compute: Callable[[], Value], timeout: float = -1) -> Value:
-    """compute(), kept at `path` for the other workers of the run. Raises Timeout if one is still at it after so many seconds."""
+def _once(path: Path, compute: Callable[[], Value]) -> Value:
+    """compute(), kept at `path` for the other workers of the run."""
+    _make(path, compute)
+    value: Value = _read(path)
+    return value
+
+
+def _make(path: Path, compute: Callable[[], Any], timeout: float = -1) -> None:
+    """Has compute() at `path`, if it is not there yet. Raises Timeout if another worker is still at it after so many seconds."""
     if not path.exists():
         with FileLock(f"{path}.lock", timeout=timeout):
             if not path.exists():
                 unfinished = path.with_suffix(f".{os.getpid()}")
                 torch.save(compute(), unfinished)
                 unfinished.replace(path)
-    value: Value = torch.load(io.BytesIO(path.read_bytes()), weights_only=False)
-    return value
+
+
+def _read(path: Path) -> Any:
+    return torch.load(io.BytesIO(path.read_bytes()), weights_only=False)
+
+
+@lru_cache(maxsize=16)
+def _put_together(paths: tuple[Path, ...]) -> Trajectory:
+    """The replicates of all blocks of a scenario; kept, as most claims look at the same few scenarios."""
+    return concatenate([_read(path) for path in paths])

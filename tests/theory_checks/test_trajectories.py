@@ -31,6 +31,8 @@ def test_blocks_are_simulated_once_and_put_together_in_order(run: Run, monkeypat
     found = trained.trajectory(scenario)
     assert blocks == [2, 2, 2]
     assert len(found.W) == 6
+    assert Trained(run, SEARCH).trajectory(scenario) is found
+    trajectories._put_together.cache_clear()  # as in another worker
     again = Trained(run, SEARCH).trajectory(scenario)
     assert blocks == [2, 2, 2]
     assert torch.equal(found.W, again.W)
@@ -78,7 +80,7 @@ def test_a_worker_that_is_not_to_wait_goes_on_with_other_work(run: Run) -> None:
         first = pool.submit(trajectories._once, path, slow)
         begun.wait()
         with pytest.raises(trajectories.Timeout):
-            trajectories._once(path, lambda: "fast", timeout=0)
+            trajectories._make(path, lambda: "fast", timeout=0)
         looked.wait()
         assert trajectories._once(path, lambda: "fast") == "slow" == first.result()
 
