@@ -130,9 +130,9 @@ def whole_runs(profile: Profile) -> list[Scenario]:
 
 
 def exploration_ladder(profile: Profile) -> list[Scenario]:
-    """Points of the pre-registered ladder that are trained to T_1, by size; n = max(4000, 4 d), but 2000 at d = 256 in quick."""
+    """Points of the pre-registered ladder that are trained to T_1, by size; n = max(4000, 4 d), but 2500 at d = 256 in quick."""
     sizes = profile.pick(
-        ((64, 4000, QUICK_LADDER), (256, 2000, QUICK_LADDER)),
+        ((64, 4000, QUICK_LADDER), (256, 2500, QUICK_LADDER)),
         ((64, 4000, 32), (128, 4000, 32), (256, 4000, 32)),
         ((64, 4000, 64), (128, 4000, 64), (256, 4000, 64), (1024, 4096, 32), (4096, 16_384, 24)),
     )
