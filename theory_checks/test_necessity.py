@@ -70,9 +70,10 @@ class Control:
 def setting(profile: Profile) -> Scenario:
     """What the hypotheses are dropped from: a small point around the ladder, with M = 2K, at which every conclusion is true.
 
-    The deep profile has the ladder's eta = sigma_0/50.
+    In 95 % or more of 80 pilot replicates; of 320 others Lemma 5.2 was true in 98 %, but at n = 600 in 93 %, less than claimed. The
+    deep profile has the ladder's eta = sigma_0/50.
     """
-    fine = ladder(Problem(K=3, d=64), 600, profile.pick(8, 8, 32), M=6, J=6)
+    fine = ladder(Problem(K=3, d=64), 800, profile.pick(8, 8, 32), M=6, J=6)
     return at_rate(fine, profile.pick(2.0, 2.0, 1.0) * fine.hyper.eta, 3.0)
 
 
@@ -186,7 +187,7 @@ def control(
         id,
         kind=Kind.PROBABILITY,
         source=f"derived: necessity of a hypothesis of {of}",
-        given="all but one of K = 3, M = J = 6, d = 64, n = 600, sigma_0 = 1/4, eta = sigma_0/25 (in the deep profile /50), "
+        given="all but one of K = 3, M = J = 6, d = 64, n = 800, sigma_0 = 1/4, eta = sigma_0/25 (in the deep profile /50), "
         "eta_r = M^2 eta, T = 3/eta",
         over=in_the_setting,
         depends_on=depends_on,
