@@ -23,7 +23,7 @@ from core.routing import no_noise
 from core.training import plain_step
 from theory_checks.claims import Claim, Inputs, Kind, Profile, claim
 from theory_checks.evidence import HypothesesNotMet, Statement, all_of, at_least, frequency_at_least, frequency_at_most
-from theory_checks.evidence.design import frequency_passing, frequency_resolution
+from theory_checks.evidence.design import frequency_passing, frequency_resolution, frequency_suffices
 from theory_checks.pictures import Heatmap
 from theory_checks.replicates import Finished, finished
 from theory_checks.scenarios import Scenario, at_rate, ladder
@@ -146,11 +146,10 @@ def as_claimed(trained: Trained, share: float, base: Scenario, controls: Sequenc
     for control in controls:
         found = conclusions(trained, control)
         for name in (*control.fails, *control.survives):
-            happened = found[name][~np.isnan(found[name])]
-            if len(happened) < control.scenario.replicates / 2:
-                raise HypothesesNotMet(
-                    f"{control.name}: {name} applies to {len(happened)} of {control.scenario.replicates} replicates"
-                )
+            happened, replicates = found[name][~np.isnan(found[name])], control.scenario.replicates
+            refutable = bool(frequency_suffices(SELDOM, 1 - SELDOM, len(happened), share / cells))
+            if len(happened) < replicates / 2 or not refutable:
+                raise HypothesesNotMet(f"{control.name}: {name} applies to {len(happened)} of {replicates} replicates")
             seldom, outcome = (happened, "fails") if name in control.fails else (1 - happened, "survives")
             statements.append(
                 frequency_at_most(
