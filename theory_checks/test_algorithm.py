@@ -414,12 +414,12 @@ def the_loss_is_logistic(subject: Subject, z: float) -> Statement:
     over={"run": small_runs(most_n=24, most_M=12, steps=30, most_J=3, most_K=3)},
     examples=20,
     cost=3,
-    always=({"run": SmallRun(K=2, P=4, M=3, J=2, n=12, T=1600, eta=0.01, eta_r=0.1, scale=1.0, seed=0)},),
+    always=({"run": SmallRun(K=2, P=4, M=3, J=2, n=12, T=2600, eta=0.01, eta_r=0.1, scale=1.0, seed=0)},),
 )
 def training_has_no_memory(subject: Subject, run: SmallRun) -> Statement:
     """Theta^(t+1), W^(t+1) depend on Theta^(t), W^(t), the data and r_t only: training started anew from iterate t goes on alike.
 
-    The same operations on the same numbers: nothing is rounded differently. One run is as long as the ladder's first."""
+    The same operations on the same numbers: nothing is rounded differently. One run is as long as those of the ladder."""
     begun = started(subject, run)
     iterates = begun.iterates(subject)
     found = []
