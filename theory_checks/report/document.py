@@ -50,7 +50,7 @@ class Report:
     def to_json(self) -> str:
         """The document; it adds `suspects`, which follows from the records, for readers that are not this program.
 
-        Laid out for reading once the run is over; Python takes ten times as long for that, which a run that goes on has not.
+        Laid out for reading once it is complete: before, it is written again and again, and the fast encoder knows no layout.
         """
         document = {**plain(self), "suspects": plain(suspects(self.records))}
         return json.dumps(document, allow_nan=False, indent=1 if self.complete else None)
