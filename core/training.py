@@ -78,10 +78,11 @@ Watch = Callable[[Signals, Parameters], Tensor]
 def normalised_step(W: Tensor, gradient: Gradient, rate: float, state: Any) -> tuple[Tensor, Any]:
     """W_m <- W_m - rate * grad_m / norm(grad_m)_F for every expert m; a zero gradient moves nothing. W is (..., M, J, d)."""
     # Dividing by the largest entry first keeps the squares in the norm from underflowing.
+    tiny = torch.finfo(W.dtype).tiny  # in place of 0, where the gradient is zero
     largest = gradient.direction.abs().amax(dim=(-2, -1), keepdim=True)
-    scaled = gradient.direction / largest.masked_fill(largest == 0, 1)
+    scaled = gradient.direction / largest.clamp(min=tiny)
     norm: Tensor = torch.linalg.vector_norm(scaled, dim=(-2, -1), keepdim=True)
-    return W.addcdiv(scaled, norm.clamp(min=1), value=-rate), state  # norm >= 1 unless the gradient is zero
+    return W.addcdiv(scaled, norm.clamp(min=tiny), value=-rate), state
 
 
 def plain_step(parameter: Tensor, gradient: Gradient, rate: float, state: Any) -> tuple[Tensor, Any]:
@@ -144,7 +145,7 @@ class _RoutedProducts:
         tiles = (load + TILE - 1) // TILE
         empty = TILE * tiles - load
         slot = torch.arange(len(tail), device=key.device) + (empty.cumsum(0) - empty).repeat_interleave(load)
-        owner = torch.arange(experts, device=key.device).repeat_interleave(tiles)
+        owner = torch.repeat_interleave(tiles)
         member = slot.new_zeros(TILE * len(owner)).scatter_(0, slot, x.vector.flatten().index_select(0, tail) - D)
         noise = x.noise.flatten(0, -2).index_select(0, member).view(len(owner), TILE, d)
         return cls(x, key.scatter_(0, tail, slot + D * experts), order, owner, noise)
@@ -223,13 +224,12 @@ def _finite(largest: Tensor) -> Tensor:
     return largest.nan_to_num(0, 0, 0)
 
 
-def _gradients_of(sums: Sequence[tuple[Tensor, Tensor]], *sources: Tensor) -> tuple[Tensor, ...]:
-    """The gradients of sum(weight * value), over all pairs of a weight and a value, in the sources; 0 where there is none."""
-    found = [(weight, value) for weight, value in sums if value.requires_grad]
+def _gradients_of(sums: Sequence[Tensor], *sources: Tensor) -> tuple[Tensor, ...]:
+    """The gradients of the total of these sums in the sources; 0 where there is none."""
+    found = [total for total in sums if total.requires_grad]
     if not found:
         return tuple(torch.zeros_like(source) for source in sources)
-    weights, values = zip(*found, strict=True)
-    return torch.autograd.grad(values, sources, weights, materialize_grads=True)
+    return torch.autograd.grad(found, sources, materialize_grads=True)
 
 
 @torch.enable_grad()
@@ -257,7 +257,7 @@ def gradients(subject: "Subject", parameters: Parameters, x: Patches, y: Tensor,
     log_pull = log_slope + f_value.abs().log()
     log_of_all = _finite(log_pull.amax(dim=-1, keepdim=True))
     weight = signed * f_value * _relative(log_slope, log_of_all)
-    f_by_z, grad_theta = _gradients_of([(torch.ones_like(f_value), f), (weight, pi)], z, theta)
+    f_by_z, grad_theta = _gradients_of([f.sum(), (weight * pi).sum()], z, theta)
 
     log_pull = log_slope + torch.linalg.vector_norm(f_by_z, dim=(-2, -1)).log()
     log_of_expert = _finite(log_pull.new_full((R * M,), -torch.inf).scatter_reduce_(0, expert, log_pull.flatten(), "amax"))

@@ -478,7 +478,7 @@ def the_gate_is_a_softmax(subject: Subject, h: Tensor) -> Statement:
     at = h.clone().requires_grad_()
     pi = subject.gate(at)
     weight = torch.randn(h.shape, generator=torch.Generator().manual_seed(len(h)), dtype=h.dtype)
-    (slope,) = torch.autograd.grad(pi, at, weight, materialize_grads=True)
+    (slope,) = torch.autograd.grad((weight * pi).sum(), at, materialize_grads=True)
     pi, slope = numbers(pi.detach()), numbers(slope)
     derived = pi * (weight - (pi * weight).sum(dim=0))
     many = h.repeat(1, 101)[:, :805]  # more examples than columns, and no round number
