@@ -121,8 +121,8 @@ def whole_runs(profile: Profile) -> list[Scenario]:
     """Points of the pre-registered ladder that are trained to T = 8/eta, by size; in quick one point around it, to 6/eta.
 
     In quick K = 3, M = J = 6 and eta = sigma_0/25: of 128 pilot replicates one had a clear cluster that went elsewhere and none
-    had training errors after T/2, against 4 and 3 of 64 with K = 4, M = J = 8 and eta = sigma_0/50, which take twice as long. On the
-    ladder at n = 1500 none of 40 replicates, nor of 24 at d = 128, had training errors after T/2.
+    had training errors after T/2, against 4 and 3 of 64 with K = 4, M = J = 8 and eta = sigma_0/50, which take twice as long. On
+    the ladder at n = 1500 none of 40 replicates, nor of 24 at d = 128, had training errors after T/2.
     """
 
     def on_the_ladder(*sizes: tuple[int, int, int]) -> list[Scenario]:

@@ -6,7 +6,7 @@ from math import comb, exp, factorial, prod
 import numpy as np
 import pytest
 from scipy.special import xlogy
-from scipy.stats import kstwo
+from scipy.stats import binom, kstwo
 
 from theory_checks.evidence import design, laws
 
@@ -30,6 +30,21 @@ def test_binomial_tails_are_the_enumerated_ones(rate):
     for x in range(trials + 1):
         assert laws.binomial_above(x, trials, rate) == pytest.approx(sum(law[x:]), rel=1e-10)
         assert laws.binomial_below(x, trials, rate) == pytest.approx(sum(law[: x + 1]), rel=1e-10)
+
+
+@pytest.mark.parametrize("rate", [0.0, 1e-3, 0.05, 0.5, 0.95, 1.0])
+def test_binomial_tails_and_their_inverses_are_those_of_scipy_stats(rate):
+    trials = np.arange(1, 300)
+    for successes in (-1, 0, 1, 17, 299, 300):
+        x = np.minimum(successes, trials + 1)
+        assert laws.binomial_above(x, trials, rate) == pytest.approx(binom.sf(x - 1, trials, rate), rel=1e-9)
+        assert laws.binomial_below(x, trials, rate) == pytest.approx(binom.cdf(x, trials, rate), rel=1e-9)
+    for tail in (0.05, 1e-3, 1e-9):
+        most, least = laws.most_below(tail, trials, rate), laws.least_above(tail, trials, rate)
+        assert (binom.cdf(most, trials, rate) <= tail * (1 + 1e-9)).all()
+        assert (binom.cdf(most + 1, trials, rate) > tail * (1 - 1e-9)).all()
+        assert (binom.sf(least - 1, trials, rate) <= tail * (1 + 1e-9)).all()
+        assert (binom.sf(least - 2, trials, rate) > tail * (1 - 1e-9)).all()
 
 
 @pytest.mark.parametrize("alpha", [0.05, 1e-8])
@@ -142,6 +157,13 @@ def test_the_kolmogorov_p_value_is_exact_for_one_and_two_observations():
     for d in (0.5, 0.6, 0.9):
         assert laws.kolmogorov_p_value(d, 1) == pytest.approx(2 * (1 - d), abs=1e-10)
     assert laws.kolmogorov_p_value(0.8, 2) == pytest.approx(2 * (1 - 0.8) ** 2, abs=1e-10)
+
+
+@pytest.mark.parametrize("n", [1, 10, 100, 4000])
+def test_the_kolmogorov_p_value_is_a_sharp_upper_bound_of_the_exact_one(n):
+    for distance in kstwo.isf([0.5, 0.05, 1e-3, 1e-8], n):
+        exact, p_value = kstwo.sf(distance, n), laws.kolmogorov_p_value(distance, n)
+        assert exact * (1 - 1e-6) <= p_value <= exact * (1 + 1e-6) + exact**3
 
 
 def test_a_cdf_that_is_none_is_refused():

@@ -91,6 +91,6 @@ def markdown(arguments: argparse.Namespace, counts: Counts) -> str:
 
 def at_most(events: int, trials: int, doubt: float = 0.05) -> float:
     """The upper Clopper-Pearson bound of a probability."""
-    from scipy.stats import beta
+    from theory_checks.evidence.laws import clopper_pearson
 
-    return 1.0 if events == trials else float(beta.ppf(1 - doubt, events + 1, trials - events))
+    return clopper_pearson(events, trials, 2 * doubt)[1]

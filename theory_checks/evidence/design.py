@@ -14,17 +14,25 @@ from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
-from scipy.stats import beta, binom
+from scipy.special import betaincinv
 
 from .betting import kelly, portfolio
-from .laws import expected_total_variation, hoeffding_radius, multinomial_regret
+from .laws import (
+    ROUNDING,
+    binomial_above,
+    binomial_below,
+    expected_total_variation,
+    hoeffding_radius,
+    least_above,
+    most_below,
+    multinomial_regret,
+)
 from .sampling import Array, require_positive, require_probability
 
 FALSE_PASS = 0.05
 MISS = 0.05  # 1 - power
 # Where both errors are watched sequentially, a violation can be missed by passing first or by being too slow.
 SEQUENTIAL_PASS, SEQUENTIAL_MISS = 0.04, 0.01
-ROUNDING = 1e-12  # bound + resolution may exceed the range by this much without leaving it
 
 
 def smallest(enough: Callable[[int], bool], limit: int = 1 << 50) -> int:
@@ -179,13 +187,8 @@ def frequency_power(bound: float, resolution: float, replicates: Array | int, al
     x with P(Bin(bound + resolution) <= x) <= 5 %, unless `violated`.
     """
     n, beyond = np.asarray(replicates), min(bound + resolution, 1.0)
-    violated_from = binom.isf(alpha, n, bound) + 1
-    holds_to = binom.ppf(FALSE_PASS, n, beyond)
-    holds_to = np.where(binom.cdf(holds_to, n, beyond) <= FALSE_PASS, holds_to, holds_to - 1)
-    return (
-        np.asarray(binom.sf(violated_from - 1, n, beyond)),
-        np.asarray(binom.cdf(np.minimum(holds_to, violated_from - 1), n, bound)),
-    )
+    violated_from, holds_to = least_above(alpha, n, bound), most_below(FALSE_PASS, n, beyond)
+    return binomial_above(violated_from, n, beyond), binomial_below(np.minimum(holds_to, violated_from - 1), n, bound)
 
 
 def frequency_suffices(bound: float, resolution: float, replicates: Array | int, alpha: float) -> Array:
@@ -216,10 +219,10 @@ def frequency_passing(bound: float, replicates: int, events: int = 1) -> float:
     """The smallest violation of "rate <= bound" that these replicates reject at 5 % whenever they hold, if a true claim at its
     boundary is to hold with probability 95 %, of so many events together: with up to the quantile of Bin(bound) counts against it
     that a true one exceeds with probability 5 % / events."""
-    accepted = int(binom.ppf(1 - MISS / events, replicates, bound))
+    accepted = int(least_above(MISS / events, replicates, bound)) - 1
     if accepted >= replicates:
         return 1 - bound
-    return float(beta.ppf(1 - FALSE_PASS, accepted + 1, replicates - accepted)) - bound
+    return float(betaincinv(accepted + 1, replicates - accepted, 1 - FALSE_PASS)) - bound
 
 
 @lru_cache(maxsize=4096)

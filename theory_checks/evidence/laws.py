@@ -1,5 +1,5 @@
 """Exact laws and e-values for counts and for whole distributions. No normal or chi^2 approximation
-anywhere."""
+anywhere. From scipy.special, as importing scipy.stats takes every worker a second."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from scipy.special import gammaln, xlogy
-from scipy.stats import beta, binom, kstwo
+from scipy.special import bdtrik, betainc, betainccinv, betaincinv, gammaln, smirnov, xlogy
 
 from .sampling import Array, require_probability
+
+ROUNDING = 1e-12  # what equals a limit may exceed it by this much
 
 
 def clopper_pearson(successes: int, trials: int, alpha: float) -> tuple[float, float]:
@@ -18,19 +19,32 @@ def clopper_pearson(successes: int, trials: int, alpha: float) -> tuple[float, f
     require_probability("alpha", alpha)
     if not 0 <= successes <= trials or trials == 0:
         raise ValueError(f"{successes} successes in {trials} trials")
-    lower = beta.ppf(alpha / 2, successes, trials - successes + 1) if successes > 0 else 0.0
-    upper = beta.isf(alpha / 2, successes + 1, trials - successes) if successes < trials else 1.0
+    lower = betaincinv(successes, trials - successes + 1, alpha / 2) if successes > 0 else 0.0
+    upper = betainccinv(successes + 1, trials - successes, alpha / 2) if successes < trials else 1.0
     return float(lower), float(upper)
 
 
-def binomial_above(successes: int, trials: int, rate: float) -> float:
+def binomial_above(successes: Array | int, trials: Array | int, rate: float) -> Array:
     """P(Binomial(trials, rate) >= successes): the exact p-value of "the rate is at most `rate`"."""
-    return float(binom.sf(successes - 1, trials, rate))
+    x, n = np.asarray(successes), np.asarray(trials)
+    return np.where(x <= 0, 1.0, (x <= n) * betainc(x, n - x + 1, rate))
 
 
-def binomial_below(successes: int, trials: int, rate: float) -> float:
+def binomial_below(successes: Array | int, trials: Array | int, rate: float) -> Array:
     """P(Binomial(trials, rate) <= successes): the exact p-value of "the rate is at least `rate`"."""
-    return float(binom.cdf(successes, trials, rate))
+    return binomial_above(np.asarray(trials) - successes, trials, 1 - rate)
+
+
+def most_below(tail: float, trials: Array | int, rate: float) -> Array:
+    """The largest count x with P(Binomial(trials, rate) <= x) <= tail, up to rounding; -1 where there is none."""
+    tail *= 1 + ROUNDING
+    near = np.floor(np.nan_to_num(bdtrik(tail, trials, rate)))  # or one beside it; not a number where rate is 0
+    return near + (binomial_below(near + 1, trials, rate) <= tail) - (binomial_below(near, trials, rate) > tail)
+
+
+def least_above(tail: float, trials: Array | int, rate: float) -> Array:
+    """The smallest count x with P(Binomial(trials, rate) >= x) <= tail, trials + 1 where there is none."""
+    return trials - most_below(tail, trials, 1 - rate)
 
 
 def log_multinomial_e_value(counts: Array, probabilities: Array, concentration: float) -> Array:
@@ -104,7 +118,8 @@ def kolmogorov_distance(observations: Array, cdf: Callable[[Array], Array]) -> f
 
 
 def kolmogorov_p_value(distance: float, samples: int) -> float:
-    """P(sup |F_n - F| >= distance): exact for continuous F, an upper bound for any other: with X = F^-1(U)
+    """P(sup |F_n - F| >= distance), bounded by twice Smirnov's exact P(sup (F_n - F) >= distance) for continuous F, which is
+    exact for distance >= 1/2 and off by the chance of both excesses else. An upper bound for any other F: with X = F^-1(U)
     the difference F_n - F at x is that of the uniform variables U at F(x), so the supremum runs over fewer
-    points. Computed by scipy with Simard and L'Ecuyer's algorithm (2011)."""
-    return float(kstwo.sf(distance, samples))
+    points."""
+    return min(1.0, 2 * float(smirnov(samples, distance)))

@@ -378,7 +378,7 @@ class Frequency:
         resolvable = design.possible(self._oriented, self.passing)
         if laws.binomial_above(against, n, self._oriented) <= alpha:
             verdict = Verdict.VIOLATED
-        elif not resolvable or laws.binomial_below(against, n, beyond) <= design.FALSE_PASS * (1 + design.ROUNDING):
+        elif not resolvable or laws.binomial_below(against, n, beyond) <= design.FALSE_PASS * (1 + laws.ROUNDING):
             verdict = Verdict.HOLDS
         else:
             verdict = Verdict.INCONCLUSIVE
