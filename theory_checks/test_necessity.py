@@ -70,11 +70,10 @@ class Control:
 def setting(profile: Profile) -> Scenario:
     """What the hypotheses are dropped from: a small point around the ladder, with M = 2K, at which every conclusion is true.
 
-    In 95 % or more of 80 pilot replicates; of 320 others Lemma 5.2 was true in 98 %, but at n = 600 in 93 %, less than claimed. The
-    deep profile has the ladder's eta = sigma_0/50.
+    In 97 to 99 % of 384 pilot replicates; at n = 800 one of them in 95.6 % of 160, and at eta = sigma_0/12.5 one in 95.7 % of 255.
     """
-    fine = ladder(Problem(K=3, d=64), 800, profile.pick(8, 8, 32), M=6, J=6)
-    return at_rate(fine, profile.pick(2.0, 2.0, 1.0) * fine.hyper.eta, 3.0)
+    fine = ladder(Problem(K=3, d=64), 1000, profile.pick(8, 8, 32), M=6, J=6)
+    return at_rate(fine, fine.hyper.sigma_0 / profile.pick(16, 16, 50), 3.0)
 
 
 def in_the_setting(profile: Profile) -> Inputs:
@@ -186,7 +185,7 @@ def control(
         id,
         kind=Kind.PROBABILITY,
         source=f"derived: necessity of a hypothesis of {of}",
-        given="all but one of K = 3, M = J = 6, d = 64, n = 800, sigma_0 = 1/4, eta = sigma_0/25 (in the deep profile /50), "
+        given="all but one of K = 3, M = J = 6, d = 64, n = 1000, sigma_0 = 1/4, eta = sigma_0/16 (in the deep profile /50), "
         "eta_r = M^2 eta, T = 3/eta",
         over=in_the_setting,
         depends_on=depends_on,
@@ -249,17 +248,18 @@ def not_normalised(base: Scenario) -> Sequence[Control]:
     plain = {"expert_update": plain_step}
     return (
         Control("plain steps of experts", base, plain, fails=tuple(CONCLUSIONS)),
-        Control("plain steps, eta = 2", with_hyper(base, eta=2.0), plain, survives=("beats 1/8",)),
+        Control("plain steps, eta = 4", with_hyper(base, eta=4.0), plain, survives=("fits", "generalises", "beats 1/8")),
     )
 
 
 @control("C.3", "normalised experts", of="Algorithm 1", controls=not_normalised, depends_on=("G.2", "X.1", "A.3", "N.2"))
 def without_normalisation_experts_do_not_start_together(trained: Trained, share: float, base: Scenario) -> Statement:
-    """Without normalised steps of the experts, at the same eta everything fails; with steps of eta = 2 the mixture beats 1/8.
+    """Without normalised steps of the experts, at the same eta everything fails; with steps of eta = 4 both parts of Theorem 4.2
+    survive.
 
     A gradient at the start is of the size of a^2, a of order sigma_0 d^(-1/2): plain steps of eta times that are smaller than
     normalised ones by the factor a^2, and the experts that start smallest wait longest, so that no common T_1 exists. (The rate
-    of the second row was found by a pilot; a T_1 has no meaning there.)
+    of the second row was found by a pilot, in which 3 was too small; a T_1 has no meaning there.)
     """
     return as_claimed(trained, share, base, not_normalised(base))
 
