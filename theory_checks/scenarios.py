@@ -95,6 +95,12 @@ def ladder(problem: Problem, n: int, replicates: int, *, M: int = 8, J: int = 8,
     return Scenario(problem, replace(hyper, T=hyper.T_1 if distance is None else round(distance / eta)), replicates)
 
 
+def on_the_ladder(profile: Profile, d: int, n: int, replicates: int, distance: float | None = None) -> Scenario:
+    """A point of the pre-registered ladder: K = 4, M = J = 8; in quick K = 3, M = J = 6, which needs fewer examples."""
+    K, M = profile.pick((3, 6), (4, 8), (4, 8))
+    return ladder(Problem(K=K, d=d), n, replicates, M=M, J=M, distance=distance)
+
+
 def at_rate(scenario: Scenario, eta: float, distance: float) -> Scenario:
     """The same at another eta, with eta_r = M^2 eta, for the T = distance / eta steps in which an expert moves so far."""
     return replace(scenario, hyper=replace(scenario.hyper, eta=eta, eta_r=scenario.hyper.M**2 * eta, T=round(distance / eta)))
@@ -118,39 +124,34 @@ def without_structure(draw_examples: DrawExamples) -> DrawExamples:
 
 
 def whole_runs(profile: Profile) -> list[Scenario]:
-    """Points of the pre-registered ladder that are trained to T = 8/eta, by size; in quick one point around it, to 6/eta.
+    """Points of the ladder that are trained to T = 8/eta, by size; in quick one with eta = sigma_0/16, to 6/eta.
 
-    In quick K = 3, M = J = 6 and eta = sigma_0/16: of 128 pilot replicates two had a clear cluster that went elsewhere and two
-    training errors after T/2, against 4 and 3 of 64 with K = 4, M = J = 8 and eta = sigma_0/50, which takes three times as long. On
-    the ladder at n = 1500 none of 40 replicates, nor of 24 at d = 128, had training errors after T/2.
+    Of 128 pilot replicates of the latter two had a clear cluster that went elsewhere and two training errors after T/2, against 4
+    and 3 of 64 with K = 4, M = J = 8 and eta = sigma_0/50, which takes three times as long. With these at n = 1500 to 8/eta none of
+    40, nor of 24 at d = 128, had training errors after T/2.
     """
-
-    def on_the_ladder(*sizes: tuple[int, int, int]) -> list[Scenario]:
-        return [ladder(Problem(K=4, d=d), n, replicates, distance=8.0) for d, n, replicates in sizes]
-
-    small = ladder(Problem(K=3, d=64), 1000, 8, M=6, J=6)
-    return profile.pick(
-        [at_rate(small, small.hyper.sigma_0 / 16, 6.0)],
-        on_the_ladder((64, 1500, 32), (128, 1500, 8)),
-        on_the_ladder((64, 4000, 64), (128, 4000, 32), (256, 4000, 32), (1024, 4096, 8)),
-    )
+    small = on_the_ladder(profile, 64, 1000, 8)
+    standard = ((64, 1500, 32), (128, 1500, 8))
+    deep = ((64, 4000, 64), (128, 4000, 32), (256, 4000, 32), (1024, 4096, 8))
+    longer = [on_the_ladder(profile, d, n, replicates, distance=8.0) for d, n, replicates in profile.pick((), standard, deep)]
+    return profile.pick([at_rate(small, small.hyper.sigma_0 / 16, 6.0)], longer, longer)
 
 
 def exploration_ladder(profile: Profile) -> list[Scenario]:
-    """Points of the pre-registered ladder that are trained to T_1, by size; n = max(4000, 4 d), but 2500 at d = 256 in quick."""
+    """Points of the ladder that are trained to T_1, by size; n = max(4000, 4 d), but 3000 and 2000 in quick."""
     sizes = profile.pick(
-        ((64, 4000, QUICK_LADDER), (256, 2500, QUICK_LADDER)),
+        ((64, 3000, QUICK_LADDER), (256, 2000, QUICK_LADDER)),
         ((64, 4000, 32), (128, 4000, 32), (256, 4000, 32)),
         ((64, 4000, 64), (128, 4000, 64), (256, 4000, 64), (1024, 4096, 32), (4096, 16_384, 24)),
     )
-    return [ladder(Problem(K=4, d=d), n, replicates) for d, n, replicates in sizes]
+    return [on_the_ladder(profile, d, n, replicates) for d, n, replicates in sizes]
 
 
 def example_ladder(profile: Profile) -> list[Scenario]:
     """Growing numbers of training examples at the ladder's first dimension, trained to T_1."""
     replicates = profile.pick(QUICK_LADDER, 32, 64)
-    sizes = profile.pick((250, 4000), (250, 1000, 4000), (250, 1000, 4000, 16000))
-    return [ladder(Problem(K=4, d=64), n, replicates) for n in sizes]
+    sizes = profile.pick((180, 3000), (250, 1000, 4000), (250, 1000, 4000, 16000))
+    return [on_the_ladder(profile, 64, n, replicates) for n in sizes]
 
 
 def around_the_ladder(profile: Profile) -> list[Scenario]:

@@ -22,7 +22,10 @@ from theory_checks.replicates import Finished, finished, given_occupied_groups
 from theory_checks.scenarios import Scenario, around_the_ladder, example_ladder, exploration_ladder
 from theory_checks.trajectories import Trained
 
-GIVEN = "E_init; the ladder K = 4, M = J = 8, sigma_0 = d^(-1/3), eta = sigma_0/50, eta_r = M^2 eta, to T_1"
+GIVEN = (
+    "E_init; the ladder K = 4, M = J = 8 (in the quick profile K = 3, M = J = 6), sigma_0 = d^(-1/3), eta = sigma_0/50, "
+    "eta_r = M^2 eta, to T_1"
+)
 CLEAR_GAP = 1.1
 
 

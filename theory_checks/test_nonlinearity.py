@@ -16,7 +16,7 @@ from theory_checks.claims import Inputs, Kind, Profile, claim
 from theory_checks.evidence import Statement, all_of, at_most, tends_to_zero
 from theory_checks.ladders import SURE_FALL, by_examples, designed
 from theory_checks.replicates import finished
-from theory_checks.scenarios import Scenario, at_rate, example_ladder, ladder, without_router, without_structure
+from theory_checks.scenarios import Scenario, at_rate, example_ladder, ladder, on_the_ladder, without_router, without_structure
 from theory_checks.test_exploration import facts_about as facts_about_ladder
 from theory_checks.test_router_alignment import at_the_end, entropy, facts_about, rarely
 from theory_checks.trajectories import Trained
@@ -48,9 +48,9 @@ def departure_from_parallel(trained: Trained, scenario: Scenario) -> np.ndarray:
 
 
 def small_examples(profile: Profile) -> list[Scenario]:
-    """The ladder of numbers of training examples, up to 1000 but for the deep profile, which goes on to the end."""
+    """The ladder of numbers of training examples; up to 750 in quick, 1000 in standard."""
     shared = example_ladder(profile)
-    return profile.pick([*shared[:-1], ladder(Problem(K=4, d=64), 1000, shared[0].replicates)], shared[:-1], shared)
+    return profile.pick([*shared[:-1], on_the_ladder(profile, 64, 750, shared[0].replicates)], shared[:-1], shared)
 
 
 @claim(
