@@ -1,7 +1,9 @@
-"""How a process of the checks uses its core and its memory."""
+"""How a process of the checks uses its core, its memory and its time."""
 
 import ctypes
 import os
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -26,3 +28,22 @@ def test_freed_memory_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_c_library_without_mallopt_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ctypes, "CDLL", lambda name: object())
     tune_process()
+
+
+A_WORKERS_LIFE = """
+import sys
+import numpy as np
+from core import PAPER, Hyperparameters, Problem, train
+from theory_checks.catalogue import catalogue
+
+catalogue()
+hyper = Hyperparameters(M=2, J=1, n=8, sigma_0=0.1, eta=0.01, eta_r=0.04, T=1)
+train(PAPER, Problem(K=2, d=8), hyper, [np.random.SeedSequence(0)])
+print(sorted({"scipy.stats", "sympy"} & sys.modules.keys()))
+"""
+
+
+def test_a_worker_imports_nothing_that_takes_a_second_and_is_not_needed() -> None:
+    """torch.autograd.grad imports sympy when it is handed the gradients of its outputs."""
+    found = subprocess.run([sys.executable, "-c", A_WORKERS_LIFE], capture_output=True, text=True, check=True)
+    assert found.stdout == "[]\n"
