@@ -417,7 +417,7 @@ def a_coarse_eta_loses_the_partition_by_initialisation(trained: Trained, share: 
     Lemma 5.3 weakens. The mixture still beats 1/8.
 
     A step of eta is then as large as the initial lead of an expert's winner (eta sqrt(d) / sigma_0 = 3 against gaps of 1.1 and
-    more), so that sampling errors of a few steps decide. In A.3, with eta = sigma_0/50, such clusters are rare. The share of a
+    more), so that sampling errors of a few steps decide. In A.3, with at most sigma_0/16, such clusters are rare. The share of a
     sixth was chosen after a pilot with other replicates (19 of 64, 18 of 80 and 48 of 208), as one that MANY replicates can refute.
     """
     found = conclusions(trained, Control(f"T_1 = {COARSE}", coarse))
