@@ -4,6 +4,7 @@ import ctypes
 import os
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -23,6 +24,26 @@ def test_freed_memory_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ctypes, "CDLL", lambda name: SimpleNamespace(mallopt=told.__setitem__))
     tune_process()
     assert told == {-3: 2**25, -1: 2**28}
+
+
+A_LARGE_TENSOR = """
+from theory_checks.process import tune_process
+tune_process()
+import resource
+import torch
+
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+torch.ones(2**26)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+LARGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+
+
+@pytest.mark.skipif(not LARGE_PAGES.exists() or "[never]" in LARGE_PAGES.read_text(), reason="this system gives no large pages")
+def test_a_large_tensor_comes_in_large_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("THP_MEM_ALLOC_ENABLE", raising=False)
+    found = subprocess.run([sys.executable, "-c", A_LARGE_TENSOR], capture_output=True, text=True, check=True)
+    assert int(found.stdout) < 2**28 / 2**12 / 4  # a quarter of the small pages in 256 MiB: memory may be short of large ones
 
 
 def test_a_c_library_without_mallopt_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
