@@ -46,7 +46,8 @@ CLEAR_GAP = 1.1
 MOSTLY = 0.9  # a cluster goes to M_k when at least this share of it does: the stated level for 1 - o(1) at these sizes
 GIVEN = (
     "E_init; the ladder and around it: sigma_0 = d^(-1/3), eta = sigma_0/50, eta_r = M^2 eta, T = 8/eta; n = 4000 on the ladder in "
-    "the deep profile, 1500 in the standard one; in the quick one K = 3, M = J = 6, n = 1000, eta = sigma_0/16 and T = 6/eta"
+    "the deep profile, 1500 in the standard one, there with eta = sigma_0/32 up to d = 64; in the quick one K = 3, M = J = 6, "
+    "n = 1000, eta = sigma_0/16 and T = 6/eta"
 )
 CLEAR = f"{GIVEN}; clusters whose best cluster gap in M_k is at least {CLEAR_GAP}"
 
