@@ -297,7 +297,7 @@ class Law:
         return design.law_samples(self.resolution, alpha)
 
     def judge(self, stream: np.random.SeedSequence, alpha: float, budget: int) -> Evidence:
-        """One exact Kolmogorov-Smirnov test at the designed number of samples, where it always decides."""
+        """One Kolmogorov-Smirnov test at the designed number of samples, where it always decides."""
         size = self.samples_needed(alpha)
         require_budget(budget, size)
         sizes = [min(UNSEEN_BATCH, size - start) for start in range(0, size, UNSEEN_BATCH)]
