@@ -130,8 +130,8 @@ def whole_runs(profile: Profile) -> list[Scenario]:
     and 3 of 64 with K = 4, M = J = 8 and eta = sigma_0/50, which takes three times as long.
 
     In standard the smallest has eta = sigma_0/32. From the same 64 pilot seeds at sigma_0/50, /32 and /25 the same number, two, had
-    a clear cluster that went elsewhere, and none training errors after T/2. At d = 128 it does matter: 4 of 40 had such a cluster
-    at /32, none of 24 at /50.
+    a clear cluster that went elsewhere, and none training errors after T/2. At d = 128 it may matter: 4 of 40 had such a cluster at
+    /32, none of 24 at /50.
     """
     if profile is Profile.QUICK:
         small = on_the_ladder(profile, 64, 1000, 8)
