@@ -87,18 +87,18 @@ class Scenario:
         return self.hyper.T <= self.hyper.T_1
 
 
-def ladder(problem: Problem, n: int, replicates: int, *, M: int = 8, J: int = 8, distance: float | None = None) -> Scenario:
-    """Training at sigma_0 = d^(-1/3), eta = sigma_0/50, eta_r = M^2 eta, the ladder's rates; to T = distance/eta, or T_1."""
+def ladder(problem: Problem, n: int, replicates: int, *, M: int = 8, J: int = 8) -> Scenario:
+    """Training at sigma_0 = d^(-1/3), eta = sigma_0/50, eta_r = M^2 eta, the ladder's rates, to T_1."""
     sigma_0 = problem.d ** (-1 / 3)
     eta = sigma_0 / 50
     hyper = Hyperparameters(M=M, J=J, n=n, sigma_0=sigma_0, eta=eta, eta_r=M**2 * eta, T=0)
-    return Scenario(problem, replace(hyper, T=hyper.T_1 if distance is None else round(distance / eta)), replicates)
+    return Scenario(problem, replace(hyper, T=hyper.T_1), replicates)
 
 
-def on_the_ladder(profile: Profile, d: int, n: int, replicates: int, distance: float | None = None) -> Scenario:
+def on_the_ladder(profile: Profile, d: int, n: int, replicates: int) -> Scenario:
     """A point of the pre-registered ladder: K = 4, M = J = 8; in quick K = 3, M = J = 6, which needs fewer examples."""
     K, M = profile.pick((3, 6), (4, 8), (4, 8))
-    return ladder(Problem(K=K, d=d), n, replicates, M=M, J=M, distance=distance)
+    return ladder(Problem(K=K, d=d), n, replicates, M=M, J=M)
 
 
 def at_rate(scenario: Scenario, eta: float, distance: float) -> Scenario:
@@ -133,19 +133,14 @@ def whole_runs(profile: Profile) -> list[Scenario]:
     a clear cluster that went elsewhere, and none training errors after T/2. At d = 128 it may matter: 4 of 40 had such a cluster at
     /32, none of 24 at /50.
     """
-    if profile is Profile.QUICK:
-        small = on_the_ladder(profile, 64, 1000, 8)
-        return [at_rate(small, small.hyper.sigma_0 / 16, 6.0)]
-    standard = ((64, 1500, 32), (128, 1500, 8))
-    deep = ((64, 4000, 64), (128, 4000, 32), (256, 4000, 32), (1024, 4096, 8))
-    sizes = standard if profile is Profile.STANDARD else deep
-    smallest, *larger = [on_the_ladder(profile, d, n, replicates, distance=8.0) for d, n, replicates in sizes]
-    return [coarser_in_standard(profile, smallest), *larger]
-
-
-def coarser_in_standard(profile: Profile, scenario: Scenario) -> Scenario:
-    """The same in the standard profile with eta = sigma_0/32, for two thirds of the steps; to T = 8/eta."""
-    return at_rate(scenario, scenario.hyper.sigma_0 / 32, 8.0) if profile is Profile.STANDARD else scenario
+    sizes = profile.pick(  # d, n, replicates, sigma_0/eta
+        ((64, 1000, 8, 16),),
+        ((64, 1500, 32, 32), (128, 1500, 8, 50)),
+        ((64, 4000, 64, 50), (128, 4000, 32, 50), (256, 4000, 32, 50), (1024, 4096, 8, 50)),
+    )
+    distance = profile.pick(6.0, 8.0, 8.0)
+    points = [(on_the_ladder(profile, d, n, replicates), fineness) for d, n, replicates, fineness in sizes]
+    return [at_rate(point, point.hyper.sigma_0 / fineness, distance) for point, fineness in points]
 
 
 def exploration_ladder(profile: Profile) -> list[Scenario]:
@@ -178,10 +173,9 @@ def around_the_ladder(profile: Profile) -> list[Scenario]:
 
 
 def around_the_whole_runs(profile: Profile) -> list[Scenario]:
-    """The same for training to T."""
+    """The same for training to T = 8/eta; in standard with eta = sigma_0/32: 0 of 64 pilot replicates failed, as at sigma_0/50."""
     replicates = profile.pick(8, 8, 32)
-    two = ladder(Problem(K=2, d=48, P=5), 1000, replicates, M=4, J=6, distance=8.0)
-    three = ladder(
-        Problem(K=3, d=64, P=4, alpha=Uniform(1.0, 2.0), gamma=Uniform(1.0, 2.0)), 2250, replicates, M=6, J=6, distance=8.0
-    )
-    return [coarser_in_standard(profile, s) for s in profile.pick([], [two], [two, three])]
+    two = ladder(Problem(K=2, d=48, P=5), 1000, replicates, M=4, J=6)
+    three = ladder(Problem(K=3, d=64, P=4, alpha=Uniform(1.0, 2.0), gamma=Uniform(1.0, 2.0)), 2250, replicates, M=6, J=6)
+    fineness = profile.pick(50, 32, 50)
+    return [at_rate(point, point.hyper.sigma_0 / fineness, 8.0) for point in profile.pick([], [two], [two, three])]
