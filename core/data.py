@@ -168,15 +168,23 @@ class Patches:
         return self.order.argsort(dim=-1)
 
     @cached_property
+    def replicate(self) -> Tensor:
+        """The number of each replicate, (..., 1, 1)."""
+        lead = self.dictionary.shape[:-2]
+        return torch.arange(lead.numel(), device=self.order.device).view(*lead, 1, 1)
+
+    @cached_property
     def vector(self) -> Tensor:
-        """Which vector each patch is a multiple of, (..., n, P): row of the dictionary, or D + row among all other pieces."""
-        others = torch.arange(self.noise[..., 0].numel(), device=self.order.device).view(self.noise.shape[:-1])
-        return torch.cat([self.which, self.dictionary.shape[-2] + others], dim=-1).gather(-1, self.order)
+        """Which vector each patch is a multiple of, (..., n, P): row among all dictionaries, then all other pieces."""
+        dictionaries, others = self.dictionary[..., 0], self.noise[..., 0]
+        which = self.which + dictionaries.shape[-1] * self.replicate
+        row = torch.arange(others.numel(), device=self.order.device).view(others.shape) + dictionaries.numel()
+        return torch.cat([which, row], dim=-1).gather(-1, self.order)
 
     @cached_property
     def symbol(self) -> Tensor:
-        """Row of the dictionary that each patch is a multiple of, D for the other pieces, (..., n, P)."""
-        return self.vector.clamp(max=self.dictionary.shape[-2])
+        """The same, (..., n, P), with one row for all other pieces of a replicate."""
+        return self.vector.minimum(self.replicate + self.dictionary[..., 0].numel())
 
     @cached_property
     def multiple(self) -> Tensor:
@@ -187,12 +195,9 @@ class Patches:
     @cached_property
     def dense(self) -> Tensor:
         """The patches themselves, (..., n, P, d)."""
-        coordinates = self.coefficient.new_zeros(*self.which.shape, self.dictionary.shape[-2])
-        coordinates.scatter_(-1, self.which[..., None], self.coefficient[..., None])
-        along = (coordinates.flatten(-3, -2) @ self.dictionary).unflatten(-2, self.which.shape[-2:])
-        pieces = torch.cat([along, self.noise], dim=-2)
-        first = torch.arange(0, self.order.numel(), self.order.shape[-1], device=pieces.device)[:, None]
-        return pieces.flatten(0, -2).index_select(0, (self.order.flatten(0, -2) + first).flatten()).view_as(pieces)
+        vectors = torch.cat([self.dictionary.flatten(0, -2), self.noise.flatten(0, -2)])
+        patches = vectors.index_select(0, self.vector.flatten()).unflatten(0, self.vector.shape)
+        return patches.mul_(self.multiple[..., None])
 
     @cached_property
     def total(self) -> Tensor:
@@ -201,10 +206,6 @@ class Patches:
         coordinates.scatter_add_(-1, self.which, self.coefficient)
         along = self.dictionary.mT @ coordinates.mT  # (..., d, n)
         return along.add_(self.noise.sum(dim=-2).mT).mT
-
-    def to(self, device: torch.device | str) -> "Patches":
-        """The same on another device."""
-        return Patches(*(getattr(self, f.name).to(device) for f in fields(self)))
 
 
 PER_EXAMPLE = ("which", "coefficient", "noise", "order")  # fields of Patches with an axis of examples

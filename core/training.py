@@ -119,10 +119,10 @@ def _weighted_sums(rows: Tensor, which: Tensor, start: Tensor, factor: Tensor) -
 class _RoutedProducts:
     """Inner products of the patches with the filters of the expert that their example is routed to, and their pull-back.
 
-    The products of each patch are a multiple of a row of one table, which has two parts. Its first rows are *cells*, a signal of
-    the dictionary and an expert each. The others are *slots*, for the patches that are not along a signal: these are dealt into
-    tiles of TILE slots that belong to one expert each, so that one batched matrix product serves all experts, however skewed the
-    routing. A slot that stays empty holds any patch, and no patch refers to it.
+    The products of each patch are a multiple of a row of one table, which has two parts. Its first rows are *cells*, a replicate's
+    signal of the dictionary and an expert each. The others are *slots*, for the patches that are not along a signal: these are
+    dealt into tiles of TILE slots that belong to one expert each, so that one batched matrix product serves all experts, however
+    skewed the routing. A slot that stays empty holds any patch, and no patch refers to it.
 
     x: patches of (R, n) examples; row: the row of the table of each patch (R * n * P,); order: the patches in the order of their
     rows; owner: replicate * M + expert of each tile; noise: the patches in the slots (tiles, TILE, d).
@@ -135,38 +135,38 @@ class _RoutedProducts:
     noise: Tensor
 
     @classmethod
-    def of(cls, x: Patches, expert: Tensor, experts: int) -> "_RoutedProducts":
-        """expert: replicate * M + expert for every example (R * n,); experts: R * M."""
-        D, (others, d) = x.dictionary.shape[-2], x.noise.shape[-2:]
-        key = x.symbol.flatten(0, -2).mul(experts).add_(expert[:, None]).flatten()
-        order = _stable_order(key, (D + 1) * experts)
-        tail = order[x.which.numel() :]  # the patches not along signals: their symbol D is the last
-        load = expert.bincount(minlength=experts) * others
+    def of(cls, x: Patches, routed: Tensor, M: int) -> "_RoutedProducts":
+        """routed: which of the M experts every example goes to (R, n)."""
+        R, D, d = x.dictionary.shape
+        key = x.symbol.mul(M).add_(routed[..., None]).flatten()
+        order = _stable_order(key, R * (D + 1) * M)
+        others = order[x.which.numel() :]  # the patches not along signals: their symbols are the last
+        load = key.bincount(minlength=R * (D + 1) * M)[R * D * M :]
         tiles = (load + TILE - 1) // TILE
         empty = TILE * tiles - load
-        slot = torch.arange(len(tail), device=key.device) + (empty.cumsum(0) - empty).repeat_interleave(load)
+        slot = torch.arange(len(others), device=key.device) + (empty.cumsum(0) - empty).repeat_interleave(load)
         owner = torch.repeat_interleave(tiles)
-        member = slot.new_zeros(TILE * len(owner)).scatter_(0, slot, x.vector.flatten().index_select(0, tail) - D)
+        member = slot.new_zeros(TILE * len(owner)).scatter_(0, slot, x.vector.flatten().index_select(0, others) - R * D)
         noise = x.noise.flatten(0, -2).index_select(0, member).view(len(owner), TILE, d)
-        return cls(x, key.scatter_(0, tail, slot + D * experts), order, owner, noise)
+        return cls(x, key.scatter_(0, others, slot + R * D * M), order, owner, noise)
 
     def pre_activations(self, W: Tensor) -> Tensor:
         """z = <w_mj, x^(p)>: W (R, M, J, d) to (R, n, P, J)."""
         J = W.shape[-2]
-        cells = self.x.dictionary.bmm(W.flatten(1, 2).mT).transpose(0, 1)  # (D, R, M * J)
+        cells = self.x.dictionary.bmm(W.flatten(1, 2).mT)  # (R, D, M * J)
         slots = W.flatten(0, 1).index_select(0, self.owner).bmm(self.noise.mT).mT  # this way round it is fast for small J
-        table = torch.cat([cells.reshape(-1, J), slots.reshape(-1, J)])
+        table = torch.cat([cells.view(-1, J), slots.reshape(-1, J)])
         each = torch.arange(len(self.row), device=W.device)
         return _weighted_sums(table, self.row, each, self.x.multiple.flatten()).view(*self.x.order.shape, J)
 
     def pull_back(self, grad_z: Tensor, weight: Tensor, W: Tensor) -> Tensor:
         """The gradient in W, shaped like it, from weight (R, n) times that in the pre-activations (R, n, P, J)."""
         (R, M, J, d), D = W.shape, self.x.dictionary.shape[-2]
-        cells = D * R * M
+        cells = R * D * M
         load = self.row.bincount(minlength=cells + TILE * len(self.owner))
         factor = (self.x.multiple * weight[..., None]).flatten().index_select(0, self.order)
         table = _weighted_sums(grad_z.reshape(-1, J), self.order, load.cumsum(0) - load, factor)
-        grad_W = table[:cells].view(D, R, M * J).permute(1, 2, 0).bmm(self.x.dictionary).view(R * M, J, d)
+        grad_W = table[:cells].view(R, D, M * J).mT.bmm(self.x.dictionary).view(R * M, J, d)
         return grad_W.index_add_(0, self.owner, table[cells:].view(-1, TILE, J).mT.bmm(self.noise)).view_as(W)
 
 
@@ -183,9 +183,7 @@ def margins(subject: "Subject", parameters: Parameters, x: Patches, y: Tensor) -
     """
     h = subject.logits(parameters.theta, x)
     routed = subject.select(h, torch.zeros_like(h))
-    R, M = h.shape[:2]
-    products = _RoutedProducts.of(x, _numbered(routed, M), R * M)
-    f = subject.respond(products.pre_activations(parameters.W))
+    f = subject.respond(_RoutedProducts.of(x, routed, h.shape[-2]).pre_activations(parameters.W))
     return y * routed_gate(subject, h, routed) * f, routed
 
 
@@ -202,11 +200,6 @@ def loss_slope(loss: Callable[[Tensor], Tensor], margin: Tensor) -> tuple[Tensor
         z = (margin if margin.device.type == "mps" else margin.double()).detach().requires_grad_()
         (slope,) = torch.autograd.grad(loss(z).sum(), z)
     return slope.sign().to(margin.dtype), slope.abs().log().to(margin.dtype)
-
-
-def _numbered(routed: Tensor, M: int) -> Tensor:
-    """replicate * M + expert for every example: (R, n) to (R * n,)."""
-    return (routed + torch.arange(0, M * len(routed), M, device=routed.device)[:, None]).flatten()
 
 
 def _relative(log_slope: Tensor, log_largest: Tensor) -> Tensor:
@@ -246,8 +239,7 @@ def gradients(subject: "Subject", parameters: Parameters, x: Patches, y: Tensor,
     h = subject.logits(theta, x)
     routed = subject.select(h.detach(), r)
     pi = routed_gate(subject, h, routed)
-    expert = _numbered(routed, M)
-    products = _RoutedProducts.of(x, expert, R * M)
+    products = _RoutedProducts.of(x, routed, M)
     z = products.pre_activations(W).requires_grad_()
     f = subject.respond(z)
     pi_value, f_value = pi.detach(), f.detach()
@@ -260,10 +252,10 @@ def gradients(subject: "Subject", parameters: Parameters, x: Patches, y: Tensor,
     f_by_z, grad_theta = _gradients_of([f.sum(), (weight * pi).sum()], z, theta)
 
     log_pull = log_slope + torch.linalg.vector_norm(f_by_z, dim=(-2, -1)).log()
-    log_of_expert = _finite(log_pull.new_full((R * M,), -torch.inf).scatter_reduce_(0, expert, log_pull.flatten(), "amax"))
-    weight = signed * pi_value * _relative(log_slope, log_of_expert.index_select(0, expert).view_as(y))
+    log_of_expert = _finite(log_pull.new_full((R, M), -torch.inf).scatter_reduce_(1, routed, log_pull, "amax"))
+    weight = signed * pi_value * _relative(log_slope, log_of_expert.gather(1, routed))
     grad_W = products.pull_back(f_by_z, weight, W)
-    return Gradient(grad_W, log_of_expert.view(R, M, 1, 1)), Gradient(grad_theta, log_of_all[..., None])
+    return Gradient(grad_W, log_of_expert[..., None, None]), Gradient(grad_theta, log_of_all[..., None])
 
 
 class NotAccepted(RuntimeError):
@@ -409,12 +401,13 @@ def concatenate(parts: Sequence[Trajectory]) -> Trajectory:
     )
 
 
-def stack(parts: Sequence[Record]) -> Record:
+def stack(parts: Sequence[Record], device: torch.device | str = "cpu") -> Record:
     """Frozen records of tensors (Signals, Patches, Parameters) to one with a leading replicate axis; of one record a view."""
-    first = parts[0]
-    if len(parts) == 1:
-        return type(first)(*(getattr(first, f.name)[None] for f in fields(first)))
-    return type(first)(*(torch.stack([getattr(p, f.name) for p in parts]) for f in fields(first)))
+
+    def together(tensors: list[Tensor]) -> Tensor:
+        return (torch.stack(tensors) if len(tensors) > 1 else tensors[0][None]).to(device)
+
+    return type(parts[0])(*(together([getattr(p, f.name) for p in parts]) for f in fields(parts[0])))
 
 
 def descent(
@@ -453,10 +446,8 @@ class _Plan:
 def _train_chunk(
     subject: "Subject", hyper: Hyperparameters, replicates: list[Replicate], plan: _Plan, device: torch.device
 ) -> Trajectory:
-    drawn = stack([r.signals for r in replicates])
-    signals = Signals(drawn.features.to(device), drawn.centres.to(device))
-    start = stack([r.start for r in replicates])
-    x = stack([r.examples.patches for r in replicates]).to(device)
+    signals = stack([r.signals for r in replicates], device)
+    x = stack([r.examples.patches for r in replicates], device)
     y = torch.stack([r.examples.y for r in replicates]).to(device)
     generators = [generator_from(r.noise_seed, device) for r in replicates]
 
@@ -465,7 +456,7 @@ def _train_chunk(
 
     snapshots, looked_at, errors, lengths = [], [], [], []
     watched: dict[str, list[Tensor]] = {name: [] for name in plan.watch}
-    last = parameters = Parameters(start.theta.to(device), start.W.to(device))
+    last = parameters = stack([r.start for r in replicates], device)
     for t, parameters in enumerate(descent(subject, hyper, last, x, y, noise)):
         if t > 0:
             lengths.append(torch.linalg.vector_norm(parameters.W - last.W, dim=(-2, -1)))
@@ -479,13 +470,13 @@ def _train_chunk(
             looked_at.append(t)
             errors.append(is_error(margins(subject, parameters, x, y)[0]).float().mean(dim=-1))
     return Trajectory(
-        signals=drawn,
+        signals=stack([r.signals for r in replicates]),
         steps=plan.keep,
         theta=torch.stack([p.theta for p in snapshots], dim=1).cpu(),
         W=torch.stack([p.W for p in snapshots], dim=1).cpu(),
         looked_at=tuple(looked_at),
         training_error=torch.stack(errors, dim=1).cpu(),
-        step_lengths=(torch.stack(lengths, dim=1) if lengths else start.W.new_zeros(len(replicates), 0, hyper.M)).cpu(),
+        step_lengths=(torch.stack(lengths, dim=1) if lengths else last.W.new_zeros(len(replicates), 0, hyper.M)).cpu(),
         initialisations=tuple(r.initialisations for r in replicates),
         watched={name: torch.stack(values, dim=1).cpu() for name, values in watched.items()},
     )

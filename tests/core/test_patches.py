@@ -9,6 +9,7 @@ from oracles import EPS, generator, random_patches, vectors
 
 from core import Patches, Problem
 from core.data import draw_examples, draw_signals
+from core.training import stack
 
 BATCHES = [(), (2,), (2, 3)]
 
@@ -36,11 +37,15 @@ def test_arbitrary_patches(batch):
     torch.testing.assert_close(patches.total, x.sum(dim=-2), rtol=0, atol=20 * EPS)
 
 
-def test_moving_keeps_everything():
-    patches = random_patches(4, 2, n=3, P=4, d=3, Q=3)
-    moved = patches.to("cpu")
+@pytest.mark.parametrize("replicates", [1, 3])
+def test_stacked_records_are_on_the_device(replicates):
+    parts = [random_patches(seed, n=3, P=4, d=3, Q=3) for seed in range(replicates)]
+    here, elsewhere = stack(parts), stack(parts, "meta")
     for f in fields(Patches):
-        assert torch.equal(getattr(moved, f.name), getattr(patches, f.name))
+        found, moved = getattr(here, f.name), getattr(elsewhere, f.name)
+        assert len(found) == replicates
+        assert all(torch.equal(found[r], getattr(part, f.name)) for r, part in enumerate(parts))
+        assert (moved.device.type, moved.shape) == ("meta", found.shape)
 
 
 def test_a_changed_copy_forgets_what_was_computed():
