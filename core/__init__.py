@@ -3,7 +3,8 @@
 from core.data import AmplitudeLaw, Discrete, Examples, Patches, Problem, Signals, Uniform
 from core.model import Parameters, PatchAdditive
 from core.subject import PAPER, Subject
-from core.training import Hyperparameters, Trajectory, train
+from core.training import Trajectory, train
+from core.updates import Hyperparameters
 
 __all__ = [
     "PAPER",

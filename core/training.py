@@ -3,187 +3,41 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-from core.data import Examples, Patches, Problem, Signals, require_count, require_positive
+from core.data import Examples, Patches, Problem, Signals, require_count
 from core.measures import is_error
 from core.model import Parameters
+from core.products import RoutedProducts
 from core.seeds import child, generator_from
-
-if TYPE_CHECKING:
-    from core.subject import Subject
-
-
-@dataclass(frozen=True)
-class Hyperparameters:
-    """The inputs of Algorithm 1.
-
-    M: experts; J: filters of an expert; n: training examples; sigma_0: initialisation scale; eta, eta_r: learning rates of
-    experts and router; T: steps. Raises ValueError unless M, J, n >= 1, T >= 0, sigma_0, eta > 0 and eta_r >= 0.
-    """
-
-    M: int
-    J: int
-    n: int
-    sigma_0: float
-    eta: float
-    eta_r: float
-    T: int
-
-    def __post_init__(self) -> None:
-        for name in ("M", "J", "n"):
-            require_count(name, getattr(self, name), 1)
-        require_count("T", self.T, 0)
-        require_positive("sigma_0", self.sigma_0)
-        require_positive("eta", self.eta)
-        require_positive("eta_r", self.eta_r, or_zero=True)
-
-    @property
-    def T_1(self) -> int:
-        """End of the exploration stage, floor(sigma_0^(1/2) / eta)."""
-        return int(self.sigma_0**0.5 / self.eta)
-
-
-@dataclass(frozen=True)
-class Gradient:
-    """A gradient direction * exp(log_scale), which keeps its direction when its size is below the smallest float.
-
-    direction: shaped like the parameter; log_scale: natural log, broadcasting against direction.
-    """
-
-    direction: Tensor
-    log_scale: Tensor
-
-    @property
-    def value(self) -> Tensor:
-        """The gradient itself; zero where it underflows."""
-        return self.direction * self.log_scale.exp()
-
-
-TILE = 32  # patches of one expert in a batched product: few enough to waste little, enough for an efficient product
+from core.subject import Subject
+from core.updates import Gradient, Hyperparameters
 
 CPU_BUDGET = 2**24  # bytes of patches to train on at a time: most of them stay in the cache, and small runs share the overhead
 
 Item = TypeVar("Item")
 Record = TypeVar("Record", Signals, Patches, Parameters)
-Update = Callable[[Tensor, Gradient, float, Any], tuple[Tensor, Any]]
 Watch = Callable[[Signals, Parameters], Tensor]
 
 
-def normalised_step(W: Tensor, gradient: Gradient, rate: float, state: Any) -> tuple[Tensor, Any]:
-    """W_m <- W_m - rate * grad_m / norm(grad_m)_F for every expert m; a zero gradient moves nothing. W is (..., M, J, d)."""
-    # Dividing by the largest entry first keeps the squares in the norm from underflowing.
-    tiny = torch.finfo(W.dtype).tiny  # in place of 0, where the gradient is zero
-    largest = gradient.direction.abs().amax(dim=(-2, -1), keepdim=True)
-    scaled = gradient.direction / largest.clamp(min=tiny)
-    norm: Tensor = torch.linalg.vector_norm(scaled, dim=(-2, -1), keepdim=True)
-    return W.addcdiv(scaled, norm.clamp(min=tiny), value=-rate), state
-
-
-def plain_step(parameter: Tensor, gradient: Gradient, rate: float, state: Any) -> tuple[Tensor, Any]:
-    """theta <- theta - rate * grad."""
-    return parameter.sub(gradient.value, alpha=rate), state
-
-
-def zero_router(problem: Problem, hyper: Hyperparameters, generator: torch.Generator) -> Tensor:
-    """Theta^(0) = 0, (M, d)."""
-    return torch.zeros(hyper.M, problem.d, device=generator.device, dtype=torch.float64)
-
-
-def gaussian_experts(problem: Problem, hyper: Hyperparameters, generator: torch.Generator) -> Tensor:
-    """w_mj^(0) ~ N(0, (sigma_0^2 / d) I_d), (M, J, d)."""
-    shape = (hyper.M, hyper.J, problem.d)
-    draw: Tensor = torch.randn(shape, generator=generator, device=generator.device, dtype=torch.float64)
-    return draw * (hyper.sigma_0 / problem.d**0.5)
-
-
-def _stable_order(keys: Tensor, bound: int) -> Tensor:
-    """The order that sorts whole numbers in [0, bound), equal ones as they stand: (N,) to (N,)."""
-    if keys.device.type != "cpu":
-        return keys.argsort(stable=True)
-    # NumPy sorts numbers of 16 bits by radix, several times as fast as torch.
-    return torch.from_numpy(keys.numpy().astype(np.min_scalar_type(bound)).argsort(kind="stable"))
-
-
-def _weighted_sums(rows: Tensor, which: Tensor, start: Tensor, factor: Tensor) -> Tensor:
-    """Sums of chosen rows times factors: rows (A, J), which and factor (N,), the place start (B,) where each begins, to (B, J)."""
-    return functional.embedding_bag(which, rows, start, mode="sum", per_sample_weights=factor)
-
-
-@dataclass(frozen=True)
-class _RoutedProducts:
-    """Inner products of the patches with the filters of the expert that their example is routed to, and their pull-back.
-
-    The products of each patch are a multiple of a row of one table, which has two parts. Its first rows are *cells*, a replicate's
-    signal of the dictionary and an expert each. The others are *slots*, for the patches that are not along a signal: these are
-    dealt into tiles of TILE slots that belong to one expert each, so that one batched matrix product serves all experts, however
-    skewed the routing. A slot that stays empty holds any patch, and no patch refers to it.
-
-    x: patches of (R, n) examples; row: the row of the table of each patch (R * n * P,); order: the patches in the order of their
-    rows; owner: replicate * M + expert of each tile; noise: the patches in the slots (tiles, TILE, d).
-    """
-
-    x: Patches
-    row: Tensor
-    order: Tensor
-    owner: Tensor
-    noise: Tensor
-
-    @classmethod
-    def of(cls, x: Patches, routed: Tensor, M: int) -> "_RoutedProducts":
-        """routed: which of the M experts every example goes to (R, n)."""
-        R, D, d = x.dictionary.shape
-        key = x.symbol.mul(M).add_(routed[..., None]).flatten()
-        order = _stable_order(key, R * (D + 1) * M)
-        others = order[x.which.numel() :]  # the patches not along signals: their symbols are the last
-        load = key.bincount(minlength=R * (D + 1) * M)[R * D * M :]
-        tiles = (load + TILE - 1) // TILE
-        empty = TILE * tiles - load
-        slot = torch.arange(len(others), device=key.device) + (empty.cumsum(0) - empty).repeat_interleave(load)
-        owner = torch.repeat_interleave(tiles)
-        member = slot.new_zeros(TILE * len(owner)).scatter_(0, slot, x.vector.flatten().index_select(0, others) - R * D)
-        noise = x.noise.flatten(0, -2).index_select(0, member).view(len(owner), TILE, d)
-        return cls(x, key.scatter_(0, others, slot + R * D * M), order, owner, noise)
-
-    def pre_activations(self, W: Tensor) -> Tensor:
-        """z = <w_mj, x^(p)>: W (R, M, J, d) to (R, n, P, J)."""
-        J = W.shape[-2]
-        cells = self.x.dictionary.bmm(W.flatten(1, 2).mT)  # (R, D, M * J)
-        slots = W.flatten(0, 1).index_select(0, self.owner).bmm(self.noise.mT).mT  # this way round it is fast for small J
-        table = torch.cat([cells.view(-1, J), slots.reshape(-1, J)])
-        each = torch.arange(len(self.row), device=W.device)
-        return _weighted_sums(table, self.row, each, self.x.multiple.flatten()).view(*self.x.order.shape, J)
-
-    def pull_back(self, grad_z: Tensor, weight: Tensor, W: Tensor) -> Tensor:
-        """The gradient in W, shaped like it, from weight (R, n) times that in the pre-activations (R, n, P, J)."""
-        (R, M, J, d), D = W.shape, self.x.dictionary.shape[-2]
-        cells = R * D * M
-        load = self.row.bincount(minlength=cells + TILE * len(self.owner))
-        factor = (self.x.multiple * weight[..., None]).flatten().index_select(0, self.order)
-        table = _weighted_sums(grad_z.reshape(-1, J), self.order, load.cumsum(0) - load, factor)
-        grad_W = table[:cells].view(R, D, M * J).mT.bmm(self.x.dictionary).view(R * M, J, d)
-        return grad_W.index_add_(0, self.owner, table[cells:].view(-1, TILE, J).mT.bmm(self.noise)).view_as(W)
-
-
-def routed_gate(subject: "Subject", h: Tensor, routed: Tensor) -> Tensor:
+def routed_gate(subject: Subject, h: Tensor, routed: Tensor) -> Tensor:
     """pi_{m_i}(x_i): logits (..., M, n), experts routed to (..., n), to (..., n)."""
     return subject.gate(h).gather(-2, routed.unsqueeze(-2)).squeeze(-2)
 
 
 @torch.no_grad()
-def margins(subject: "Subject", parameters: Parameters, x: Patches, y: Tensor) -> tuple[Tensor, Tensor]:
+def margins(subject: Subject, parameters: Parameters, x: Patches, y: Tensor) -> tuple[Tensor, Tensor]:
     """y F(x) under noise-free top-1 routing, and the expert each example is routed to.
 
     Batched over replicates: parameters (R, M, ...), x of (R, n) examples, y (R, n); returns two tensors (R, n).
     """
     h = subject.logits(parameters.theta, x)
     routed = subject.select(h, torch.zeros_like(h))
-    f = subject.respond(_RoutedProducts.of(x, routed, h.shape[-2]).pre_activations(parameters.W))
+    f = subject.respond(RoutedProducts.of(x, routed, h.shape[-2]).pre_activations(parameters.W))
     return y * routed_gate(subject, h, routed) * f, routed
 
 
@@ -226,7 +80,7 @@ def _gradients_of(sums: Sequence[Tensor], *sources: Tensor) -> tuple[Tensor, ...
 
 
 @torch.enable_grad()
-def gradients(subject: "Subject", parameters: Parameters, x: Patches, y: Tensor, r: Tensor) -> tuple[Gradient, Gradient]:
+def gradients(subject: Subject, parameters: Parameters, x: Patches, y: Tensor, r: Tensor) -> tuple[Gradient, Gradient]:
     """Gradients of L = (1/n) sum_i l(y_i pi_{m_i}(x_i) f_{m_i}(x_i)) in W and theta, with m_i = select(h(x_i), r_i) held fixed.
 
     Batched over replicates as in `margins`, with router noise r (R, M, n). This is the chain rule at the margin: with
@@ -239,7 +93,7 @@ def gradients(subject: "Subject", parameters: Parameters, x: Patches, y: Tensor,
     h = subject.logits(theta, x)
     routed = subject.select(h.detach(), r)
     pi = routed_gate(subject, h, routed)
-    products = _RoutedProducts.of(x, routed, M)
+    products = RoutedProducts.of(x, routed, M)
     z = products.pre_activations(W).requires_grad_()
     f = subject.respond(z)
     pi_value, f_value = pi.detach(), f.detach()
@@ -277,7 +131,7 @@ class Replicate:
 
 
 def draw_replicate(
-    subject: "Subject",
+    subject: Subject,
     problem: Problem,
     hyper: Hyperparameters,
     seed: np.random.SeedSequence,
@@ -333,7 +187,7 @@ class Trajectory:
 
 
 def train(
-    subject: "Subject",
+    subject: Subject,
     problem: Problem,
     hyper: Hyperparameters,
     seeds: Sequence[np.random.SeedSequence],
@@ -411,7 +265,7 @@ def stack(parts: Sequence[Record], device: torch.device | str = "cpu") -> Record
 
 
 def descent(
-    subject: "Subject",
+    subject: Subject,
     hyper: Hyperparameters,
     start: Parameters,
     x: Patches,
@@ -444,7 +298,7 @@ class _Plan:
 
 
 def _train_chunk(
-    subject: "Subject", hyper: Hyperparameters, replicates: list[Replicate], plan: _Plan, device: torch.device
+    subject: Subject, hyper: Hyperparameters, replicates: list[Replicate], plan: _Plan, device: torch.device
 ) -> Trajectory:
     signals = stack([r.signals for r in replicates], device)
     x = stack([r.examples.patches for r in replicates], device)

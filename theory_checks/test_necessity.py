@@ -20,7 +20,7 @@ from core import Hyperparameters, Problem, Subject, Uniform
 from core.measures import is_error
 from core.model import linear_response
 from core.routing import no_noise
-from core.training import plain_step
+from core.updates import plain_step
 from theory_checks.claims import Claim, Inputs, Kind, Profile, claim
 from theory_checks.evidence import HypothesesNotMet, Statement, all_of, at_least, frequency_at_least, frequency_at_most
 from theory_checks.evidence.design import frequency_passing, frequency_resolution, frequency_suffices

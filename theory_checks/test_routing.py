@@ -13,7 +13,8 @@ from torch import Tensor
 from core import Hyperparameters, Parameters, Problem, Subject, train
 from core.routing import routing_probabilities
 from core.seeds import child, generator_from
-from core.training import Gradient, gradients, stack, zero_router
+from core.training import gradients, stack
+from core.updates import Gradient, zero_router
 from theory_checks.claims import Kind, claim
 from theory_checks.evidence import (
     Statement,

@@ -12,7 +12,8 @@ from core import PAPER, Hyperparameters, Parameters, Patches, Problem, train
 from core.model import linear_response
 from core.routing import no_noise
 from core.seeds import child, generator_from
-from core.training import descent, draw_replicate, gradients, normalised_step, plain_step, stack
+from core.training import descent, draw_replicate, gradients, stack
+from core.updates import normalised_step, plain_step
 
 PROBLEM = Problem(K=2, d=6, P=5)
 HYPER = Hyperparameters(M=3, J=2, n=24, sigma_0=0.5, eta=0.05, eta_r=0.5, T=30)

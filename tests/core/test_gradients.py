@@ -26,7 +26,8 @@ from scipy.special import erf
 
 from core import PAPER, Parameters, Patches
 from core.model import linear_response, response
-from core.training import Gradient, gradients, loss_slope, margins
+from core.training import gradients, loss_slope, margins
+from core.updates import Gradient
 
 
 def computed(subject, it):

@@ -8,7 +8,21 @@ from oracles import seed_of
 from test_train import same
 
 import core
-from core import PAPER, Hyperparameters, Problem, Subject, data, measures, model, routing, subject, train, training
+from core import (
+    PAPER,
+    Hyperparameters,
+    Problem,
+    Subject,
+    data,
+    measures,
+    model,
+    products,
+    routing,
+    subject,
+    train,
+    training,
+    updates,
+)
 from core.model import LogisticLoss
 
 PROBLEM = Problem(K=2, d=5)
@@ -88,7 +102,7 @@ def test_nothing_reaches_around_the_subject(monkeypatch):
     before = run()
     ingredients = [getattr(PAPER, name) for name in INGREDIENTS]
     broken = []
-    for module in (core, data, measures, model, routing, subject, training):
+    for module in (core, data, measures, model, products, routing, subject, training, updates):
         for name, value in list(vars(module).items()):
             if any(value is ingredient for ingredient in ingredients) or value is LogisticLoss:
                 monkeypatch.setattr(module, name, raise_used)
@@ -110,8 +124,8 @@ CHANGES = {
     "gate": lambda h: (2 * h).softmax(dim=-2),
     "respond": model.linear_response,
     "loss": lambda margin: (1 - margin) ** 2,
-    "expert_update": training.plain_step,
-    "router_update": training.normalised_step,
+    "expert_update": updates.plain_step,
+    "router_update": updates.normalised_step,
 }
 
 

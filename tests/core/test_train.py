@@ -7,7 +7,7 @@ import pytest
 import torch
 from oracles import EPS, Naive, seed_of
 
-from core import PAPER, Hyperparameters, Problem, train, training
+from core import PAPER, Hyperparameters, Problem, products, train
 from core.seeds import child, generator_from
 from core.training import draw_replicate
 
@@ -391,5 +391,5 @@ def test_different_seeds_give_different_streams():
 @pytest.mark.parametrize("bound", [200, 40_000, 100_000])
 def test_keys_of_every_width_are_sorted_in_their_order(bound):
     keys = torch.randint(bound // 2, bound, (500,), generator=torch.Generator().manual_seed(0)).repeat(2)
-    order = training._stable_order(keys, bound)
+    order = products._stable_order(keys, bound)
     assert order.tolist() == sorted(range(1000), key=lambda i: (int(keys[i]), i))

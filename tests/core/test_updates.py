@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from oracles import EPS, EPS_32, examples, generator
 
-from core.training import Gradient, normalised_step, plain_step
+from core.updates import Gradient, normalised_step, plain_step
 
 
 def gradient(direction, log_scale=0.0):

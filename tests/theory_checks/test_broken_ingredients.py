@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from core import PAPER
-from core.training import gaussian_experts
+from core.updates import gaussian_experts
 from theory_checks import test_algorithm, test_data_model, test_initialisation, test_routing, test_single_expert
 from theory_checks.checking import check, failure, inputs_tried
 from theory_checks.claims import Claim, Profile

@@ -19,7 +19,7 @@ from typing import Any
 from torch import Tensor
 
 from core import PAPER, Subject
-from core.training import Gradient, normalised_step, plain_step
+from core.updates import Gradient, normalised_step, plain_step
 from theory_checks.mutants.cells import Cell, Result
 from theory_checks.mutants.data import noise_scaled, sign_follows_label, signals_tilted
 from theory_checks.mutants.experts import linear_term

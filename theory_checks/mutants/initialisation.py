@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from core import Hyperparameters, Problem
-from core.training import gaussian_experts, zero_router
+from core.updates import gaussian_experts, zero_router
 from theory_checks.mutants.mutant import mutant
 from theory_checks.mutants.signatures import Initialise
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from core import Hyperparameters, Problem
-from core.training import Gradient
+from core.updates import Gradient
 
 Initialise = Callable[[Problem, Hyperparameters, torch.Generator], Tensor]
 Noise = Callable[[tuple[int, ...], torch.Generator, int], Tensor]

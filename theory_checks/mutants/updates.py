@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from core.training import Gradient, normalised_step, plain_step
+from core.updates import Gradient, normalised_step, plain_step
 from theory_checks.mutants.mutant import mutant
 from theory_checks.mutants.signatures import Update
 

@@ -26,9 +26,8 @@ from itertools import pairwise
 from scipy.special import stdtrit
 
 from theory_checks.evidence.sampling import looks
-from theory_checks.records import ERROR, Record, number
+from theory_checks.records import ERROR, VERDICTS, Record, number
 from theory_checks.report.document import BROKEN, Report
-from theory_checks.report.terminal import ORDER
 
 LEVEL = 0.05
 FEWEST_BATCHES = 5  # below which batches say too little about how much they vary
@@ -137,7 +136,7 @@ def _turn(was: str, now: str) -> str:
         return "newly violated"
     if now == "holds" and was in BROKEN:
         return "fixed"
-    if now == ERROR or ORDER.index(now) < ORDER.index(was):
+    if now == ERROR or VERDICTS.index(now) < VERDICTS.index(was):
         return "worse"
     return "better"
 

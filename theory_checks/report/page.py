@@ -17,11 +17,11 @@ from markupsafe import Markup
 
 from theory_checks.claims import GROUPS
 from theory_checks.pictures import Lines, Series, Style, from_plain, to_plain
-from theory_checks.records import MORE_THAN_CHANCE, Record, more_than_chance
+from theory_checks.records import MORE_THAN_CHANCE, VERDICTS, Record, more_than_chance
 from theory_checks.report.document import BROKEN, Report, headline, suspects
 from theory_checks.report.mathml import mathml
 from theory_checks.report.tables import joint_tables
-from theory_checks.report.terminal import ORDER, tally
+from theory_checks.report.terminal import tally
 
 if TYPE_CHECKING:
     from theory_checks.report.compare import Comparison
@@ -60,7 +60,7 @@ def render(report: Report, comparison: Comparison | None = None, drawn: Mapping[
             if comparison is None
             else sorted((c for c in comparison.changes if c.kind != "unchanged"), key=lambda c: (not c.worse, natural(c.id))),
             comparison_summary="" if comparison is None else tally(comparison),
-            order=ORDER,
+            order=VERDICTS,
             symbols=SYMBOLS,
             headline=headline(report),
             groups={group: name for group, name in names.items() if any(row.group == group for row in rows)},
@@ -115,7 +115,7 @@ def _row(record: Record, report: Report, doubts: Mapping[str, tuple[str, ...]], 
         record,
         group=group_of(record.id),
         place=ids.index(record.id),
-        rank=ORDER.index(record.verdict),
+        rank=VERDICTS.index(record.verdict),
         standing=standing(record),
         formula=_formula(record.formula),
         doubted_by=doubts.get(record.id, ()),

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from theory_checks.report.compare import Change, Comparison
 
-ORDER = VERDICTS
 STATEMENT_WIDTH = 30  # characters that a statement should have, if need be at the cost of columns
 
 
@@ -48,7 +47,7 @@ COLUMNS = (
 
 def rank(record: Record) -> tuple[int, list[str]]:
     """Sorts by verdict, worst first, then by id, G.9 before G.10."""
-    return ORDER.index(record.verdict), [part.zfill(9) if part.isdigit() else part for part in re.split(r"(\d+)", record.id)]
+    return VERDICTS.index(record.verdict), [part.zfill(9) if part.isdigit() else part for part in re.split(r"(\d+)", record.id)]
 
 
 def in_order(records: Iterable[Record]) -> list[Record]:
@@ -83,7 +82,7 @@ def counts(records: Sequence[Record]) -> list[str]:
     """How many claims have which verdict, and which of them build on broken ones."""
     found, suspect = Counter(r.verdict for r in records), suspects(records)
     claims = "1 claim" if len(records) == 1 else f"{len(records)} claims"
-    lines = [f"{claims}: " + ", ".join(f"{found[v]} {v}" for v in ORDER if found[v])]
+    lines = [f"{claims}: " + ", ".join(f"{found[v]} {v}" for v in VERDICTS if found[v])]
     if suspect:
         lines.append(f"suspect, since they build on what is violated or in error: {', '.join(suspect)}")
     return lines
