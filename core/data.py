@@ -1,6 +1,7 @@
 """Definition 3.1: the data distribution D, a mixture of K clusters of P patches."""
 
 import math
+import sys
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Protocol, runtime_checkable
@@ -8,6 +9,23 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import torch
 from torch import Tensor
+
+
+def is_finite(value: object) -> bool:
+    """Whether value is an int or float, no bool, that a float can hold."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
+
+
+def require_count(name: str, value: int, least: int, why: str = "") -> None:
+    """Raises ValueError unless value is an int >= least."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ValueError(f"{name} = {value!r}: needs an int >= {least}" + (f" ({why})" if why else ""))
+
+
+def require_positive(name: str, value: float, *, or_zero: bool = False) -> None:
+    """Raises ValueError unless value is a finite float or int > 0 (>= 0 with or_zero)."""
+    if not (is_finite(value) and (value > 0 or (or_zero and value == 0))):
+        raise ValueError(f"{name} = {value!r}: needs a finite float or int {'>=' if or_zero else '>'} 0")
 
 
 @runtime_checkable
@@ -36,8 +54,8 @@ class Uniform:
     high: float
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low <= self.high):
-            raise ValueError(f"Uniform(low={self.low}, high={self.high}): needs finite low <= high")
+        if not (is_finite(self.low) and is_finite(self.high) and self.low <= self.high):
+            raise ValueError(f"Uniform(low={self.low!r}, high={self.high!r}): needs finite low <= high, each a float or int")
 
     @property
     def support(self) -> tuple[float, float]:
@@ -62,9 +80,9 @@ class Discrete:
     def __post_init__(self) -> None:
         if not self.values or len(self.values) != len(self.weights):
             raise ValueError(f"Discrete: {len(self.values)} values and {len(self.weights)} weights, needs equally many, >= 1")
-        if not all(math.isfinite(v) for v in self.values) or list(self.values) != sorted(set(self.values)):
+        if not all(map(is_finite, self.values)) or list(self.values) != sorted(set(self.values)):
             raise ValueError(f"Discrete: values {self.values} must be finite and strictly increasing")
-        if not all(w > 0 and math.isfinite(w) for w in self.weights) or not math.isclose(sum(self.weights), 1.0, abs_tol=1e-12):
+        if not all(is_finite(w) and w > 0 for w in self.weights) or not math.isclose(sum(self.weights), 1.0, abs_tol=1e-12):
             raise ValueError(f"Discrete: weights {self.weights} must be positive and sum to 1")
 
     @property
@@ -80,6 +98,10 @@ class Discrete:
         return u.new_tensor(self.values)[torch.searchsorted(steps, u.contiguous(), right=True)]
 
 
+PROBES = torch.tensor([0.0, 0.25, 0.5, 0.75, 0.999], dtype=torch.float64)  # where a law's draws are looked at
+TOLERANCE = 1e-9  # for the rounding of a law's quantile function
+
+
 @dataclass(frozen=True)
 class Problem:
     """The parameters of the distribution D (Definition 3.1).
@@ -88,7 +110,8 @@ class Problem:
     amplitudes of feature signal, cluster centre and feature noise, supported in [C1, C2]; sigma_p: scale of the random noise,
     whose patches are N(0, (sigma_p^2 / d) I_d).
 
-    Raises ValueError unless K >= 2, d >= 2K, P >= 4, 0 < C1 <= C2, sigma_p > 0 and all laws are supported in [C1, C2].
+    Raises ValueError unless K >= 2, d >= 2K, P >= 4, 0 < C1 <= C2, sigma_p > 0 and all laws are supported in [C1, C2] and draw from
+    their support.
     """
 
     K: int = 4
@@ -106,31 +129,22 @@ class Problem:
         require_count("P", self.P, 4)
         require_count("d", self.d, 2 * self.K, why="2K, the number of orthonormal signals")
         require_positive("sigma_p", self.sigma_p)
-        if not (0 < self.C1 <= self.C2 < math.inf):
-            raise ValueError(f"[C1, C2] = [{self.C1}, {self.C2}]: needs 0 < C1 <= C2 < infinity")
+        if not (is_finite(self.C1) and is_finite(self.C2) and 0 < self.C1 <= self.C2):
+            raise ValueError(f"[C1, C2] = [{self.C1!r}, {self.C2!r}]: needs 0 < C1 <= C2 < infinity")
         for name in ("alpha", "beta", "gamma"):
             law = getattr(self, name)
-            if not isinstance(law, AmplitudeLaw):
+            if not isinstance(law, AmplitudeLaw) or isinstance(law, type):
                 raise ValueError(f"D_{name} = {law!r}: needs an amplitude law with support, cdf and quantile")
             low, high = law.support
             if not (self.C1 <= low <= high <= self.C2):
                 raise ValueError(f"D_{name} has support [{low}, {high}], which must lie in [C1, C2] = [{self.C1}, {self.C2}]")
+            drawn = law.quantile(PROBES)
+            outside = drawn[~((low - TOLERANCE <= drawn) & (drawn <= high + TOLERANCE))]
+            if outside.numel() > 0:
+                raise ValueError(f"D_{name} draws {outside[0]}, which must lie in its support [{low}, {high}]")
 
 
-def require_count(name: str, value: int, least: int, why: str = "") -> None:
-    """Raises ValueError unless value is a whole number >= least."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ValueError(f"{name} = {value!r}: needs a whole number >= {least}" + (f" ({why})" if why else ""))
-
-
-def require_positive(name: str, value: float, *, or_zero: bool = False) -> None:
-    """Raises ValueError unless value is a finite number > 0 (>= 0 with or_zero)."""
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not (number and math.isfinite(value) and (value > 0 or (or_zero and value == 0))):
-        raise ValueError(f"{name} = {value!r}: needs a finite number {'>=' if or_zero else '>'} 0")
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Signals:
     """The 2K orthonormal signal vectors: features v_k and centres c_k, each (..., K, d)."""
 
@@ -138,7 +152,7 @@ class Signals:
     centres: Tensor
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Patches:
     """x^(1), ..., x^(P) of n examples; leading axes (...) are replicates.
 
@@ -211,7 +225,7 @@ class Patches:
 PER_EXAMPLE = ("which", "coefficient", "noise", "order")  # fields of Patches with an axis of examples
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Examples:
     """n draws from D, with what they were made of; leading axes (...) are replicates.
 

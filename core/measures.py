@@ -54,20 +54,11 @@ def every_group_occupied(a: Tensor) -> Tensor:
     return torch.nn.functional.one_hot(groups(a), a.shape[-1]).sum(dim=-2).gt(0).all(dim=-1)
 
 
-def _ratio_of_top_two(scores: Tensor) -> Tensor:
-    largest, second = scores.topk(2, dim=-1).values.unbind(dim=-1)
-    gap = torch.where(second > 0, largest / second, torch.inf)
-    return torch.where(largest > 0, gap, torch.nan)
-
-
 def cluster_gap(a: Tensor) -> Tensor:
     """Largest over second-largest cluster score max_j a_mjk of each expert: a (..., M, J, K) to (..., M).
 
     Infinite if the second score is <= 0; NaN if all scores are <= 0, which excludes the expert.
     """
-    return _ratio_of_top_two(a.amax(dim=-2))
-
-
-def filter_gap(a: Tensor) -> Tensor:
-    """Largest over second-largest of all a_mjk of each expert, otherwise as `cluster_gap`: a (..., M, J, K) to (..., M)."""
-    return _ratio_of_top_two(a.flatten(-2))
+    largest, second = a.amax(dim=-2).topk(2, dim=-1).values.unbind(dim=-1)
+    gap = torch.where(second > 0, largest / second, torch.inf)
+    return torch.where(largest > 0, gap, torch.nan)

@@ -14,7 +14,7 @@ from torch.nn import functional
 from core.data import Patches
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Parameters:
     """theta: router (..., M, d); W: experts, J filters each, (..., M, J, d)."""
 
@@ -66,7 +66,7 @@ class LogisticLoss:
         return torch.full_like(margin, -1), functional.logsigmoid(-margin)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PatchAdditive:
     """A single classifier F(x) = sum_p f(x^(p)) (section 4.1), f given by J filters, a bias each, and an output weight each.
 

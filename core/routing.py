@@ -7,12 +7,12 @@ from torch import Tensor
 
 def uniform_noise(shape: tuple[int, ...], generator: torch.Generator, step: int) -> Tensor:
     """r ~ Unif[0, 1], independent for every expert and example (shape (M, n)) and fresh at every step."""
-    return torch.rand(shape, generator=generator, device=generator.device)
+    return torch.rand(shape, generator=generator, device=generator.device, dtype=torch.float32)
 
 
 def no_noise(shape: tuple[int, ...], generator: torch.Generator, step: int) -> Tensor:
     """r = 0: routing to the argmax of the logits, as outside training."""
-    return torch.zeros(shape, device=generator.device)
+    return torch.zeros(shape, device=generator.device, dtype=torch.float32)
 
 
 def top_1(h: Tensor, r: Tensor) -> Tensor:
@@ -30,8 +30,10 @@ def routing_probabilities(h: Tensor) -> Tensor:
 
     Raises ValueError if h is not floating point or not finite.
     """
-    if not h.is_floating_point() or not bool(h.isfinite().all()):
-        raise ValueError("routing_probabilities: the logits must be finite floating-point numbers")
+    if not h.is_floating_point():
+        raise ValueError(f"routing_probabilities: logits of {h.dtype}: needs floating-point numbers")
+    if not bool(h.isfinite().all()):
+        raise ValueError(f"routing_probabilities: a logit is {h[~h.isfinite()][0]}: needs finite numbers")
     M = h.shape[-2]
     nodes, weights = (h.new_tensor(a) for a in np.polynomial.legendre.leggauss((M + 1) // 2))
     h = h.mT - h.mT.amax(dim=-1, keepdim=True)  # (..., n, M); p is invariant to a common shift, and the top logit is now 0

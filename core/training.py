@@ -47,23 +47,22 @@ def loss_slope(loss: Callable[[Tensor], Tensor], margin: Tensor) -> tuple[Tensor
     A loss that knows its slope in log space says so by a method `slope`; any other is differentiated in double precision where
     the device has it, and there a slope below 1e-308 is zero.
     """
-    if hasattr(loss, "slope"):
-        sign, log_size = loss.slope(margin)
+    in_log_space = getattr(loss, "slope", None)
+    if callable(in_log_space):
+        sign, log_size = in_log_space(margin)
         return sign, log_size
     with torch.enable_grad():
         z = (margin if margin.device.type == "mps" else margin.double()).detach().requires_grad_()
-        (slope,) = torch.autograd.grad(loss(z).sum(), z)
+        (slope,) = _gradients_of([loss(z).sum()], z)
     return slope.sign().to(margin.dtype), slope.abs().log().to(margin.dtype)
 
 
-def _relative(log_slope: Tensor, log_largest: Tensor) -> Tensor:
-    """exp(log_slope - log_largest), where log_largest is the log of the largest contribution, a slope times a factor.
+def _relative(log_pull: Tensor, log_largest: Tensor) -> Tensor:
+    """exp(log_pull - log_largest), a contribution as a share of the largest one.
 
-    Clamped to stay finite, as examples whose factor is 0 may have any slope, and to keep denormal numbers, with which products
-    are slow, from following: eps^3 is nothing beside the largest contribution.
+    At least eps^3, which is nothing beside the largest, to keep denormal numbers, with which products are slow, from following.
     """
-    number = torch.finfo(log_slope.dtype)
-    return (log_slope - log_largest).exp_().clamp_(number.eps**3, number.max)
+    return (log_pull - log_largest).exp_().clamp_(min=torch.finfo(log_pull.dtype).eps ** 3)
 
 
 def _finite(largest: Tensor) -> Tensor:
@@ -79,14 +78,15 @@ def _gradients_of(sums: Sequence[Tensor], *sources: Tensor) -> tuple[Tensor, ...
     return torch.autograd.grad(found, sources, materialize_grads=True)
 
 
+@torch.inference_mode(False)  # where autograd would silently find no gradients
 @torch.enable_grad()
 def gradients(subject: Subject, parameters: Parameters, x: Patches, y: Tensor, r: Tensor) -> tuple[Gradient, Gradient]:
     """Gradients of L = (1/n) sum_i l(y_i pi_{m_i}(x_i) f_{m_i}(x_i)) in W and theta, with m_i = select(h(x_i), r_i) held fixed.
 
     Batched over replicates as in `margins`, with router noise r (R, M, n). This is the chain rule at the margin: with
     c_i = l'_i y_i / n, the gradient in W is that of f with weights c_i pi_i, the gradient in theta that of pi with weights
-    c_i f_i. Autograd differentiates the gate, the logits and the response. Slopes l' are divided by the largest contribution
-    |l'| norm(df/dz) of the examples they are summed with (the expert's for W; |l' f| of all for theta), which log_scale remembers.
+    c_i f_i. Autograd differentiates the gate, the logits and the response. Contributions are divided by the largest pull,
+    |l'| norm(df/dz), of the examples they are summed with (the expert's for W; |l' f| of all for theta), which log_scale remembers.
     """
     theta, W = parameters.theta.detach().requires_grad_(), parameters.W.detach()
     R, M = W.shape[:2]
@@ -102,12 +102,14 @@ def gradients(subject: Subject, parameters: Parameters, x: Patches, y: Tensor, r
 
     log_pull = log_slope + f_value.abs().log()
     log_of_all = _finite(log_pull.amax(dim=-1, keepdim=True))
-    weight = signed * f_value * _relative(log_slope, log_of_all)
+    weight = signed * f_value.sign() * _relative(log_pull, log_of_all)
     f_by_z, grad_theta = _gradients_of([f.sum(), (weight * pi).sum()], z, theta)
 
-    log_pull = log_slope + torch.linalg.vector_norm(f_by_z, dim=(-2, -1)).log()
+    norm = torch.linalg.vector_norm(f_by_z, dim=(-2, -1))
+    log_pull = log_slope + norm.log()
     log_of_expert = _finite(log_pull.new_full((R, M), -torch.inf).scatter_reduce_(1, routed, log_pull, "amax"))
-    weight = signed * pi_value * _relative(log_slope, log_of_expert.gather(1, routed))
+    share = _relative(log_pull, log_of_expert.gather(1, routed))
+    weight = signed * pi_value * share / norm.clamp(min=torch.finfo(norm.dtype).tiny)
     grad_W = products.pull_back(f_by_z, weight, W)
     return Gradient(grad_W, log_of_expert[..., None, None]), Gradient(grad_theta, log_of_all[..., None])
 
@@ -116,7 +118,7 @@ class NotAccepted(RuntimeError):
     """No initialisation met the condition that was asked for."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Replicate:
     """What one seed determines: signals, training examples and initial parameters, on the CPU, and the seed of the noise.
 
@@ -158,7 +160,7 @@ def draw_replicate(
     return Replicate(signals, examples, Parameters(theta.to(dtype), W.to(dtype)), child(seed, 1), initialisations)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Trajectory:
     """What R runs of Algorithm 1 leave behind.
 
@@ -186,6 +188,7 @@ class Trajectory:
         return Parameters(self.theta[:, s], self.W[:, s])
 
 
+@torch.inference_mode(False)
 def train(
     subject: Subject,
     problem: Problem,
@@ -207,12 +210,16 @@ def train(
 
     Replicates are trained side by side in chunks whose examples fit in memory_budget bytes (default: what a core's cache
     likes on the CPU, 2 GiB elsewhere). Chunking changes results by rounding only; with the same chunks they repeat bit for bit on
-    the CPU, and elsewhere as far as torch's index_add_ does. Raises ValueError for no seeds, or for a
-    step to keep outside 0..T.
+    the CPU, and elsewhere as far as torch's index_add_ does. Raises ValueError for no seeds or other things than seed sequences, a
+    dtype without a point, or a step to keep outside 0..T.
     """
     if not seeds:
         raise ValueError("train: needs at least one seed")
-    if not all(isinstance(step, int) and 0 <= step <= hyper.T for step in keep):
+    if not all(isinstance(seed, np.random.SeedSequence) for seed in seeds):
+        raise ValueError(f"seeds = {list(seeds)}: needs np.random.SeedSequence objects, one for each replicate")
+    if not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
+        raise ValueError(f"dtype = {dtype}: needs a floating-point torch.dtype")
+    if not all(isinstance(step, int) and not isinstance(step, bool) and 0 <= step <= hyper.T for step in keep):
         raise ValueError(f"keep = {tuple(keep)}: needs whole numbers between 0 and T = {hyper.T}")
     require_count("look_every", look_every, 1)
     require_count("watch_until", watch_until, 0)

@@ -39,7 +39,7 @@ class Hyperparameters:
         return int(self.sigma_0**0.5 / self.eta)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Gradient:
     """A gradient direction * exp(log_scale), which keeps its direction when its size is below the smallest float.
 

@@ -1,7 +1,7 @@
 """gradients() and margins() against naive loops: the paper's formulas for PAPER, central differences for other ingredients."""
 
 import math
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -265,6 +265,22 @@ def test_slopes_come_as_sign_and_log(loss, slope, dtype):
             assert log == pytest.approx(math.log(abs(expected)), rel=1e-6 if dtype == torch.float32 else 1e-13, abs=1e-12)
 
 
+def test_a_constant_loss_has_slope_zero():
+    sign, log_size = loss_slope(lambda m: torch.ones_like(m), torch.tensor([1.0, 2.0]))
+    assert (sign.tolist(), log_size.tolist()) == ([0.0, 0.0], [-math.inf, -math.inf])
+
+
+def test_a_number_called_slope_is_no_slope_in_log_space():
+    class Hinge:
+        slope = 1.0
+
+        def __call__(self, margin):
+            return torch.relu(self.slope - margin)
+
+    sign, log_size = loss_slope(Hinge(), torch.tensor([0.5, 2.0]))
+    assert (sign.tolist(), log_size.tolist()) == ([-1.0, 0.0], [0.0, -math.inf])
+
+
 def test_slopes_are_taken_in_double_precision():
     # e^-200 is no float32; its log is.
     sign, log_size = loss_slope(lambda m: torch.exp(-m), torch.tensor([200.0]))
@@ -372,6 +388,20 @@ def test_small_slopes_count_where_no_larger_one_does():
     expected = [-3 * w**2 / (1 + math.exp(w**3)) / 2 for w in W.flatten().tolist()]
     # The margin 50 is rounded to a few eps of itself, which moves the slope by as much.
     assert g_W.value.flatten().tolist() == pytest.approx(expected, rel=500 * EPS, abs=0)
+
+
+@pytest.mark.parametrize("scale", [1e4, 1e6, 1e8])
+def test_large_responses_keep_their_share(scale):
+    """f = 1e12 and more with margins of both signs: the slope of a confident example is far smaller than 1 / f."""
+    it = instance(17, R=2, M=2)
+    W = scale * it.W
+    exact = gradients(PAPER, Parameters(it.theta, W), it.x, it.y, it.r)
+    x = Patches(*(part.float() if part.is_floating_point() else part for part in (getattr(it.x, f.name) for f in fields(Patches))))
+    rounded = gradients(PAPER, Parameters(it.theta.float(), W.float()), x, it.y.float(), it.r.float())
+    for found, expected in zip(rounded, exact, strict=True):
+        largest = expected.value.abs().amax()
+        assert largest > 0
+        assert ((found.value.double() - expected.value).abs().amax() <= 1e-4 * largest).all()
 
 
 def test_slopes_of_exactly_zero_give_a_zero_gradient():

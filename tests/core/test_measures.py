@@ -124,8 +124,8 @@ def naive_ratio(values):
 def test_groups_and_gaps(batch, M, J, K):
     a = normal(*batch, M, J, K, seed=10)
     group, occupied = measures.groups(a), measures.every_group_occupied(a)
-    cluster_gap, filter_gap = measures.cluster_gap(a), measures.filter_gap(a)
-    assert group.shape == cluster_gap.shape == filter_gap.shape == (*batch, M)
+    cluster_gap = measures.cluster_gap(a)
+    assert group.shape == cluster_gap.shape == (*batch, M)
     assert occupied.shape == batch
     for at in np.ndindex(*batch):
         seen = set()
@@ -135,7 +135,6 @@ def test_groups_and_gaps(batch, M, J, K):
             seen.add(best)
             assert group[at][m] == best
             assert cluster_gap[at][m].item() == pytest.approx(naive_ratio(scores), rel=2 * EPS, nan_ok=True)
-            assert filter_gap[at][m].item() == pytest.approx(naive_ratio(a[at][m].flatten().tolist()), rel=2 * EPS, nan_ok=True)
         assert bool(occupied[at]) == (len(seen) == K)
 
 
@@ -144,10 +143,8 @@ def test_groups_are_signed_and_gaps_have_their_exceptions():
     a = torch.tensor([[[1.0, -5.0, 0.5]], [[2.0, -1.0, 0.0]], [[-1.0, -2.0, -3.0]], [[3.0, 3.0, 1.0]], [[0.0, -1.0, -2.0]]])
     assert measures.groups(a).tolist()[:3] == [0, 0, 0]
     assert measures.cluster_gap(a).tolist() == pytest.approx([2.0, math.inf, math.nan, 1.0, math.nan], nan_ok=True)
-    # Two filters of one cluster: the cluster gap looks past it, the filter gap does not.
-    two = torch.tensor([[[4.0, 1.0], [2.0, -1.0]]])
-    assert measures.cluster_gap(two).tolist() == [4.0]
-    assert measures.filter_gap(two).tolist() == [2.0]
+    # Another filter of the same cluster makes no gap.
+    assert measures.cluster_gap(torch.tensor([[[4.0, 1.0], [2.0, -1.0]]])).tolist() == [4.0]
 
 
 def test_occupation_of_the_groups():

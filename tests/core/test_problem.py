@@ -5,12 +5,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+import torch
 
 from core import Discrete, Hyperparameters, Problem, Uniform
 
 NAN, INF = math.nan, math.inf
 HYPER = {"M": 2, "J": 1, "n": 1, "sigma_0": 0.1, "eta": 0.01, "eta_r": 0.0, "T": 0}
-NOT_COUNTS = [True, False, 4.0, 4.5, NAN, INF, "4", None]
+HUGE = 10**400  # no float holds it
+NOT_COUNTS = [True, False, 4.0, 4.5, NAN, INF, "4", None, np.int64(4)]
+NOT_NUMBERS = [True, "1", None, HUGE, -HUGE, np.float32(1), 1j]
 
 
 def refused(make, *fragments):
@@ -53,9 +56,9 @@ def test_needs_room_for_the_signals(value):
     refused(lambda: Problem(K=4, d=value), f"d = {value!r}", ">= 8", "2K")
 
 
-@pytest.mark.parametrize("value", [0, 0.0, -0.0, -1.0, NAN, INF, -INF])
+@pytest.mark.parametrize("value", [0, 0.0, -0.0, -1.0, NAN, INF, -INF, *NOT_NUMBERS])
 def test_needs_positive_finite_noise_scale(value):
-    refused(lambda: Problem(sigma_p=value), f"sigma_p = {value!r}", "finite number > 0")
+    refused(lambda: Problem(sigma_p=value), f"sigma_p = {value!r}", "finite float or int > 0")
 
 
 @pytest.mark.parametrize(
@@ -63,6 +66,38 @@ def test_needs_positive_finite_noise_scale(value):
 )
 def test_needs_a_positive_bounded_range_of_amplitudes(C1, C2):
     refused(lambda: Problem(C1=C1, C2=C2), f"[{C1}, {C2}]", "0 < C1 <= C2 < infinity")
+
+
+@pytest.mark.parametrize("value", NOT_NUMBERS)
+def test_amplitudes_are_numbers(value):
+    refused(lambda: Problem(C1=value), f"[{value!r}, 2.0]", "0 < C1 <= C2 < infinity")
+    refused(lambda: Problem(C2=value), f"[0.5, {value!r}]", "0 < C1 <= C2 < infinity")
+    refused(lambda: Uniform(value, 2), f"low={value!r}", "float or int")
+    refused(lambda: Uniform(0.5, value), f"high={value!r}", "float or int")
+    refused(lambda: Discrete((value,), (1.0,)), repr(value), "finite")
+    refused(lambda: Discrete((1.0, 2.0), (value, 0.5)), repr(value), "positive")
+
+
+@dataclass(frozen=True)
+class Draws(Support):
+    """A law that does not draw from its support."""
+
+    drawn: float = 1.0
+
+    def quantile(self, u):
+        return torch.where(u < 0.75, 1.0, self.drawn)
+
+
+@pytest.mark.parametrize("name", ["alpha", "beta", "gamma"])
+@pytest.mark.parametrize("drawn", [NAN, INF, 0.4, 1.6])
+def test_laws_draw_from_their_support(name, drawn):
+    assert Problem(**{name: Draws(0.5, 1.5)})
+    refused(lambda: Problem(**{name: Draws(0.5, 1.5, drawn)}), f"D_{name}", f"{drawn}", "[0.5, 1.5]")
+
+
+@pytest.mark.parametrize("law", [None, 1.0, "uniform", Uniform])
+def test_needs_laws(law):
+    refused(lambda: Problem(gamma=law), f"D_gamma = {law!r}", "support, cdf and quantile")
 
 
 @pytest.mark.parametrize("name", ["alpha", "beta", "gamma"])
@@ -139,14 +174,14 @@ def test_needs_a_number_of_steps(value):
 
 
 @pytest.mark.parametrize("name", ["sigma_0", "eta"])
-@pytest.mark.parametrize("value", [0.0, -0.1, NAN, INF, -INF])
+@pytest.mark.parametrize("value", [0.0, -0.1, NAN, INF, -INF, *NOT_NUMBERS])
 def test_needs_positive_rates_and_scales(name, value):
-    refused(lambda: Hyperparameters(**{**HYPER, name: value}), f"{name} = {value!r}", "finite number > 0")
+    refused(lambda: Hyperparameters(**{**HYPER, name: value}), f"{name} = {value!r}", "finite float or int > 0")
 
 
-@pytest.mark.parametrize("value", [-0.1, NAN, INF, -INF])
+@pytest.mark.parametrize("value", [-0.1, NAN, INF, -INF, *NOT_NUMBERS])
 def test_router_rate_may_be_zero_but_not_less(value):
-    refused(lambda: Hyperparameters(**{**HYPER, "eta_r": value}), f"eta_r = {value!r}", "finite number >= 0")
+    refused(lambda: Hyperparameters(**{**HYPER, "eta_r": value}), f"eta_r = {value!r}", "finite float or int >= 0")
     assert Hyperparameters(**HYPER).eta_r == 0
 
 

@@ -149,7 +149,35 @@ def test_needs_a_seed():
         train(PAPER, PROBLEM, HYPER, [])
 
 
-@pytest.mark.parametrize("step", [-1, 13, 1000, 12.5])
+def test_seeds_are_seed_sequences():
+    with pytest.raises(ValueError, match=r"seeds = \[1, 2\]: needs np.random.SeedSequence"):
+        train(PAPER, PROBLEM, HYPER, [1, 2])
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.complex64, None, "float32"])
+def test_numbers_are_floating_point(dtype):
+    with pytest.raises(ValueError, match=f"dtype = {dtype}: needs a floating-point"):
+        train(PAPER, PROBLEM, HYPER, SEEDS[:1], dtype=dtype)
+
+
+@pytest.mark.parametrize("context", [torch.no_grad, torch.inference_mode])
+def test_training_does_not_depend_on_the_gradient_mode_around_it(context):
+    expected = train(PAPER, PROBLEM, HYPER, SEEDS[:2], keep=range(13))
+    with context():
+        assert same(train(PAPER, PROBLEM, HYPER, SEEDS[:2], keep=range(13)), expected)
+
+
+def test_training_does_not_depend_on_the_default_dtype():
+    expected = train(PAPER, PROBLEM, HYPER, SEEDS[:2], keep=range(13))
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        assert same(train(PAPER, PROBLEM, HYPER, SEEDS[:2], keep=range(13)), expected)
+    finally:
+        torch.set_default_dtype(before)
+
+
+@pytest.mark.parametrize("step", [-1, 13, 1000, 12.5, True])
 def test_steps_to_keep_lie_within_the_run(step):
     with pytest.raises(ValueError, match=rf"keep = \(0, {step}\).* 0 and T = 12"):
         train(PAPER, PROBLEM, HYPER, SEEDS[:1], keep=(0, step))
@@ -163,7 +191,7 @@ def test_steps_to_keep_are_whole(step):
 
 @pytest.mark.parametrize("value", [0, -1, 2.0, True])
 def test_looks_come_every_so_many_steps(value):
-    with pytest.raises(ValueError, match=rf"look_every = {value}: needs a whole number >= 1"):
+    with pytest.raises(ValueError, match=rf"look_every = {value}: needs an int >= 1"):
         train(PAPER, PROBLEM, HYPER, SEEDS[:1], look_every=value)
 
 
