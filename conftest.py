@@ -35,9 +35,10 @@ if TYPE_CHECKING:
     from theory_checks.evidence.ledger import Ledger
     from theory_checks.run import Run
 
-ROOT = Path(__file__).parent
+ROOT = Path(__file__).resolve().parent
 EXPECTED = {Profile.QUICK: "about 1 minute", Profile.STANDARD: "about 3 minutes", Profile.DEEP: "45 to 60 minutes"}
 DEFAULT_ALPHA_TEXT = str(float(DEFAULT_ALPHA))
+MOST_DIGITS = 40  # of a seed, more than the 128 bits that a seed sequence keeps
 PACKAGES = ("torch", "numpy", "scipy", "hypothesis", "pytest", "pytest-xdist")
 RUN = pytest.StashKey["Run"]()
 SEED = pytest.StashKey[int]()
@@ -88,6 +89,8 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[SHARED] = Path(config.workerinput["theory_shared"])
         return
     config.stash[SEED] = parse_seed(config.getoption("--theory-seed"))
+    if not config.getoption("--theory-report"):
+        raise pytest.UsageError("--theory-report '': needs a directory")
     if config.getoption("--theory-alpha") != DEFAULT_ALPHA_TEXT:
         parse_alpha(config.getoption("--theory-alpha"))
     known = (*CLAIM_IDS, *(claim.id for claim in outside))
@@ -170,11 +173,13 @@ def pytest_configure_node(node: Any) -> None:
 
 
 def parse_seed(text: str) -> int:
-    """A seed from the command line. Raises UsageError unless it is a whole number >= 0, or random."""
+    """A seed from the command line. Raises UsageError unless it is a whole number >= 0 that is not too long, or random."""
     if text == "random":
         return secrets.randbelow(2**32)
-    if not text.isdecimal():
-        raise pytest.UsageError(f"--theory-seed {text}: needs a whole number >= 0, or random")
+    if not text.isdecimal() or len(text) > MOST_DIGITS:
+        raise pytest.UsageError(
+            f"--theory-seed {text[: MOST_DIGITS + 1]}: needs a whole number >= 0 of at most {MOST_DIGITS} digits, or random"
+        )
     return int(text)
 
 
@@ -193,12 +198,12 @@ def claims_from_outside(config: pytest.Config) -> list[Claim]:
 
 def parse_alpha(text: str, outside: Iterable[Claim] = ()) -> "Ledger":
     """The error budget for an alpha from the command line. Raises UsageError unless it is a number between 0 and 1."""
-    from theory_checks.budget import ledger
+    from theory_checks.budget import alpha_from, ledger
 
     try:
-        return ledger(Fraction(text), outside)
-    except (ValueError, ZeroDivisionError):
-        raise pytest.UsageError(f"--theory-alpha {text}: needs a number between 0 and 1, both excluded") from None
+        return ledger(alpha_from(text), outside)
+    except ValueError as error:
+        raise pytest.UsageError(f"--theory-{error}") from error
 
 
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
@@ -312,10 +317,8 @@ def make_run(config: pytest.Config) -> "Run":
     from theory_checks.run import Run, load_subject, resolve_device
 
     torch.set_num_threads(1)
-    device = resolve_device(config.getoption("--theory-device"))
-    if is_worker(config) and device.type == "cuda":
-        worker = int(config.workerinput["workerid"].removeprefix("gw"))
-        device = torch.device("cuda", worker % torch.cuda.device_count())
+    worker = int(config.workerinput["workerid"].removeprefix("gw")) if is_worker(config) else 0
+    device = resolve_device(config.getoption("--theory-device"), worker)
     name = config.getoption("--theory-subject")
     profile = Profile(config.getoption("--theory-profile"))
     budget = parse_alpha(config.getoption("--theory-alpha"), claims_from_outside(config))

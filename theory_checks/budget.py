@@ -11,6 +11,18 @@ EXACT_IDS = {"D.1", "D.5", "S.1", "S.4", "S.6", "R.1", "R.7", "R.8", "R.10", *(f
 TRAINED_GROUPS = "EXANLC"  # their samples are training runs
 
 
+def alpha_from(text: str) -> Fraction:
+    """The probability that a text says, like 1e-6 or 1/20. Raises ValueError unless it lies between 0 and 1."""
+    try:
+        if "/" in text or 0 < float(text) < 1:  # as a fraction, 1e-999999999 would take forever
+            alpha = Fraction(text)
+            if 0 < alpha < 1:
+                return alpha
+    except (ValueError, ZeroDivisionError):
+        pass
+    raise ValueError(f"alpha {text}: needs a number between 0 and 1, both excluded")
+
+
 def line(id: str, *, exact: bool, trained: bool) -> Line:
     """A claim's line in the error budget. Certainty costs log(1 / share) samples: cheap where samples are, dear in replicates."""
     if exact:

@@ -80,11 +80,16 @@ def load_subject(name: str) -> Subject:
     return subject
 
 
-def resolve_device(name: str) -> torch.device:
-    """auto, cpu, cuda, cuda:i or mps as a device that is there. Raises ValueError otherwise."""
+def resolve_device(name: str, worker: int = 0) -> torch.device:
+    """auto, cpu, cuda, cuda:i or mps as a device that is there; without i, parallel workers take the CUDA devices in turn.
+
+    Raises ValueError for another name or a device that is not there.
+    """
     cuda = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if name == "auto":
-        return torch.device("cuda", 0) if cuda else torch.device("cpu")
+    if name == "auto" and not cuda:
+        return torch.device("cpu")
+    if name in ("auto", "cuda") and cuda:
+        return torch.device("cuda", worker % cuda)
     kind, _, index = name.partition(":")
     if kind == "cpu" and not index:
         return torch.device("cpu")
@@ -92,8 +97,8 @@ def resolve_device(name: str) -> torch.device:
         if torch.backends.mps.is_available():
             return torch.device("mps")
         raise ValueError("device 'mps': not available here")
-    if kind == "cuda" and (not index or index.isdigit()):
-        if int(index or 0) < cuda:
-            return torch.device("cuda", int(index or 0))
+    if name == "cuda" or (kind == "cuda" and index.isdecimal()):
+        if index and int(index) < cuda:
+            return torch.device("cuda", int(index))
         raise ValueError(f"device {name!r}: {cuda} CUDA devices are available here")
     raise ValueError(f"device {name!r}: needs auto, cpu, cuda, cuda:i or mps")

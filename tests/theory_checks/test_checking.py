@@ -317,7 +317,22 @@ def test_unknown_subjects_are_refused(name: str, message: str) -> None:
         load_subject(name)
 
 
-@pytest.mark.parametrize("name", ["gpu", "cuda:99", "cuda:x", "cpu:0", "mps:1"])
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("auto", ["cuda:0", "cuda:1", "cuda:0"]),
+        ("cuda", ["cuda:0", "cuda:1", "cuda:0"]),
+        ("cuda:1", ["cuda:1", "cuda:1", "cuda:1"]),
+        ("cpu", ["cpu", "cpu", "cpu"]),
+    ],
+)
+def test_workers_take_devices_in_turn_unless_one_was_named(name: str, found: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert [str(resolve_device(name, worker)) for worker in range(3)] == found
+
+
+@pytest.mark.parametrize("name", ["gpu", "cuda", "cuda:", "cuda:99", "cuda:x", "cuda:²", "cpu:0", "mps:1"])
 def test_unknown_devices_are_refused(name: str) -> None:
     with pytest.raises(ValueError, match=f"device '{name}'"):
         resolve_device(name)

@@ -23,12 +23,16 @@ def pytest_run(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess
     ("arguments", "message"),
     [
         (("--theory-claim", "Q.9"), "--theory-claim Q.9: no such claim; known: D.1"),
-        (("--theory-seed", "tomorrow"), "--theory-seed tomorrow: needs a whole number >= 0, or random"),
-        (("--theory-seed", "-3"), "--theory-seed -3: needs a whole number >= 0, or random"),
+        (("--theory-seed", "tomorrow"), "--theory-seed tomorrow: needs a whole number >= 0 of at most 40 digits, or random"),
+        (("--theory-seed", "-3"), "--theory-seed -3: needs a whole number >= 0"),
+        (("--theory-seed", "7" * 5000), f"--theory-seed {'7' * 41}: needs a whole number >= 0 of at most 40 digits"),
         (("--theory-device", "abacus"), "--theory-device 'abacus': needs auto, cpu, cuda, cuda:i or mps"),
         (("--theory-subject", "core:NOBODY"), "--theory-subject 'core:NOBODY': module 'core' has no 'NOBODY'"),
         (("--theory-profile", "heroic"), "invalid choice: 'heroic'"),
         (("--theory-alpha", "2"), "--theory-alpha 2: needs a number between 0 and 1"),
+        (("--theory-alpha", "1e-9999999999"), "--theory-alpha 1e-9999999999: needs a number between 0 and 1"),
+        (("--theory-alpha", "1/0"), "--theory-alpha 1/0: needs a number between 0 and 1"),
+        (("--theory-report", ""), "--theory-report '': needs a directory"),
     ],
 )
 def test_bad_options_end_the_run_before_any_work(arguments: tuple[str, ...], message: str) -> None:
@@ -49,12 +53,34 @@ def test_a_claim_is_checked_with_what_it_depends_on() -> None:
     assert "2 claims: 2 holds" in result.stdout
 
 
-def test_a_random_seed_is_printed_and_shared_by_the_workers() -> None:
-    result = pytest_run("-n", "2", "--theory-seed", "random", "--theory-profile", "quick", "-k", "R.2 or R.3")
+@pytest.mark.parametrize("quiet", [False, True])
+def test_a_random_seed_is_printed_and_shared_by_the_workers(quiet: bool) -> None:
+    options = ("-n", "2", "--theory-seed", "random", "--theory-profile", "quick", "-k", "R.2 or R.3")
+    result = pytest_run(*options, *(["-q"] if quiet else []))
     assert result.returncode == 0
-    seed = result.stdout.partition("seed ")[2].partition(",")[0]
+    seed = result.stdout.partition("\nseed: ")[2].partition("\n")[0]
     assert seed.isdecimal()
     assert seed != "20221128"
+    assert (f"seed {seed}, profile" in result.stdout) == (not quiet)
+
+
+def test_a_wanted_claim_that_lies_elsewhere_is_missed() -> None:
+    with tempfile.TemporaryDirectory() as report:
+        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "theory_checks/test_data_model.py"]
+        options = ["--theory-claim", "G.1", "--theory-report", report]
+        result = subprocess.run([*command, *options], cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    assert result.returncode == pytest.ExitCode.NO_TESTS_COLLECTED
+    assert "G.1: no check of this claim was collected" in result.stdout
+
+
+def test_the_path_may_lead_over_a_link(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(ROOT)
+    path = tmp_path / "link" / "theory_checks" / "test_routing.py::R.8"
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", str(path), "--theory-profile", "quick"]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+    assert result.returncode == 0
+    assert "1 claim: 1 holds" in result.stdout
+    assert (tmp_path / "theory-report" / "report.json").exists()
 
 
 VARIANT = """

@@ -7,7 +7,6 @@ import argparse
 import tempfile
 import traceback
 from collections.abc import Iterator
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,7 +59,7 @@ def run_of(arguments: argparse.Namespace, shared: Path) -> "Run":
     """The run that the options describe. Raises CommandError if there is no such subject, device, seed or alpha."""
     import torch
 
-    from theory_checks.budget import ledger
+    from theory_checks.budget import alpha_from, ledger
     from theory_checks.catalogue import from_outside
     from theory_checks.run import Run, load_subject, resolve_device
 
@@ -69,12 +68,9 @@ def run_of(arguments: argparse.Namespace, shared: Path) -> "Run":
         if arguments.seed < 0:
             raise ValueError(f"seed {arguments.seed}: needs a whole number >= 0")
         subject, device = load_subject(arguments.subject), resolve_device(arguments.device)
+        budget = ledger(alpha_from(arguments.alpha), from_outside(arguments.claims))
     except ValueError as error:
         raise CommandError(str(error)) from error
-    try:
-        budget = ledger(Fraction(arguments.alpha), from_outside(arguments.claims))
-    except (ValueError, ZeroDivisionError):
-        raise CommandError(f"alpha {arguments.alpha}: needs a number between 0 and 1, both excluded") from None
     return Run(
         subject, arguments.subject, Profile(arguments.profile), device, arguments.seed, budget, shared, tuple(arguments.claims)
     )

@@ -137,7 +137,11 @@ class Reporter:
         return status
 
     def pytest_terminal_summary(self, terminalreporter: Any, config: pytest.Config) -> None:
+        wanted = config.getoption("--theory-claim")
+        absent = [f"{id}: no check of this claim was collected" for id in wanted if id not in self.records]
         if not self.records:
+            for line in absent:
+                terminalreporter.write_line(line)
             return
         lines: list[str] = []
         if config.get_verbosity() > 0:
@@ -147,8 +151,9 @@ class Reporter:
         lines += terminal.table(self.records.values(), width)
         if self.comparison is not None:
             lines += terminal.changes(self.comparison)
-        absent = [id for id in config.getoption("--theory-claim") if id not in self.records]
-        lines += [f"{id}: no check of this claim was collected" for id in absent]
+        lines += absent
+        if config.getoption("--theory-seed") == "random":
+            lines.append(f"seed: {self.report.seed}")  # the header, which has it too, is not printed with -q
         lines.append(f"report: {self.directory / PAGE}")
         terminalreporter.section("claims")
         for line in lines:
