@@ -1,7 +1,8 @@
 """Definition 3.1: the data that a Subject draws follow the distribution D."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -17,6 +18,7 @@ from core.seeds import generator_from
 from theory_checks.claims import Kind, claim
 from theory_checks.evidence import Statement, all_of, at_least, at_most, cells_follow, equal, follows_law, mean_equals
 from theory_checks.scenarios import SEEDS, problems
+from theory_checks.tables import above_median, as_number, of_bits
 
 EPS = torch.finfo(torch.float64).eps
 
@@ -42,12 +44,6 @@ def noise_patches(problem: Problem, examples: Examples) -> Tensor:
     n = len(examples.y)
     mask = torch.ones(n, problem.P, dtype=torch.bool).scatter(1, examples.positions, False)
     return examples.x[mask].view(n, problem.P - 3, problem.d)
-
-
-def above_median(law: AmplitudeLaw, amplitude: Tensor) -> tuple[Tensor, float]:
-    """Whether an amplitude lies above the law's median, and the exact chance of that."""
-    median = float(law.quantile(torch.tensor([0.5], dtype=torch.float64)))
-    return amplitude > median, 1 - float(law.cdf(np.asarray(median)))
 
 
 def in_a_half(law: AmplitudeLaw, amplitude: Tensor, seed: int) -> tuple[Tensor, float]:
@@ -104,21 +100,38 @@ def signals_are_orthonormal(subject: Subject, problem: Problem, seed: int) -> St
 def labels_clusters_signs_and_amplitudes(subject: Subject, problem: Problem, halves: int) -> Statement:
     """(k, k', y, eps) is uniform on its 4K(K-1) cells and independent of the amplitudes, which follow their laws.
 
-    Independence is tested on the joint table of the cells (for K > 4 without k) and of each amplitude being above its median or
-    not, and on that of the signs and each amplitude being in a random half of its law; clusters alone are tested more finely.
+    Independence is tested on the joint table of the cells and of each amplitude being above its median or not (for K > 4 on three
+    tables: without k, without k', and of k and k'), and on that of the signs and each amplitude being in a random half of its law;
+    clusters alone are tested more finely.
     """
     K = problem.K
     names = ("alpha", "beta", "gamma")
-    groups = K if K <= 4 else 1
 
-    def joint(stream: np.random.SeedSequence, size: int) -> np.ndarray:
-        _, examples = drawn(subject, problem, stream, size)
-        number = cell(examples, K) % (4 * groups * (K - 1))
-        impossible = cell(examples, K) < 0
-        for name in names:
-            above, _ = above_median(getattr(problem, name), getattr(examples, name))
-            number = 2 * number + above.long()
-        return torch.where(impossible, cells, number).numpy()
+    def table(number: Callable[[Examples], Tensor], cells: int, detail: str) -> Statement:
+        """The cells of the examples, -1 for none that is allowed, with each amplitude above its median or not."""
+
+        def draw(stream: np.random.SeedSequence, size: int) -> np.ndarray:
+            _, e = drawn(subject, problem, stream, size)
+            above = as_number(*(above_median(getattr(problem, name), getattr(e, name))[0] for name in names))
+            found = number(e)
+            return torch.where(found < 0, 8 * cells, 8 * found + above).numpy()
+
+        law = np.append(np.tile(of_bits(above), cells) / cells, 0.0)  # the last cell is for the impossible
+        return cells_follow(law, draw, resolution=0.06, detail=detail)
+
+    def signs(e: Examples) -> Tensor:
+        return as_number(e.y > 0, e.eps > 0)
+
+    def others(e: Examples) -> Tensor:
+        """k' among the K - 1 clusters that it may be, -1 if it is k."""
+        return (e.k_prime - e.k) % K - 1
+
+    def without_k(e: Examples) -> Tensor:
+        return torch.where(others(e) < 0, -1, others(e) * 4 + signs(e))
+
+    def both_clusters(stream: np.random.SeedSequence, size: int) -> np.ndarray:
+        _, e = drawn(subject, problem, stream, size)
+        return torch.where(others(e) < 0, K * (K - 1), e.k * (K - 1) + others(e)).numpy()
 
     def signs_and_halves(stream: np.random.SeedSequence, size: int) -> np.ndarray:
         _, e = drawn(subject, problem, stream, size)
@@ -132,12 +145,16 @@ def labels_clusters_signs_and_amplitudes(subject: Subject, problem: Problem, hal
         _, e = drawn(subject, problem, stream, size)
         return ((e.k_prime - e.k) % K).numpy()
 
-    cells = 4 * groups * (K - 1) * 8
     above = [above_median(getattr(problem, name), torch.zeros(1))[1] for name in names]
-    bins = np.array([1.0])
-    for chance in above:
-        bins = np.outer(bins, [1 - chance, chance]).ravel()
-    table = np.append(np.tile(bins / (4 * groups * (K - 1)), 4 * groups * (K - 1)), 0.0)  # the last cell is for the impossible
+    if K <= 4:
+        tables = [table(lambda e: cell(e, K), 4 * K * (K - 1), "joint table")]
+    else:
+        pairs = np.append(np.full(K * (K - 1), 1 / (K * (K - 1))), 0.0)
+        tables = [
+            table(without_k, 4 * (K - 1), "joint table without k"),
+            table(lambda e: e.k * 4 + signs(e), 4 * K, "joint table without k'"),
+            cells_follow(pairs, both_clusters, resolution=0.06, detail="k and k'"),
+        ]
     inside = [in_a_half(getattr(problem, name), torch.zeros(1), halves + i)[1] for i, name in enumerate(names)]
 
     def amplitude(name: str) -> Statement:
@@ -157,7 +174,7 @@ def labels_clusters_signs_and_amplitudes(subject: Subject, problem: Problem, hal
         return mean_equals(0.0, draw, resolution=0.02, low=-1, high=1, detail=f"E[{name}]")
 
     return all_of(
-        cells_follow(table, joint, resolution=0.06, detail="joint table"),
+        *tables,
         cells_follow(of_bits([*inside, 0.5, 0.5]), signs_and_halves, resolution=0.03, detail="signs and halves of the amplitudes"),
         cells_follow(np.full(K, 1 / K), clusters, resolution=0.02, detail="k"),
         cells_follow(np.append(0.0, np.full(K - 1, 1 / (K - 1))), distances, resolution=0.02, detail="k' - k modulo K"),
@@ -183,9 +200,9 @@ def random_noise_is_gaussian(subject: Subject, problem: Problem, direction: int)
 
     All noise patches of an example together are one standard Gaussian vector after scaling: its squared norm is chi^2, and its
     projection on a random unit vector across patches is N(0, 1), which correlations between patches or directions would change
-    (Cramer-Wold); so is the sum of the first and last patch. The sign of the projection is independent of label, noise sign,
-    cluster and amplitude, and the signs of the projections on v_k, v_k', c_k of each other, of label, of noise sign and of the
-    amplitudes; of these also the size of the noise, above its median or not.
+    (Cramer-Wold); so is the sum of the first and last patch. The sign of the projection and the size, above its median or not, are
+    independent of each other and of label, noise sign and both clusters, and of the amplitudes; so are the signs of the projections
+    on v_k, v_k', c_k of each other, of the size, of label and noise sign, and of the amplitudes.
     """
     K, d, names = problem.K, problem.d, ("alpha", "beta", "gamma")
     size_of_noise = (problem.P - 3) * d
@@ -223,22 +240,30 @@ def random_noise_is_gaussian(subject: Subject, problem: Problem, direction: int)
 
     def towards_own_signals(stream: np.random.SeedSequence, size: int) -> np.ndarray:
         signals, e, noise = standardised(stream, size)
-        return as_number(*towards(signals, e, noise), e.y > 0, e.eps > 0).numpy()
+        return as_number(*towards(signals, e, noise), large(noise), e.y > 0, e.eps > 0).numpy()
 
     def towards_and_amplitudes(stream: np.random.SeedSequence, size: int) -> np.ndarray:
         signals, e, noise = standardised(stream, size)
-        above = (above_median(getattr(problem, name), getattr(e, name))[0] for name in names)
-        return as_number(*towards(signals, e, noise), *above, noise.square().sum(dim=1) > median).numpy()
+        return as_number(*towards(signals, e, noise), large(noise), *large_amplitudes(e)).numpy()
+
+    def projection_and_amplitudes(stream: np.random.SeedSequence, size: int) -> np.ndarray:
+        _, e, noise = standardised(stream, size)
+        return as_number(noise @ unit > 0, large(noise), *large_amplitudes(e)).numpy()
 
     def joint(stream: np.random.SeedSequence, size: int) -> np.ndarray:
-        _, examples, noise = standardised(stream, size)
-        above, _ = above_median(problem.alpha, examples.alpha)
-        signs = (examples.y > 0).long() * 2 + (examples.eps > 0).long()
-        return (((examples.k * 4 + signs) * 2 + above.long()) * 2 + (noise @ unit > 0).long()).numpy()
+        _, e, noise = standardised(stream, size)
+        return torch.where(cell(e, K) < 0, cells, cell(e, K) * 4 + as_number(noise @ unit > 0, large(noise))).numpy()
+
+    def large_amplitudes(e: Examples) -> list[Tensor]:
+        return [above_median(getattr(problem, name), getattr(e, name))[0] for name in names]
+
+    def large(noise: Tensor) -> Tensor:
+        """Whether the size of all noise of an example is above its median."""
+        return noise.square().sum(dim=1) > median
 
     median = float(chdtri(size_of_noise, 0.5))
-    _, chance = above_median(problem.alpha, torch.zeros(1))
-    table = np.tile(np.repeat([(1 - chance) / 2, chance / 2], 2), 4 * K) / (4 * K)
+    cells = 4 * 4 * K * (K - 1)
+    table = np.append(np.full(cells, 1 / cells), 0.0)
     above = [above_median(getattr(problem, name), torch.zeros(1))[1] for name in names]
     return all_of(
         follows_law(partial(chdtr, size_of_noise), squared_norms, resolution=0.03, detail="squared norm of all noise"),
@@ -246,13 +271,19 @@ def random_noise_is_gaussian(subject: Subject, problem: Problem, direction: int)
         follows_law(ndtr, projections, resolution=0.03, detail="projection across patches"),
         follows_law(ndtr, along_a_signal, resolution=0.03, detail="projection on a signal"),
         follows_law(ndtr, across_patches, resolution=0.03, detail="first and last patch together"),
-        cells_follow(np.full(32, 1 / 32), towards_own_signals, resolution=0.04, detail="signs towards the example's own signals"),
-        cells_follow(table, joint, resolution=0.05, detail="sign of the projection with the rest"),
+        cells_follow(np.full(64, 1 / 64), towards_own_signals, resolution=0.05, detail="signs towards the example's own signals"),
+        cells_follow(table, joint, resolution=0.06, detail="sign of the projection and size with labels and clusters"),
         cells_follow(
-            of_bits([*[0.5] * 3, *above, 0.5]),
+            of_bits([*[0.5] * 4, *above]),
             towards_and_amplitudes,
             resolution=0.05,
-            detail="signs towards own signals, amplitudes and size",
+            detail="signs towards own signals, size and amplitudes",
+        ),
+        cells_follow(
+            of_bits([0.5, 0.5, *above]),
+            projection_and_amplitudes,
+            resolution=0.05,
+            detail="sign of the projection, size and amplitudes",
         ),
     )
 
@@ -271,8 +302,8 @@ def random_noise_is_gaussian(subject: Subject, problem: Problem, direction: int)
 def patches_come_in_random_order(subject: Subject, problem: Problem) -> Statement:
     """The positions of (signal, centre, feature noise) are uniform on the P(P-1)(P-2) triples and independent of everything else.
 
-    Tested on the joint tables of the triple with (k, k', y, eps), and with the amplitudes and random noise: the marginals alone
-    would miss a random cyclic shift.
+    Tested on the joint tables of the triple with (k, k', y, eps), with the amplitudes, each above its median or not, and with sign
+    and size of the random noise: the marginals alone would miss a random cyclic shift.
     """
     P, K = problem.P, problem.K
 
@@ -281,10 +312,16 @@ def patches_come_in_random_order(subject: Subject, problem: Problem) -> Statemen
         b, c = b - (b > a).long(), c - (c > a).long() - (c > b).long()  # number of each among the places left
         return (a * (P - 1) + b) * (P - 2) + c
 
-    def with_amplitudes_and_noise(stream: np.random.SeedSequence, size: int) -> np.ndarray:
+    def with_amplitudes(stream: np.random.SeedSequence, size: int) -> np.ndarray:
         _, e = drawn(subject, problem, stream, size)
-        above = [above_median(getattr(problem, name), getattr(e, name))[0] for name in ("alpha", "beta", "gamma")]
-        return (triples(e) * 16 + as_number(*above, e.patches.noise[:, 0, 0] > 0)).numpy()
+        above = (above_median(getattr(problem, name), getattr(e, name))[0] for name in ("alpha", "beta", "gamma"))
+        return (triples(e) * 8 + as_number(*above)).numpy()
+
+    def with_noise(stream: np.random.SeedSequence, size: int) -> np.ndarray:
+        _, e = drawn(subject, problem, stream, size)
+        noise = e.patches.noise.flatten(1)
+        large = noise.square().sum(dim=1) * (problem.d / problem.sigma_p**2) > median
+        return (triples(e) * 4 + as_number(noise[:, 0] > 0, large)).numpy()
 
     def joint(stream: np.random.SeedSequence, size: int) -> np.ndarray:
         _, examples = drawn(subject, problem, stream, size)
@@ -292,12 +329,12 @@ def patches_come_in_random_order(subject: Subject, problem: Problem) -> Statemen
 
     places = P * (P - 1) * (P - 2)
     groups = places * 4 * K * (K - 1)
-    bits = of_bits([above_median(law, torch.zeros(1))[1] for law in (problem.alpha, problem.beta, problem.gamma)] + [0.5])
+    bits = of_bits([above_median(law, torch.zeros(1))[1] for law in (problem.alpha, problem.beta, problem.gamma)])
+    median = float(chdtri((P - 3) * problem.d, 0.5))
     return all_of(
         cells_follow(np.full(groups, 1 / groups), joint, resolution=0.08, detail="joint table"),
-        cells_follow(
-            np.tile(bits, places) / places, with_amplitudes_and_noise, resolution=0.08, detail="with amplitudes and noise"
-        ),
+        cells_follow(np.tile(bits, places) / places, with_amplitudes, resolution=0.08, detail="with amplitudes"),
+        cells_follow(np.full(4 * places, 1 / (4 * places)), with_noise, resolution=0.08, detail="with random noise"),
     )
 
 
@@ -365,52 +402,60 @@ def one_patch_of_each(subject: Subject, problem: Problem, signals: Signals, gene
     ),
 )
 def examples_are_independent(subject: Subject, distance: int, calls: bool, direction: int) -> Statement:
-    """Examples are independent of each other, within a draw and between draws from one generator."""
+    """Examples are independent of each other, within a draw and between draws from one generator.
+
+    Tested on the joint tables of labels and clusters, of amplitudes, and of noise and order of one example with each of the same of
+    the other.
+    """
     problem, n = Problem(K=3, d=6), 4000
     along = torch.randn(problem.d, generator=torch.Generator().manual_seed(direction))
+    median = float(chdtri(problem.d, 0.5)) * problem.sigma_p**2 / problem.d
 
-    def kinds(e: Examples) -> Tensor:
-        """y, eps, which of the two other clusters k' is, and the sign of the noise along the direction, as a number below 16."""
-        return as_number(e.y > 0, e.eps > 0, (e.k_prime - e.k) % 3 == 1, e.patches.noise[:, 0] @ along > 0)
+    def labels_and_clusters(e: Examples) -> Tensor:
+        """k, which of the two other clusters k' is, y and eps, as a number below 24."""
+        return e.k * 8 + as_number((e.k_prime - e.k) % 3 == 1, e.y > 0, e.eps > 0)
 
-    def sizes_and_places(e: Examples) -> Tensor:
-        """Whether alpha, beta, gamma are above their medians and the feature is in the first half of the patches, below 16."""
-        above = (above_median(getattr(problem, name), getattr(e, name))[0] for name in ("alpha", "beta", "gamma"))
-        return as_number(*above, e.positions[:, 0] < problem.P // 2)
+    def amplitudes(e: Examples) -> Tensor:
+        """Whether alpha, beta, gamma are above their medians, as a number below 8."""
+        return as_number(*(above_median(getattr(problem, name), getattr(e, name))[0] for name in ("alpha", "beta", "gamma")))
 
-    def pairs(number: Callable[[Examples], Tensor], values: int, stream: np.random.SeedSequence, size: int) -> np.ndarray:
+    def noise_and_order(e: Examples) -> Tensor:
+        """Sign and size of the noise, and whether the feature is in the first half of the patches, as a number below 8."""
+        noise = e.patches.noise[:, 0]
+        return as_number(noise @ along > 0, noise.square().sum(dim=1) > median, e.positions[:, 0] < problem.P // 2)
+
+    def pairs(of: Part, of_other: Part, stream: np.random.SeedSequence, size: int) -> np.ndarray:
         generator = generator_from(stream)
         signals = in_single(subject.draw_signals(problem, generator))
         found: list[Tensor] = []
         while sum(map(len, found)) < size:
             a = subject.draw_examples(problem, signals, n, generator)
             b = subject.draw_examples(problem, signals, n, generator) if calls else a
-            first, second = number(a), number(b)
+            first, second = of.number(a), of_other.number(b)
             # each example in one pair only
             chosen = (torch.arange(n - distance) // distance) % 2 == 0 if not calls else torch.ones(n, dtype=torch.bool)
             other = second[distance:] if not calls else second
-            found.append((first[: len(chosen)] * values + other)[chosen])
+            found.append((first[: len(chosen)] * of_other.values + other)[chosen])
         return torch.cat(found)[:size].numpy()
 
-    def two(number: Callable[[Examples], Tensor], values: int, what: str) -> Statement:
-        uniform = np.full(values**2, 1 / values**2)
-        return cells_follow(uniform, partial(pairs, number, values), resolution=0.04, detail=f"{what} of two examples")
+    def two(of: Part, of_other: Part) -> Statement:
+        cells = of.values * of_other.values
+        uniform = np.full(cells, 1 / cells)
+        detail = f"{of.name} of an example with {of_other.name} of another"
+        return cells_follow(uniform, partial(pairs, of, of_other), resolution=0.06, detail=detail)
 
-    return all_of(
-        two(kinds, 16, "labels, signs, k' and noise"),
-        two(sizes_and_places, 16, "amplitudes and order"),
-        two(lambda e: e.k, 3, "clusters"),
+    parts = (
+        Part("labels and clusters", labels_and_clusters, 24),
+        Part("amplitudes", amplitudes, 8),
+        Part("noise and order", noise_and_order, 8),
     )
+    return all_of(*(two(of, of_other) for of in parts for of_other in parts))
 
 
-def as_number(*bits: Tensor) -> Tensor:
-    """Booleans (n,) as binary digits, lowest first."""
-    return torch.stack([bit.long() << i for i, bit in enumerate(bits)]).sum(dim=0)
+@dataclass(frozen=True)
+class Part:
+    """Part of what an example is made of: a function to whole numbers below `values`, all of them equally likely."""
 
-
-def of_bits(chances: Sequence[float]) -> np.ndarray:
-    """The law of `as_number` for independent bits that are true with these chances."""
-    law = np.ones(1)
-    for chance in chances:
-        law = np.concatenate([law * (1 - chance), law * chance])
-    return law
+    name: str
+    number: Callable[[Examples], Tensor]
+    values: int

@@ -277,6 +277,41 @@ def label_by_amplitude(problem: Problem, signals: Signals, n: int, generator: to
     return with_latents(e, problem.K, y=(1 - 2 * parity).to(e.y))
 
 
+def sign_of(index: Tensor, K: int, otherwise: Tensor) -> Tensor:
+    """1 for even, -1 for odd clusters; of an odd number of clusters the last keeps what it has, so that both are as frequent."""
+    return torch.where((index == K - 1) & (K % 2 == 1), otherwise, (1 - 2 * (index % 2)).to(otherwise))
+
+
+def label_of_one_of_many_clusters(problem: Problem, signals: Signals, n: int, generator: torch.Generator) -> Examples:
+    e = draw_examples(problem, signals, n, generator)
+    return with_latents(e, problem.K, y=sign_of(e.k, problem.K, e.y)) if problem.K > 4 else e
+
+
+def label_of_the_cluster_before(problem: Problem, signals: Signals, n: int, generator: torch.Generator) -> Examples:
+    e = draw_examples(problem, signals, n, generator)
+    told = sign_of(of_the_one_before(e.k), problem.K, e.y)
+    odd = torch.arange(n, device=e.y.device) % 2 == 1
+    return with_latents(e, problem.K, y=torch.where(odd, told, e.y))
+
+
+def louder_of_two(problem: Problem, noise: Tensor, louder: Tensor, generator: torch.Generator) -> Tensor:
+    """Of this random noise (n, P - 3, d) and as much again the louder, or the quieter: if each is as frequent, the law stays."""
+    other = torch.randn(noise.shape, generator=generator, device=noise.device, dtype=noise.dtype) * problem.sigma_p / problem.d**0.5
+    is_louder = noise.square().sum(dim=(1, 2)) > other.square().sum(dim=(1, 2))
+    return torch.where((is_louder == louder)[:, None, None], noise, other)
+
+
+def noise_louder_for_one_label(problem: Problem, signals: Signals, n: int, generator: torch.Generator) -> Examples:
+    e = draw_examples(problem, signals, n, generator)
+    return with_patches(e, noise=louder_of_two(problem, e.patches.noise, e.y > 0, generator))
+
+
+def noise_louder_behind_the_feature(problem: Problem, signals: Signals, n: int, generator: torch.Generator) -> Examples:
+    e = draw_examples(problem, signals, n, generator)
+    before = e.positions[:, 0] < e.positions[:, 1]
+    return with_patches(e, noise=louder_of_two(problem, e.patches.noise, before, generator))
+
+
 def noise_louder_in_training(problem: Problem, signals: Signals, n: int, generator: torch.Generator) -> Examples:
     """In single precision the random noise is 5 % larger."""
     e = draw_examples(problem, signals, n, generator)
@@ -356,6 +391,18 @@ MUTANTS = (
     ),
     fault("LABELS_BIASED", "Labels are 1 in 52 % of the examples.", "D.2", draw_examples=labels_biased),
     fault("LABEL_OF_CLUSTER", "Cluster 0 has label 1 only.", "D.2", draw_examples=label_is_that_of_the_cluster),
+    fault(
+        "LABEL_OF_ONE_OF_MANY_CLUSTERS",
+        "From K = 5 on the label is a function of the cluster, as often 1 as -1.",
+        "D.2",
+        draw_examples=label_of_one_of_many_clusters,
+    ),
+    fault(
+        "LABEL_OF_THE_CLUSTER_BEFORE",
+        "The label of every second example is a function of the cluster of the one before.",
+        "D.6",
+        draw_examples=label_of_the_cluster_before,
+    ),
     fault(
         "CENTRES_TELL_LABEL",
         "The centre patch has the sign of the label in 30 % of the examples.",
@@ -456,6 +503,18 @@ MUTANTS = (
         "Every second example has the random noise of the one before.",
         "D.6",
         draw_examples=noise_shared_by_examples,
+    ),
+    fault(
+        "NOISE_LOUDER_FOR_ONE_LABEL",
+        "Of two draws of the random noise examples of label 1 get the louder, others the quieter: in all its law is right.",
+        "D.3",
+        draw_examples=noise_louder_for_one_label,
+    ),
+    fault(
+        "NOISE_LOUDER_BEHIND_THE_FEATURE",
+        "Of two draws of the random noise examples get the louder if the feature stands before the centre, else the quieter.",
+        "D.4",
+        draw_examples=noise_louder_behind_the_feature,
     ),
     fault("ORDER_FIXED", "Patches come in a fixed order.", "D.4", draw_examples=order_fixed),
     fault(
