@@ -9,7 +9,7 @@ import torch
 from core import Problem
 from core.data import AmplitudeLaw
 from theory_checks.evidence import HypothesesNotMet, Statement, frequency_at_least
-from theory_checks.evidence.design import frequency_passing, frequency_resolution
+from theory_checks.evidence.design import frequency_passing, frequency_resolution, frequency_suffices
 from theory_checks.evidence.rates import Measure, ladder_resolution
 from theory_checks.scenarios import Scenario
 
@@ -35,22 +35,24 @@ def designed(values: Mapping[int, np.ndarray], events: int, share: float) -> dic
     }
 
 
-def mostly(events: np.ndarray, share: float, detail: str) -> Statement:
-    """The event happens in at least MOSTLY of replicates, with the smallest resolutions that they afford at this share of alpha.
+def afforded(bound: float, replicates: int, share: float, detail: str) -> dict[str, Any]:
+    """The design of "rate <= bound" with the smallest resolutions that so many replicates afford at this share of alpha.
 
-    Raises HypothesesNotMet if there are none to which it applies.
+    Raises HypothesesNotMet if they are too few to refute it whatever happens: what it speaks of applied to hardly any.
     """
-    n = len(events)
-    if n == 0:
-        raise HypothesesNotMet(f"{detail}: it applies to no replicate")
-    return frequency_at_least(
-        MOSTLY,
-        lambda stream, size: events,
-        resolution=frequency_resolution(1 - MOSTLY, n, share),
-        passing=frequency_passing(1 - MOSTLY, n),
-        replicates=n,
-        detail=detail,
-    )
+    if replicates == 0 or not frequency_suffices(bound, 1 - bound, replicates, share):
+        raise HypothesesNotMet(f"{detail}: it applies to {replicates} replicates, too few to refute it")
+    return {
+        "resolution": frequency_resolution(bound, replicates, share),
+        "passing": frequency_passing(bound, replicates),
+        "replicates": replicates,
+    }
+
+
+def mostly(events: np.ndarray, share: float, detail: str) -> Statement:
+    """The event happens in at least MOSTLY of the replicates to which it applies. Raises HypothesesNotMet if those are too few."""
+    design = afforded(1 - MOSTLY, len(events), share, detail)
+    return frequency_at_least(MOSTLY, lambda stream, size: events, detail=detail, **design)
 
 
 def moment(law: AmplitudeLaw, power: int) -> float:

@@ -23,7 +23,7 @@ from core.routing import no_noise
 from core.updates import plain_step
 from theory_checks.claims import Claim, Inputs, Kind, Profile, claim
 from theory_checks.evidence import HypothesesNotMet, Statement, all_of, at_least, frequency_at_least, frequency_at_most
-from theory_checks.evidence.design import frequency_passing, frequency_resolution, frequency_suffices
+from theory_checks.ladders import afforded
 from theory_checks.pictures import Heatmap
 from theory_checks.replicates import Finished, finished
 from theory_checks.scenarios import Scenario, at_rate, ladder
@@ -146,20 +146,12 @@ def as_claimed(trained: Trained, share: float, base: Scenario, controls: Sequenc
         found = conclusions(trained, control)
         for name in (*control.fails, *control.survives):
             happened, replicates = found[name][~np.isnan(found[name])], control.scenario.replicates
-            refutable = bool(frequency_suffices(SELDOM, 1 - SELDOM, len(happened), share / cells))
-            if len(happened) < replicates / 2 or not refutable:
+            if len(happened) < replicates / 2:
                 raise HypothesesNotMet(f"{control.name}: {name} applies to {len(happened)} of {replicates} replicates")
             seldom, outcome = (happened, "fails") if name in control.fails else (1 - happened, "survives")
-            statements.append(
-                frequency_at_most(
-                    SELDOM,
-                    partial(_as_drawn, seldom),
-                    resolution=frequency_resolution(SELDOM, len(happened), share / cells),
-                    passing=frequency_passing(SELDOM, len(happened)),
-                    replicates=len(happened),
-                    detail=f"{control.name}: {name} {outcome}, exceptions",
-                )
-            )
+            detail = f"{control.name}: {name} {outcome}, exceptions"
+            design = afforded(SELDOM, len(happened), share / cells, detail)
+            statements.append(frequency_at_most(SELDOM, partial(_as_drawn, seldom), detail=detail, **design))
     return all_of(*statements)
 
 
@@ -422,21 +414,9 @@ def a_coarse_eta_loses_the_partition_by_initialisation(trained: Trained, share: 
     """
     found = conclusions(trained, Control(f"T_1 = {COARSE}", coarse))
     kept, above = found["Lemma 5.3"][~np.isnan(found["Lemma 5.3"])], 1 - found["beats 1/8"]
+    elsewhere, not_below = "replicates with a clear cluster that goes elsewhere", "replicates that do not beat 1/8"
+    several, seldom = afforded(5 / 6, len(kept), share / 2, elsewhere), afforded(SELDOM, len(above), share / 2, not_below)
     return all_of(
-        frequency_at_least(
-            1 / 6,
-            lambda stream, size: 1 - kept,
-            resolution=frequency_resolution(5 / 6, len(kept), share / 2),
-            passing=frequency_passing(5 / 6, len(kept)),
-            replicates=len(kept),
-            detail="replicates with a clear cluster that goes elsewhere",
-        ),
-        frequency_at_most(
-            SELDOM,
-            lambda stream, size: above,
-            resolution=frequency_resolution(SELDOM, len(above), share / 2),
-            passing=frequency_passing(SELDOM, len(above)),
-            replicates=len(above),
-            detail="replicates that do not beat 1/8",
-        ),
+        frequency_at_least(1 / 6, lambda stream, size: 1 - kept, detail=elsewhere, **several),
+        frequency_at_most(SELDOM, lambda stream, size: above, detail=not_below, **seldom),
     )

@@ -22,9 +22,9 @@ from theory_checks.evidence import (
     given,
     tends_to_zero,
 )
-from theory_checks.evidence.design import frequency_passing, frequency_resolution
+from theory_checks.evidence.design import frequency_resolution
 from theory_checks.ladder_pictures import along, ladder_picture, through_the_first
-from theory_checks.ladders import SURE_FALL, by_examples, by_size, designed, moment, mostly, sampling_error
+from theory_checks.ladders import SURE_FALL, afforded, by_examples, by_size, designed, moment, mostly, sampling_error
 from theory_checks.pictures import Heatmap, Lines, Series, Style
 from theory_checks.replicates import Finished, finished, given_occupied_groups
 from theory_checks.scenarios import (
@@ -67,16 +67,9 @@ def at_the_end(subject: Subject, trained: Trained, scenario: Scenario) -> list[F
 
 
 def rarely(events: np.ndarray, share: float, detail: str) -> Statement:
-    """The event happens in at most RARE of replicates, with the smallest resolutions that they afford at this share of alpha."""
-    n = len(events)
-    return frequency_at_most(
-        RARE,
-        lambda stream, size: events,
-        resolution=frequency_resolution(RARE, n, share),
-        passing=frequency_passing(RARE, n),
-        replicates=n,
-        detail=detail,
-    )
+    """The event happens in at most RARE of the replicates to which it applies. Raises HypothesesNotMet if those are too few."""
+    design = afforded(RARE, len(events), share, detail)
+    return frequency_at_most(RARE, lambda stream, size: events, detail=detail, **design)
 
 
 def clear_clusters(replicate: Finished) -> list[int]:

@@ -34,5 +34,5 @@ def test_a_conclusion_is_judged_on_the_replicates_that_it_applies_to(monkeypatch
 
 @pytest.mark.parametrize("applies", [0, 3, 6])
 def test_too_few_replicates_to_refute_a_conclusion_meet_no_hypotheses(monkeypatch: pytest.MonkeyPatch, applies: int) -> None:
-    with pytest.raises(HypothesesNotMet, match=f"every hypothesis: Lemma 5.2 applies to {applies} of 8 replicates"):
+    with pytest.raises(HypothesesNotMet, match=f"every hypothesis: Lemma 5.2.* applies to {applies} "):
         judged(monkeypatch, applies)

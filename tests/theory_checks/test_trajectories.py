@@ -10,7 +10,7 @@ import torch
 
 from core import Problem
 from theory_checks import trajectories
-from theory_checks.evidence import HypothesesNotMet
+from theory_checks.evidence import HypothesesNotMet, Verdict
 from theory_checks.ladders import MOSTLY, mostly, sampling_error
 from theory_checks.run import Run
 from theory_checks.scenarios import Scenario, at_rate, ladder
@@ -92,10 +92,18 @@ def test_a_computation_that_fails_leaves_nothing_behind(run: Run) -> None:
     assert trajectories._once(path, lambda: 2.0) == 2.0
 
 
-def test_an_event_that_applies_to_no_replicate_meets_no_hypotheses() -> None:
-    with pytest.raises(HypothesesNotMet, match="clear gaps: it applies to no replicate"):
-        mostly(np.array([]), 1e-8, "clear gaps")
-    assert mostly(np.ones(8), 1e-8, "clear gaps").bound == MOSTLY
+@pytest.mark.parametrize("applies", [0, 1, 6])
+def test_an_event_that_applies_to_too_few_replicates_meets_no_hypotheses(applies: int) -> None:
+    with pytest.raises(HypothesesNotMet, match=f"clear gaps: it applies to {applies} replicates, too few"):
+        mostly(np.ones(applies), 1e-8, "clear gaps")
+
+
+def test_an_event_is_judged_with_the_replicates_that_can_refute_it() -> None:
+    statement, never = mostly(np.ones(8), 1e-8, "clear gaps"), mostly(np.zeros(8), 1e-8, "clear gaps")
+    assert statement.bound == MOSTLY
+    stream = np.random.SeedSequence(0)
+    assert statement.judge(stream, 1e-8, 8).verdict is Verdict.HOLDS
+    assert never.judge(stream, 1e-8, 8).verdict is Verdict.VIOLATED
 
 
 def test_the_sampling_error_is_that_of_drawn_gradients() -> None:
