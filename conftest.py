@@ -307,7 +307,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     run = session.config.stash[RUN]
     lines = [{**asdict(line), "share": float(run.ledger.share(line.id))} for line in run.ledger.lines]
     ledger = [{name: line[name] for name in ("id", "share", "inputs", "reason")} for line in lines]
-    tell_selected(session.config.stash[SHARED], [described(claim) for claim in claims], ledger, run.device.type)
+    tell_selected(session.config.stash[SHARED], [described(claim, run.profile) for claim in claims], ledger, run.device.type)
 
 
 def make_run(config: pytest.Config) -> "Run":

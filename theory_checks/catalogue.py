@@ -4,6 +4,7 @@ import ast
 import hashlib
 import importlib
 import inspect
+import re
 import textwrap
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from theory_checks import evidence
-from theory_checks.claims import CLAIM_IDS, Claim
+from theory_checks.claims import CLAIM_IDS, Claim, Profile
 from theory_checks.records import NOT_RUN, Record
 
 WITHOUT_EFFECT = {"cost", "visits", "picture", "formula", "source", "depends_on"}  # arguments of `claim` on no verdict
@@ -55,8 +56,8 @@ def from_outside(modules: Sequence[str]) -> list[Claim]:
     return claims
 
 
-def described(claim: Claim) -> Record:
-    """The record of a claim that has not been checked."""
+def described(claim: Claim, profile: Profile) -> Record:
+    """The record of a claim that has not been checked in this profile."""
     return Record(
         claim.id,
         NOT_RUN,
@@ -67,19 +68,20 @@ def described(claim: Claim) -> Record:
         depends_on=claim.depends_on,
         formula=claim.formula,
         derivation=claim.derivation,
-        hash=claim_hash(claim),
+        hash=claim_hash(claim, profile),
     )
 
 
-def claim_hash(claim: Claim) -> str:
+def claim_hash(claim: Claim, profile: Profile) -> str:
     """Equal for two versions of a claim whose evidence can be compared: they say the same and check it in the same way.
 
-    It covers id, kind, statement and hypotheses, the source of the check with its strategies, and the version of the evidence.
-    Comments, layout, the derivation and what only schedules or shows make no difference. Not covered are functions that the check
-    calls: those of `core` are what is under test, and a change to those of `theory_checks` that changes what is claimed changes the
-    statement as well, or should.
+    It covers id, kind, statement and hypotheses, the source of the check with its strategies, the scenarios that it has in this
+    profile, and the version of the evidence. Comments, layout, the derivation and what only schedules or shows make no difference.
+    Not covered are functions that the check calls: those of `core` are what is under test, and a change to those of `theory_checks`
+    that changes what is claimed changes the statement as well, or should.
     """
-    parts = (claim.id, claim.kind.value, claim.statement, claim.given, _source(claim.check), evidence.VERSION)
+    scenarios = re.sub(" at 0x[0-9a-f]+", "", repr(claim.over(profile))) if callable(claim.over) else ""
+    parts = (claim.id, claim.kind.value, claim.statement, claim.given, _source(claim.check), scenarios, evidence.VERSION)
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 

@@ -117,7 +117,7 @@ def examine(claim: Claim, run: Run, progress: Callable[[], object] = lambda: Non
                 log.visit(claim.visits(**inputs))
         evidence = log.judged[key][0]
         # Sampled evidence would make Hypothesis climb on noise, and an attained bound needs no more hunting.
-        if evidence.tightness is not None and evidence.samples == 0 and evidence.tightness < ATTAINED:
+        if evidence.tightness is not None and evidence.false_pass == 0 and evidence.tightness < ATTAINED:
             hypothesis.target(evidence.tightness)
         if evidence.verdict is Verdict.VIOLATED:
             smallest[:] = [inputs]
@@ -230,7 +230,7 @@ def _with_pictures(record: Record, claim: Claim, run: Run, evidence: Evidence, i
 
 def _finding(claim: Claim, run: Run, log: _Log, smallest: list[Mapping[str, Any]], seconds: float) -> Finding:
     found = replace(
-        described(claim),
+        described(claim, run.profile),
         verdict=Verdict.VACUOUS.value,
         examples=len(log.judged),
         discarded=log.tried - len(log.judged),
@@ -258,6 +258,7 @@ def _finding(claim: Claim, run: Run, log: _Log, smallest: list[Mapping[str, Any]
         margin=evidence.margin,
         tightness=evidence.tightness if evidence.false_pass == 0 else None,
         resolution=evidence.resolution,
+        coarsest=None if evidence.coarsest is None else (evidence.coarsest[0], 2 * evidence.coarsest[1]),
         detail=evidence.detail,
         false_alarm=float(run.ledger.share(claim.id)),
         false_pass=2 * evidence.false_pass,  # a violation may pass the search, or be suspicious and pass the decision
@@ -323,7 +324,7 @@ def reproduce(id: str, run: Run) -> str:
 def broken(claim: Claim, run: Run, error: Exception) -> Record:
     """The record of a claim whose check raised."""
     detail = f"{type(error).__name__}: {error}"
-    return replace(described(claim), verdict=ERROR, detail=detail, seed=run.seed, command=reproduce(claim.id, run))
+    return replace(described(claim, run.profile), verdict=ERROR, detail=detail, seed=run.seed, command=reproduce(claim.id, run))
 
 
 ADVICE = {

@@ -21,6 +21,7 @@ class Record:
     verdict: holds, violated, inconclusive, vacuous, error or not run; formula: the statement in LaTeX; hash: equal in two runs that
     checked the same claim in the same way; examples: inputs judged; discarded: inputs that did not meet the hypotheses; samples:
     draws over all inputs; met, tried: how many of the draws that were counted met the hypotheses; visited: what the inputs covered;
+    coarsest: where the evidence is exact, but parts of the claim sample, resolution and false_pass of the part that resolves least;
     worst_case: the input with the tightest (or violated, then smallest) evidence; measured: one line for each of the first inputs
     that were sampled; pictures: of the worst case, as `theory_checks.pictures.to_plain` gives them; undrawn: why there are none, if
     drawing them failed.
@@ -45,6 +46,7 @@ class Record:
     margin: float | None = None
     tightness: float | None = None
     resolution: float | None = None
+    coarsest: tuple[float, float] | None = None
     detail: str = ""
     examples: int = 0
     discarded: int = 0
@@ -65,6 +67,11 @@ class Record:
     seconds: float = 0.0
     seed: int = 0
     command: str = ""
+
+    @property
+    def resolves(self) -> float | None:
+        """How small a violation would have been seen, whichever part of the claim it concerns."""
+        return self.coarsest[0] if self.coarsest else self.resolution
 
     def to_json(self) -> str:
         """One JSON string; numbers that JSON lacks (infinity, NaN) become strings."""

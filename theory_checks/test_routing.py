@@ -194,6 +194,7 @@ def probabilities_are_lipschitz(subject: Subject, h: Tensor, perturbation: tuple
     return all_of(
         at_most(sup_norm(routing_probabilities(other) - routing_probabilities(h)), bound, tolerance=2 * rounding(M)),
         rise_of_the_choice(subject, h, other, bound),
+        exact_first=True,
     )
 
 
@@ -236,6 +237,7 @@ def probabilities_move_at_most_twice_as_far_as_logits(
             tolerance=2 * rounding(M),
             detail="rise at h = 0, where the bound is sharp",
         ),
+        exact_first=True,
     )
 
 
@@ -282,6 +284,7 @@ def experts_further_than_the_noise_are_never_chosen(subject: Subject, h: Tensor,
         at_most((p > 0).double(), (room > 0).double(), detail="possible although out of reach"),
         at_most(gap, 1.0, tolerance=2 * size, detail="gap of the chosen expert to the top"),
         at_most(crossing.double(), 0.0, detail="choices across a gap of 1 + 1e-6"),
+        exact_first=True,
     )
 
 

@@ -413,6 +413,19 @@ def test_the_worst_verdict_of_all_of_wins_and_names_its_member():
     assert Verdict.VACUOUS.severity > Verdict.INCONCLUSIVE.severity
 
 
+def test_of_members_of_both_kinds_the_sampled_is_told_unless_the_exact_comes_first():
+    attained, near, far = at_most(2, 2), bernoulli(0.5), bernoulli(0.2)
+    coarse, fine = (mean_at_most(0.5, draw, resolution=r) for draw, r in ((far, 0.2), (near, 0.1)))
+    sampled, exact = judge(all_of(attained, coarse, fine)), judge(all_of(attained, coarse, fine, exact_first=True))
+    assert (sampled.worst, sampled.resolution, sampled.coarsest) == (2, 0.1, None)
+    assert (exact.worst, exact.tightness, exact.false_pass) == (0, 1.0, 0.0)
+    assert exact.coarsest == (0.2, coarse_false_pass := sampled.members[1].false_pass)
+    assert coarse_false_pass > 0
+    assert judge(attained).coarsest is judge(coarse).coarsest is None
+    violated = judge(all_of(attained, mean_at_most(0.5, bernoulli(0.9), resolution=0.1), exact_first=True))
+    assert (violated.worst, violated.verdict) == (1, Verdict.VIOLATED)
+
+
 def test_the_members_of_all_of_have_streams_of_their_own():
     seen = []
 

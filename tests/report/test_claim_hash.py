@@ -1,13 +1,14 @@
 """Which changes to a claim make two runs incomparable."""
 
 import importlib.util
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from theory_checks import evidence
+from theory_checks import evidence, scenarios, test_necessity, test_nonlinearity, test_specialisation
 from theory_checks.catalogue import catalogue, claim_hash, described
-from theory_checks.claims import Claim
+from theory_checks.claims import Claim, Profile
 
 SOURCE = '''
 from hypothesis import strategies as st
@@ -30,6 +31,10 @@ def small(x):
     """
     return at_most(x, 9)
 '''
+
+
+def hashed(claim: Claim) -> str:
+    return claim_hash(claim, Profile.QUICK)
 
 
 def claim_in(text: str, directory: Path) -> Claim:
@@ -65,17 +70,34 @@ def claim_in(text: str, directory: Path) -> Claim:
 def test_what_is_claimed_and_how_it_is_checked_count(old: str, new: str, same: bool, tmp_path: Path) -> None:
     assert old in SOURCE
     before, after = claim_in(SOURCE, tmp_path), claim_in(SOURCE.replace(old, new), tmp_path)
-    assert (claim_hash(before) == claim_hash(after)) == same
+    assert (hashed(before) == hashed(after)) == same
 
 
 def test_the_version_of_the_evidence_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     claim = claim_in(SOURCE, tmp_path)
-    before = claim_hash(claim)
+    before = hashed(claim)
     monkeypatch.setattr(evidence, "VERSION", "another")
-    assert claim_hash(claim) != before
+    assert hashed(claim) != before
 
 
 def test_every_claim_has_a_hash_of_its_own() -> None:
     claims = catalogue()
-    assert len({claim_hash(claim) for claim in claims.values()}) == len(claims)
-    assert {described(claim).hash for claim in claims.values()} == set(map(claim_hash, claims.values()))
+    assert len(set(map(hashed, claims.values()))) == len(claims)
+    assert {described(claim, Profile.QUICK).hash for claim in claims.values()} == set(map(hashed, claims.values()))
+
+
+@pytest.mark.parametrize("id", ["E.4", "L.1", "A.5", "C.1", "X.2"])
+def test_the_size_of_the_scenarios_counts(id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    claim = catalogue()[id]
+    before = hashed(claim)
+    assert hashed(claim) == before
+    build = scenarios.ladder
+    for module in (scenarios, test_nonlinearity, test_necessity, test_specialisation):
+        monkeypatch.setattr(module, "ladder", lambda *args, **named: replace(build(*args, **named), replicates=99), raising=False)
+    assert hashed(claim) != before
+
+
+def test_scenarios_that_print_as_addresses_do_not_make_a_claim_incomparable(tmp_path: Path) -> None:
+    text = SOURCE.replace('over={"x": st.integers(1, 9)}', 'over=lambda profile: {"x": st.just(object())}')
+    claim = claim_in(text, tmp_path)
+    assert hashed(claim) == hashed(claim)

@@ -18,7 +18,7 @@ from .statements import (
 )
 from .verdict import Evidence, HypothesesNotMet, Verdict
 
-VERSION = "1"  # to be raised when the same draws would give another verdict or margin: such runs are not to be compared
+VERSION = "2"  # to be raised when the same draws would give another verdict or margin: such runs are not to be compared
 
 __all__ = [
     "VERSION",

@@ -431,6 +431,7 @@ class AllOf:
 
     members: tuple[Statement, ...]
     detail: str
+    exact_first: bool
 
     def __post_init__(self) -> None:
         if not self.members:
@@ -450,7 +451,8 @@ class AllOf:
 
     def judge(self, stream: np.random.SeedSequence, alpha: float, budget: int) -> Evidence:
         """Judges members in order, each with its own child of the stream and a proportional part of the
-        budget, up to the first that is violated. The worst verdict wins, among equals the closest to its bound."""
+        budget, up to the first that is violated. The worst verdict wins, among equals those that sample, or those that are exact if
+        they come first, and of these the closest to its bound."""
         share, needs = self._shares(alpha)
         total = sum(needs)
         require_budget(budget, total)
@@ -459,7 +461,7 @@ class AllOf:
             found.append(member.judge(child(stream, index), share, budget * need // max(total, 1)))
             if found[-1].verdict is Verdict.VIOLATED:
                 break
-        ranks = [(e.verdict.severity, e.closeness) for e in found]
+        ranks = [(e.verdict.severity, (e.false_pass == 0) == self.exact_first, e.closeness) for e in found]
         worst = ranks.index(max(ranks))
         name = f"{self.detail}, " if self.detail else ""
         return replace(
@@ -474,9 +476,12 @@ class AllOf:
         )
 
 
-def all_of(*statements: Statement, detail: str = "") -> AllOf:
-    """The conjunction: alpha is split evenly over the members that sample (Bonferroni)."""
-    return AllOf(statements, detail)
+def all_of(*statements: Statement, detail: str = "", exact_first: bool = False) -> AllOf:
+    """The conjunction: alpha is split evenly over the members that sample (Bonferroni).
+
+    exact_first: whether, where all hold, it is an exact member that is told of, as for an exact claim that samples besides.
+    """
+    return AllOf(statements, detail, exact_first)
 
 
 # Hypotheses

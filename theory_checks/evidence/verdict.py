@@ -58,12 +58,17 @@ class Evidence:
     @property
     def closeness(self) -> float:
         """How near the bound this came, to find the worst of several: 1 is at the bound. For exact checks that is the tightness;
-        sampled estimates are compared in units of the resolution, since their ratio to a small bound is mostly noise, and say less
-        than an exact bound that is attained."""
+        sampled estimates are compared in units of the resolution, since their ratio to a small bound is mostly noise."""
         if self.false_pass == 0:
             return min(self.tightness or 0.0, 1.0)
         ratio = 1 - self.margin / self.resolution
-        return min(max(ratio, 0.0), ATTAINED) if math.isfinite(ratio) else 0.0
+        return min(max(ratio, 0.0), 1.0) if math.isfinite(ratio) else 0.0
+
+    @property
+    def coarsest(self) -> tuple[float, float] | None:
+        """Resolution and false_pass of the member that resolves least, where this evidence is exact and others sample."""
+        sampled = [(leaf.resolution, leaf.false_pass) for _, leaf in self.leaves() if leaf.false_pass > 0]
+        return max(sampled) if sampled and self.false_pass == 0 else None
 
     def leaves(self, name: str = "") -> Iterator[tuple[str, Evidence]]:
         """The members of this conjunction that are none themselves, the worst first, named by their places: `.2.1` is the first

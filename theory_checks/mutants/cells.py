@@ -87,7 +87,7 @@ def key(cell: Cell) -> str:
     """The name of a cell's result: equal as long as subject, claim, what checks it, profile, seed and core are the same."""
     from theory_checks.mutants.fingerprint import fingerprint, source_of_core
 
-    return fingerprint(_of_subject(cell.subject), _of_claim(cell.claim), cell.profile, cell.seed, source_of_core())
+    return fingerprint(_of_subject(cell.subject), _of_claim(cell.claim, cell.profile), cell.profile, cell.seed, source_of_core())
 
 
 @functools.cache
@@ -99,12 +99,12 @@ def _of_subject(name: str) -> str:
 
 
 @functools.cache
-def _of_claim(id: str) -> str:
+def _of_claim(id: str, profile: str) -> str:
     from theory_checks import checking
     from theory_checks.catalogue import claim_hash
     from theory_checks.mutants.fingerprint import fingerprint
 
-    return fingerprint(claim_hash(claims()[id]), claims()[id].check, checking.examine)
+    return fingerprint(claim_hash(claims()[id], Profile(profile)), claims()[id].check, checking.examine)
 
 
 def check_cell(cell: Cell, shared: Path) -> Result:

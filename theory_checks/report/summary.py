@@ -94,7 +94,7 @@ def table(records: Sequence[Record]) -> str:
     """All claims, a row each."""
     rows = ["| | verdict | observed | bound | tightness | resolution | samples | claim |", "|---|---|--:|--:|--:|--:|--:|---|"]
     for r in records:
-        numbers = (number(r.observed), number(r.bound), number(r.tightness, 2), number(r.resolution, 2), str(r.samples))
+        numbers = (number(r.observed), number(r.bound), number(r.tightness, 2), number(r.resolves, 2), str(r.samples))
         rows.append(f"| {r.id} | {MARKS[r.verdict]} {r.verdict} | {' | '.join(numbers)} | {plain_text(r.statement)} |")
     return "\n".join(rows)
 

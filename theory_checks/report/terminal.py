@@ -39,7 +39,7 @@ COLUMNS = (
     Column("observed", 9, 5, lambda r: number(r.observed)),
     Column("bound", 9, 4, lambda r: number(r.bound)),
     Column("tight", 6, 2, lambda r: number(r.tightness, 2)),
-    Column("resolves", 9, 3, lambda r: number(r.resolution, 2)),
+    Column("resolves", 9, 3, lambda r: number(r.resolves, 2)),
     Column("samples", 8, 1, lambda r: str(r.samples)),
     Column("s", 4, 0, lambda r: f"{r.seconds:.0f}"),
 )
