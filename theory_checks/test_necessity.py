@@ -372,7 +372,7 @@ def few_examples(base: Scenario) -> Sequence[Control]:
 @control("C.9", "n of order d", of="Theorem 4.2", controls=few_examples, depends_on=("E.3", "X.1", "A.3", "N.2"))
 def few_examples_are_memorised(trained: Trained, share: float, base: Scenario) -> Statement:
     """With n = d/8 examples the training data are fitted, but Lemma 5.3 and generalisation fail; with n = 2d, far below 125 M K,
-    the mixture beats 1/8, while specialisation and partition by initialisation weaken.
+    the mixture beats 1/8.
 
     The population law needs n examples for a relative error of n^(-1/2) (E.3); n random-noise patches in d > n dimensions are
     nearly orthogonal, and are what the experts learn instead.

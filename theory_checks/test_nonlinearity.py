@@ -57,9 +57,10 @@ def small_examples(profile: Profile) -> list[Scenario]:
     "L.1",
     kind=Kind.RATE,
     source="derived; abstract and section 6 for the role of nonlinearity",
-    given="the router frozen (eta_r = 0) for the rate; the ladder at d = 64 to T_1",
+    given="the router frozen (eta_r = 0); the ladder's rates at d = 64, K = 4, M = J = 8 (in quick K = 3, M = J = 6), to T_1, n "
+    "from 250 (180) up to 750 in the quick, 1000 in the standard, 16,000 in the deep profile",
     formula=r"\mathbb E\Bigl[y\textstyle\sum_p x^{(p)}\Bigr]=\frac{\mathbb E[\alpha]}{K}\sum_k v_k:\quad "
-    r"w_{mj}^{(t)}-w_{mj}^{(0)}\ \text{the same for all}\ j,\ \text{parallel for all}\ m\ \text{as}\ n\to\infty",
+    r"w_{mj}^{(T_1)}-w_{mj}^{(0)}\ \text{the same for all}\ j,\ \text{parallel for all}\ m\ \text{as}\ n\to\infty",
     over=lambda profile: {"scenarios": st.just([without_router(s) for s in small_examples(profile)])},
     depends_on=("G.2", "G.3", "D.2"),
     examples=1,
@@ -67,7 +68,7 @@ def small_examples(profile: Profile) -> list[Scenario]:
     visits=facts_about_ladder,
 )
 def linear_experts_cannot_diverge(trained: Trained, share: float, scenarios: Sequence[Scenario]) -> Statement:
-    """All filters of a linear expert have the same displacement at all t; with the router frozen, those of all experts become
+    """With the router frozen all filters of a linear expert have the same displacement at T_1, and those of all experts become
     parallel as n grows. Cubic experts diverge.
 
     The gradient in w_mj of a linear expert is the mean of l' y pi sum_p x^(p) over its examples, the same for every j; and E[y
@@ -104,7 +105,8 @@ def published_setting(profile: Profile) -> Inputs:
     "L.2",
     kind=Kind.PROBABILITY,
     source="section 6, Table 1",
-    given="setting 1 of the paper: K = 4, P = 4, d = 50, M = 8, J = 16, gamma ~ Unif[0.5, 3], sigma_p = 1",
+    given="setting 1 of the paper: K = 4, P = 4, d = 50, M = 8, J = 16, gamma ~ Unif[0.5, 3], sigma_p = 1; sigma_0 = 0.05, "
+    "eta_r = M^2 eta, T = 5/eta, with n = 16,000, eta = 0.01 in the deep profile, n = 1000, eta = 0.02 in the others",
     formula=r"\text{entropy}_{\text{linear}}>\tfrac12\log K>\text{entropy}_{\text{nonlinear}},\qquad "
     r"\text{accuracy}_{\text{linear}}<\text{accuracy}_{\text{nonlinear}}",
     over=published_setting,
@@ -150,7 +152,8 @@ def facts_about_single(single: Scenario, mixture: Scenario) -> Mapping[str, Any]
     "L.3",
     kind=Kind.PROBABILITY,
     source="derived from the paper's conclusion",
-    given="the same data with the feature-noise patch left empty",
+    given="the feature-noise patch left empty; K = 4, d = 64, n = 500, sigma_0 = d^(-1/3), eta = sigma_0/12.5, T = 6/eta; "
+    "M = 1, J = 32 against M = J = 8",
     formula=r"\gamma\to 0:\qquad P(yF_{\text{single}}(x)\le 0)\le 0.01\quad\text{and}\quad P(yF_{\text{MoE}}(x)\le 0)\le 0.01",
     over=single_and_mixture,
     depends_on=("S.5",),

@@ -45,9 +45,9 @@ SIGN_BIAS = 0.35  # of a sign test's probability: what A.6 resolves
 CLEAR_GAP = 1.1
 MOSTLY = 0.9  # a cluster goes to M_k when at least this share of it does: the stated level for 1 - o(1) at these sizes
 GIVEN = (
-    "E_init; the ladder and around it: sigma_0 = d^(-1/3), eta = sigma_0/50, eta_r = M^2 eta, T = 8/eta; n = 4000 on the ladder in "
-    "the deep profile, 1500 in the standard one, there with eta = sigma_0/32 up to d = 64; in the quick one K = 3, M = J = 6, "
-    "n = 1000, eta = sigma_0/16 and T = 6/eta"
+    "E_init; the ladder and around it: sigma_0 = d^(-1/3), eta = sigma_0/50, eta_r = M^2 eta, T = 8/eta; n = max(4000, 4 d) on the "
+    "ladder in the deep profile, 1500 in the standard one, there with eta = sigma_0/32 up to d = 64; in the quick one K = 3, "
+    "M = J = 6, n = 1000, eta = sigma_0/16 and T = 6/eta"
 )
 CLEAR = f"{GIVEN}; clusters whose best cluster gap in M_k is at least {CLEAR_GAP}"
 
@@ -172,7 +172,8 @@ def features_along_examples(trained: Trained, scenarios: Sequence[Scenario]) -> 
     source="Lemma 5.3, with the rate derived from A.6",
     given=f"{GIVEN_EXPLORATION}; at T: {GIVEN}",
     picture=features_along_examples,
-    formula=r"\frac{\max_{m,k}|\langle\theta_m,v_k\rangle|}{\max_{m,k}|\langle\theta_m,c_k\rangle|}\ \text{small, falling with}\ n",
+    formula=r"\frac{\max_{m,k}|\langle\theta_m,v_k\rangle|}{\max_{m,k}|\langle\theta_m,c_k\rangle|}\ \text{small},\qquad "
+    r"\frac{\|(\langle\theta_m,v_k\rangle)\|_F}{\|(\langle\theta_m,c_k\rangle)\|_F}\ \text{falling with}\ n",
     over=lambda profile: {"scenarios": st.just(example_ladder(profile)), "whole": st.just(whole_runs(profile)[0])},
     depends_on=("A.5", "A.6"),
     examples=1,
@@ -182,7 +183,7 @@ def features_along_examples(trained: Trained, scenarios: Sequence[Scenario]) -> 
 def the_router_learns_centres_not_features(
     subject: Subject, trained: Trained, share: float, scenarios: Sequence[Scenario], whole: Scenario
 ) -> Statement:
-    """max abs(<theta_m, v_k>) / max abs(<theta_m, c_k>) is small and falls with n.
+    """max abs(<theta_m, v_k>) / max abs(<theta_m, c_k>) is small, and the ratio of the root mean squares falls with n.
 
     By A.6 the products with features have mean 0, so they are sampling errors, of order n^(-1/2) against the products with centres.
     At T_1 and the largest n the ratio is at most twice the sampling error of one step (`sampling_error`; the maximum over M K
@@ -346,7 +347,7 @@ def mechanism_pictures(trained: Trained, scenarios: Sequence[Scenario], more: Se
         "more": st.just(example_ladder(profile)),
         "other": st.sampled_from(around_the_ladder(profile)),
     },
-    depends_on=("E.1", "E.2", "E.3", "G.3"),
+    depends_on=("E.1", "E.2", "E.3", "G.3", "G.8", "R.7", "R.8"),
     examples=4,
     cost=65,
     visits=facts_about_ladder,
@@ -414,7 +415,7 @@ def many_replicates(profile: Profile) -> Inputs:
     "A.6",
     kind=Kind.LAW,
     source="derived from G.4 and G.6",
-    given="E_init, which the symmetry preserves",
+    given="E_init, which the symmetry preserves; K = 4, d = 16, n = 100 and K = 3, d = 64, n = 250, at the ladder's rates to T_1",
     formula=r"\langle\theta_m,v_k\rangle\ \text{and}\ \langle w_{mj},c_k\rangle\ \text{are symmetric about}\ 0",
     over=many_replicates,
     depends_on=("G.4", "G.6", "D.2"),
@@ -423,7 +424,7 @@ def many_replicates(profile: Profile) -> Inputs:
     visits=facts_about,
 )
 def what_is_not_learned_is_symmetric(subject: Subject, trained: Trained, share: float, scenario: Scenario) -> Statement:
-    """<theta_m, v_k> and <w_mj, c_k> are symmetric about 0 over replicates at every t, for every n and d.
+    """<theta_m, v_k> and <w_mj, c_k> are symmetric about 0 over replicates at T_1, as at every t, for every n and d.
 
     Reflecting all v_k and flipping all labels maps the law of the data to itself; with W reflected and its sign flipped, training
     commutes (G.4, G.6): all a_mjk, and so all groups, stay what they are, Theta is reflected, W reflected and flipped. So what is

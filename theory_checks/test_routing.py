@@ -587,19 +587,20 @@ def the_choice_is_the_largest_perturbed_logit(subject: Subject, h: Tensor, dtype
     source="Algorithm 1: the noise of every step",
     formula=r"r^{(t)}_{mi}\sim\mathrm{Unif}[0,1]\quad\text{at every}\ t<T",
     given="M = 8",
-    over={"first": st.sampled_from([0, 1600])},
-    always=({"first": 0},),
+    over={"first": st.sampled_from([0, 1600, 3200])},
+    always=({"first": 0}, {"first": 1600}, {"first": 3200}),
     depends_on=("R.9",),
     examples=1,
     cost=3,
 )
 def the_noise_of_every_step_is_uniform(subject: Subject, first: int) -> Statement:
-    """Router noise is Unif[0, 1] at every step of runs as long as the ladder's, up to a shift that all experts have in common, and
-    repeats with its generator.
+    """Router noise is Unif[0, 1] at every step t < 4800, up to a shift that all experts have in common, and repeats with its
+    generator.
 
-    A run is suspicious if one of its steps is further from the uniform law than has chance 1/1000 in all its steps together. The
+    A stretch of 1600 steps is suspicious if one of them is further from the uniform law than has chance 1/1000 in all together. The
     distance is that of Kolmogorov and Smirnov at the best shift, (a + b)/2 of what the draws are ahead and behind at most, so no
-    larger than at the true one, of which the Dvoretzky-Kiefer-Wolfowitz inequality speaks.
+    larger than at the true one, of which the Dvoretzky-Kiefer-Wolfowitz inequality speaks. Suspicious in most runs is a law that is
+    further than twice that away at one step, or, at very many, a little further than it. The longest runs have 4032 steps.
     """
     M, n, seldom, steps = 8, 128, 1e-3, range(first, first + 1600)
     largest = (math.log(2 * len(steps) / seldom) / (2 * M * n)) ** 0.5
@@ -618,5 +619,7 @@ def the_noise_of_every_step_is_uniform(subject: Subject, first: int) -> Statemen
     once, again = (subject.router_noise((M, n), torch.Generator().manual_seed(first), first) for _ in range(2))
     return all_of(
         equal(again, once, tolerance=0, detail="noise of one generator, drawn twice"),
-        frequency_at_most(seldom, suspicious, resolution=0.9, replicates=6, detail="runs with a step of another noise"),
+        frequency_at_most(
+            seldom, suspicious, resolution=0.9, replicates=6, detail=f"runs with a step further than {largest:.3g} from the law"
+        ),
     )

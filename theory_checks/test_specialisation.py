@@ -197,7 +197,7 @@ def facts_about_one(scenario: Scenario) -> Mapping[str, Any]:
     visits=facts_about_one,
 )
 def experts_are_bad_on_other_clusters(subject: Subject, trained: Trained, scenario: Scenario) -> Statement:
-    """At T_1 the error of an expert m in M_k on another cluster is Omega(1/K), at least (1 - o(1)) / (2 (K - 1)).
+    """At T_1 the error of experts m in M_k on other clusters is Omega(1/K), in the mean at least (1 - o(1)) / (2 (K - 1)).
 
     With chance 1/(K - 1) the feature noise lies along v_k and its random sign decides: given that the error is at least
     (1 - o(1))/2, because an expert that has learned v_k answers to it. Sharp form: P(err given Omega_l, k' = k) =

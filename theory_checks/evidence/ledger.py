@@ -11,6 +11,9 @@ A run declares some true claim violated with probability at most alpha:
 3. Which inputs are tried depends on search verdicts of *other* inputs and, once something is violated, on that; up to the first
    false alarm it does not depend on deciding streams. So P(a first false alarm of claim c) is at most the sum over its inputs, at
    most N_c of them, of s alpha_c: that is alpha_c when N_c <= 1 / s. (The count minus its compensator is a martingale, stopped.)
+   Training claims differ: their inputs share replicates, within a phase, with each other and with other claims. But these inputs
+   come from a list, of at most N_c, that the run's scenarios determine: the sum goes over the whole list, tried or not, and needs
+   only that the replicates of the two phases are different ones.
 4. The shares add up to alpha; exact claims have none, because no chance enters them.
 
 Every process computes the ledger from the same list of lines, so workers agree on it without talking to each other.
