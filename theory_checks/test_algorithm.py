@@ -10,25 +10,30 @@ import torch
 from hypothesis import strategies as st
 from torch import Tensor
 
-from core import Hyperparameters, Parameters, Patches, Problem, Subject, train
+from core import Hyperparameters, Parameters, Patches, Problem, Subject, Uniform, train
+from core.data import AmplitudeLaw
 from core.seeds import generator_from
 from core.training import descent, draw_replicate, loss_slope, stack
 from theory_checks.claims import Kind, claim
 from theory_checks.evidence import Statement, all_of, at_most, equal, given
 from theory_checks.oracles import central_differences, losses_if_routed
-from theory_checks.scenarios import SEEDS, ladder
+from theory_checks.scenarios import SEEDS, amplitude_laws, ladder
 
 EPS = torch.finfo(torch.float64).eps
 SMALLEST = EPS * torch.finfo(torch.float64).smallest_normal
 HALF_THE_DIGITS = EPS**0.5
 
 
+WIDE = Uniform(0.5, 2.0)
 SHAPES = st.tuples(st.integers(1, 9), st.integers(1, 40))  # patches and filters
 
 
 @dataclass(frozen=True)
 class SmallRun:
-    """A short run in double precision: its sizes, scales and seed; scale is the size of the initial pre-activations' weights."""
+    """A short run in double precision: its sizes, scales and seed; scale is the size of the initial pre-activations' weights.
+
+    room: dimensions besides those of the signals, d = 2K + room; law: of all amplitudes.
+    """
 
     K: int
     P: int
@@ -40,6 +45,9 @@ class SmallRun:
     eta_r: float
     scale: float
     seed: int
+    room: int = 1
+    law: AmplitudeLaw = WIDE
+    sigma_p: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -68,28 +76,33 @@ class Started:
 
 @st.composite
 def small_runs(draw: st.DrawFn, most_n: int = 48, most_M: int = 64, steps: int = 6, most_J: int = 8, most_K: int = 16) -> SmallRun:
-    """Short runs of every size, n < M included."""
+    """Short runs of every size, n < M, a single expert, filter or example, and d = 2K included."""
     return SmallRun(
         K=draw(st.integers(2, most_K)),
         P=draw(st.integers(4, 6)),
-        M=draw(st.integers(2, most_M)),
+        M=draw(st.integers(1, most_M)),
         J=draw(st.integers(1, most_J)),
-        n=draw(st.integers(2, most_n)),
+        n=draw(st.integers(1, most_n)),
         T=draw(st.integers(1, steps)),
         eta=draw(st.sampled_from([0.01, 0.1, 0.5])),
         eta_r=draw(st.sampled_from([0.0, 0.1, 1.0])),
         scale=draw(st.sampled_from([0.1, 1.0, 3.0])),
         seed=draw(SEEDS),
+        room=draw(st.integers(0, 8)),
+        law=draw(amplitude_laws()),
+        sigma_p=draw(st.sampled_from([0.25, 1.0, 2.0])),
     )
 
 
 def facts_about(run: SmallRun, **_: Any) -> Mapping[str, Any]:
-    return {"M": run.M, "J": run.J, "n": run.n, "T": run.T, "scale": run.scale, "n < M": run.n < run.M}
+    sizes = {"K": run.K, "M": run.M, "J": run.J, "n": run.n, "T": run.T, "scale": run.scale}
+    return {**sizes, "n < M": run.n < run.M, "M = 1": run.M == 1, "d = 2K": run.room == 0}
 
 
 def started(subject: Subject, run: SmallRun) -> Started:
     """Draws what the run starts from. The router starts at random, so that the claims hold at any Theta."""
-    problem = Problem(K=run.K, d=2 * run.K + 1, P=run.P)
+    laws = {"alpha": run.law, "beta": run.law, "gamma": run.law}
+    problem = Problem(K=run.K, d=2 * run.K + run.room, P=run.P, **laws, sigma_p=run.sigma_p, C1=0.125, C2=8.0)
     hyper = Hyperparameters(M=run.M, J=run.J, n=run.n, sigma_0=1.0, eta=run.eta, eta_r=run.eta_r, T=run.T)
     generator = torch.Generator().manual_seed(run.seed)
     signals = subject.draw_signals(problem, generator)
@@ -190,7 +203,7 @@ def experts_move_by_eta_or_not_at_all(subject: Subject, run: SmallRun, blow_up: 
     source="Algorithm 1; theory section 1, gradients",
     formula=r"L=\frac1n\sum_i\ell\bigl(y_i\pi_{m_i}(x_i)f_{m_i}(x_i)\bigr),\qquad"
     r"\Theta\leftarrow\Theta-\eta_r\nabla_\Theta L,\qquad W_m\leftarrow W_m-\eta\frac{\nabla_{W_m}L}{\|\nabla_{W_m}L\|_F}",
-    over={"run": small_runs(most_n=6, most_M=3, steps=3, most_J=2, most_K=3)},
+    over={"run": small_runs(most_n=6, most_M=4, steps=3, most_J=2, most_K=4)},
     always=(
         {"run": SmallRun(K=2, P=4, M=8, J=3, n=5, T=1, eta=0.1, eta_r=1.0, scale=1.0, seed=0)},
         {"run": SmallRun(K=2, P=4, M=3, J=2, n=4, T=1, eta=1e-4, eta_r=100.0, scale=10.0, seed=0)},
@@ -411,7 +424,7 @@ def the_loss_is_logistic(subject: Subject, z: float) -> Statement:
     kind=Kind.EXACT,
     source="Algorithm 1",
     formula=r"(\Theta^{(t+1)},W^{(t+1)})\ \text{is a function of}\ (\Theta^{(t)},W^{(t)},r^{(t)})",
-    over={"run": small_runs(most_n=24, most_M=12, steps=30, most_J=3, most_K=3)},
+    over={"run": small_runs(most_n=24, steps=30, most_J=3)},
     examples=20,
     cost=3,
     always=({"run": SmallRun(K=2, P=4, M=3, J=2, n=12, T=2600, eta=0.01, eta_r=0.1, scale=1.0, seed=0)},),
@@ -440,7 +453,7 @@ def training_has_no_memory(subject: Subject, run: SmallRun) -> Statement:
     kind=Kind.EXACT,
     source="replicates are independent by construction",
     formula=r"\text{replicates trained side by side end where each ends alone}",
-    over={"run": small_runs(most_n=24, most_M=8, steps=5), "seed": SEEDS},
+    over={"run": small_runs(most_n=24, steps=5), "seed": SEEDS},
     examples=40,
 )
 def replicates_do_not_touch_each_other(subject: Subject, run: SmallRun, seed: int) -> Statement:

@@ -150,7 +150,8 @@ def ratio_to_the_step(h: Tensor, perturbation: tuple[float, str, int]) -> Lines:
         for size in steps:
             other = moved(start, (size, shape, seed))
             change, step = sup_norm(routing_probabilities(other) - p), sup_norm(other - start)
-            found.append(float((change / step).max()) if change.max() > rounding(M) else math.nan)
+            seen = (step > 0) & (change > rounding(M))
+            found.append(float((change[seen] / step[seen]).max()) if seen.any() else math.nan)
         return found
 
     curves = {
