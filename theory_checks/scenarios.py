@@ -163,9 +163,8 @@ def example_ladder(profile: Profile) -> list[Scenario]:
 def around_the_ladder(profile: Profile) -> list[Scenario]:
     """Other numbers of clusters, experts, filters and patches, other dimensions and laws, trained to T_1; n >= 125 M K."""
     replicates = profile.pick(8, 8, 32)
-    narrow = Uniform(1.0, 2.0)
-    two = ladder(Problem(K=2, d=48, P=5, alpha=narrow, gamma=narrow), 1500, replicates, M=4, J=6)
-    three = ladder(Problem(K=3, d=64, P=4, alpha=narrow, gamma=narrow), 2250, replicates, M=6, J=6)
+    two = ladder(Problem(K=2, d=48, P=5), 1500, replicates, M=4, J=6)
+    three = ladder(Problem(K=3, d=64, P=4, alpha=Uniform(1.0, 2.0), gamma=Uniform(1.0, 2.0)), 2250, replicates, M=6, J=6)
     five = ladder(Problem(K=5, d=80, P=4), 6250, replicates, M=10, J=8)
     discrete = Discrete((0.5, 1.0, 2.0), (0.25, 0.5, 0.25))
     six = ladder(Problem(K=6, d=64, P=5, alpha=discrete, gamma=discrete), 9000, replicates, M=12, J=6)

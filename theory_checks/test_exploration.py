@@ -50,7 +50,11 @@ def facts_about(scenarios: Sequence[Scenario], other: Scenario | None = None, **
         "n": ", ".join(str(s.hyper.n) for s in scenarios),
         "replicates": min(s.replicates for s in scenarios),
     }
-    return found if other is None else {**found, "K around the ladder": str(other.problem.K)}
+    if other is None:
+        return found
+    problem, hyper = other.problem, other.hyper
+    around = f"K = {problem.K}, M = {hyper.M}, J = {hyper.J}, P = {problem.P}, D_alpha = D_gamma = {problem.alpha}"
+    return {**found, "around the ladder": around}
 
 
 def at_end_of_exploration(subject: Subject, trained: Trained, scenario: Scenario) -> list[Finished]:
