@@ -51,6 +51,20 @@ class Text(HTMLParser):
 
 
 @pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"false_pass": 0.1, "resolution": 0.02}, "passed although wrong by 0.02 or more: at most 0.1"),
+        ({"false_pass": 0.0, "resolution": 1e-12, "coarsest": (0.3, 0.1)}, "passed although wrong by 0.3 or more: at most 0.1"),
+        ({"false_pass": 0.0, "resolution": 1e-12}, None),
+    ],
+)
+def test_the_errors_of_what_samples_are_told(fields: dict[str, Any], told: str | None) -> None:
+    text = Text(render(report(record("R.2", false_alarm=1e-8, **fields)))).text
+    assert ("passed although wrong" in text) == (told is not None)
+    assert told is None or told in text
+
+
+@pytest.mark.parametrize(
     ("verdicts", "sentence"),
     [
         ([], "No claim was checked."),
