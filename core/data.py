@@ -99,7 +99,7 @@ class Discrete:
 
 
 PROBES = torch.tensor([0.0, 0.25, 0.5, 0.75, 0.999], dtype=torch.float64)  # where a law's draws are looked at
-TOLERANCE = 1e-9  # for the rounding of a law's quantile function
+EPS = torch.finfo(torch.float64).eps
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,8 @@ class Problem:
             if not (self.C1 <= low <= high <= self.C2):
                 raise ValueError(f"D_{name} has support [{low}, {high}], which must lie in [C1, C2] = [{self.C1}, {self.C2}]")
             drawn = law.quantile(PROBES)
-            outside = drawn[~((low - TOLERANCE <= drawn) & (drawn <= high + TOLERANCE))]
+            slack = 8 * EPS * high  # for the rounding of low + (high - low) * u, or of as many operations
+            outside = drawn[~((low - slack <= drawn) & (drawn <= high + slack))]
             if outside.numel() > 0:
                 raise ValueError(f"D_{name} draws {outside[0]}, which must lie in its support [{low}, {high}]")
 

@@ -14,13 +14,13 @@ TRAINED_GROUPS = "EXANLC"  # their samples are training runs
 def alpha_from(text: str) -> Fraction:
     """The probability that a text says, like 1e-6 or 1/20. Raises ValueError unless it lies between 0 and 1."""
     try:
-        if "/" in text or 0 < float(text) < 1:  # as a fraction, 1e-999999999 would take forever
-            alpha = Fraction(text)
-            if 0 < alpha < 1:
-                return alpha
-    except (ValueError, ZeroDivisionError):
-        pass
-    raise ValueError(f"alpha {text}: needs a number between 0 and 1, both excluded")
+        # Looked at as a float first: as a fraction, 1e-999999999 would take forever.
+        alpha = Fraction(text) if "/" in text or 0 < float(text) < 1 else Fraction(0)
+    except (ValueError, ZeroDivisionError):  # no number at all: refused with the same words
+        alpha = Fraction(0)
+    if not 0 < alpha < 1:
+        raise ValueError(f"alpha {text}: needs a number between 0 and 1, both excluded")
+    return alpha
 
 
 def line(id: str, *, exact: bool, trained: bool) -> Line:

@@ -59,11 +59,20 @@ def in_a_half(law: AmplitudeLaw, amplitude: Tensor, seed: int) -> tuple[Tensor, 
     return half[part], float(np.diff(below)[half.numpy()].sum())
 
 
+def signs(examples: Examples) -> Tensor:
+    """The number of (y, eps) among four."""
+    return as_number(examples.y > 0, examples.eps > 0)
+
+
+def other_cluster(examples: Examples, K: int) -> Tensor:
+    """The number of k' among the K - 1 clusters that it may be, -1 if it is k, which no law allows."""
+    return (examples.k_prime - examples.k) % K - 1
+
+
 def cell(examples: Examples, K: int) -> Tensor:
-    """The number of (k, k', y, eps) among its 4K(K-1) cells."""
-    other = (examples.k_prime - examples.k) % K - 1  # k' = k becomes -1, which no law allows
-    signs = (examples.y > 0).long() * 2 + (examples.eps > 0).long()
-    return torch.where(other < 0, -1, (examples.k * (K - 1) + other) * 4 + signs)
+    """The number of (k, k', y, eps) among its 4K(K-1) cells, -1 if k' is k."""
+    other = other_cluster(examples, K)
+    return torch.where(other < 0, -1, (examples.k * (K - 1) + other) * 4 + signs(examples))
 
 
 @claim(
@@ -119,19 +128,14 @@ def labels_clusters_signs_and_amplitudes(subject: Subject, problem: Problem, hal
         law = np.append(np.tile(of_bits(above), cells) / cells, 0.0)  # the last cell is for the impossible
         return cells_follow(law, draw, resolution=0.06, detail=detail)
 
-    def signs(e: Examples) -> Tensor:
-        return as_number(e.y > 0, e.eps > 0)
-
-    def others(e: Examples) -> Tensor:
-        """k' among the K - 1 clusters that it may be, -1 if it is k."""
-        return (e.k_prime - e.k) % K - 1
-
     def without_k(e: Examples) -> Tensor:
-        return torch.where(others(e) < 0, -1, others(e) * 4 + signs(e))
+        other = other_cluster(e, K)
+        return torch.where(other < 0, -1, other * 4 + signs(e))
 
     def both_clusters(stream: np.random.SeedSequence, size: int) -> np.ndarray:
         _, e = drawn(subject, problem, stream, size)
-        return torch.where(others(e) < 0, K * (K - 1), e.k * (K - 1) + others(e)).numpy()
+        other = other_cluster(e, K)
+        return torch.where(other < 0, K * (K - 1), e.k * (K - 1) + other).numpy()
 
     def signs_and_halves(stream: np.random.SeedSequence, size: int) -> np.ndarray:
         _, e = drawn(subject, problem, stream, size)

@@ -621,6 +621,10 @@ def the_noise_of_every_step_is_uniform(subject: Subject, first: int) -> Statemen
     return all_of(
         equal(again, once, tolerance=0, detail="noise of one generator, drawn twice"),
         frequency_at_most(
-            seldom, suspicious, resolution=0.9, replicates=6, detail=f"runs with a step further than {largest:.3g} from the law"
+            seldom,
+            suspicious,
+            resolution=0.9,
+            replicates=6,
+            detail=f"stretches with a step further than {largest:.3g} from the law",
         ),
     )
