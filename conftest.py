@@ -1,7 +1,8 @@
-"""pytest options of the theory checks, and the hooks that turn claims into tests and collect their evidence.
+"""pytest options of the theory checks, and the hooks that turn claims into tests and collect their
+evidence.
 
-The xdist controller runs these hooks too; it must stay free of torch, SciPy and Hypothesis, which take seconds to import: what
-needs them is imported where it is used.
+The xdist controller runs these hooks too; it must stay free of torch, SciPy and Hypothesis, which
+take seconds to import: what needs them is imported where it is used.
 """
 
 from theory_checks.process import tune_process
@@ -24,7 +25,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from filelock import BaseFileLock
 
-from theory_checks.claims import CLAIM_IDS, DEFAULT_ALPHA, DEFAULT_SEED, DEFAULT_SUBJECT, Claim, Profile, with_dependencies
+from theory_checks.claims import (
+    CLAIM_IDS,
+    DEFAULT_ALPHA,
+    DEFAULT_SEED,
+    DEFAULT_SUBJECT,
+    Claim,
+    Profile,
+    with_dependencies,
+)
 from theory_checks.records import Record
 from theory_checks.report.collecting import RECORD, Reporter, tell_selected
 from theory_checks.report.document import SCHEMA, Report, read_report
@@ -36,7 +45,11 @@ if TYPE_CHECKING:
     from theory_checks.run import Run
 
 ROOT = Path(__file__).resolve().parent
-EXPECTED = {Profile.QUICK: "about 1 minute", Profile.STANDARD: "about 3 minutes", Profile.DEEP: "45 to 60 minutes"}
+EXPECTED = {
+    Profile.QUICK: "about 1 minute",
+    Profile.STANDARD: "about 3 minutes",
+    Profile.DEEP: "45 to 60 minutes",
+}
 DEFAULT_ALPHA_TEXT = str(float(DEFAULT_ALPHA))
 MOST_DIGITS = 40  # of a seed, more than the 128 bits that a seed sequence keeps
 PACKAGES = ("torch", "numpy", "scipy", "hypothesis", "pytest", "pytest-xdist")
@@ -48,10 +61,24 @@ LOCK = pytest.StashKey[BaseFileLock]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("theory", "checking the theory")
-    group.addoption("--theory-profile", choices=[p.value for p in Profile], default="standard", help="how much evidence to gather")
-    group.addoption("--theory-subject", default=DEFAULT_SUBJECT, metavar="module:NAME", help="the core.Subject to check")
     group.addoption(
-        "--theory-claim", action="append", default=[], metavar="ID", help="check this claim and what it depends on (repeatable)"
+        "--theory-profile",
+        choices=[p.value for p in Profile],
+        default="standard",
+        help="how much evidence to gather",
+    )
+    group.addoption(
+        "--theory-subject",
+        default=DEFAULT_SUBJECT,
+        metavar="module:NAME",
+        help="the core.Subject to check",
+    )
+    group.addoption(
+        "--theory-claim",
+        action="append",
+        default=[],
+        metavar="ID",
+        help="check this claim and what it depends on (repeatable)",
     )
     group.addoption(
         "--theory-claims",
@@ -62,12 +89,25 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--theory-device", default="auto", help="auto, cpu, cuda, cuda:i or mps")
     group.addoption(
-        "--theory-alpha", default=DEFAULT_ALPHA_TEXT, metavar="A", help="probability of any false alarm in the whole run"
+        "--theory-alpha",
+        default=DEFAULT_ALPHA_TEXT,
+        metavar="A",
+        help="probability of any false alarm in the whole run",
     )
-    group.addoption("--theory-ledger", action="store_true", help="print how alpha is shared among the claims, and end")
-    group.addoption("--theory-report", default="theory-report", metavar="DIR", help="where to write the report")
-    group.addoption("--theory-baseline", metavar="FILE", help="report.json of an earlier run to compare with")
-    group.addoption("--theory-seed", default=str(DEFAULT_SEED), metavar="N", help="a whole number, or random")
+    group.addoption(
+        "--theory-ledger",
+        action="store_true",
+        help="print how alpha is shared among the claims, and end",
+    )
+    group.addoption(
+        "--theory-report", default="theory-report", metavar="DIR", help="where to write the report"
+    )
+    group.addoption(
+        "--theory-baseline", metavar="FILE", help="report.json of an earlier run to compare with"
+    )
+    group.addoption(
+        "--theory-seed", default=str(DEFAULT_SEED), metavar="N", help="a whole number, or random"
+    )
 
 
 def is_worker(config: pytest.Config) -> bool:
@@ -76,14 +116,18 @@ def is_worker(config: pytest.Config) -> bool:
 
 def checks_theory(config: pytest.Config) -> bool:
     """Whether this run was asked for theory_checks/ or part of it."""
-    paths = (Path(str(config.invocation_params.dir), arg.split("::")[0]).resolve() for arg in config.args)
+    paths = (
+        Path(str(config.invocation_params.dir), arg.split("::")[0]).resolve() for arg in config.args
+    )
     return any(path == ROOT or path.is_relative_to(ROOT / "theory_checks") for path in paths)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Claims(), "theory-claims")
     outside = claims_from_outside(config)
-    config.args += sorted({inspect.getfile(claim.check) for claim in outside})  # collected like the built-in ones
+    config.args += sorted(
+        {inspect.getfile(claim.check) for claim in outside}
+    )  # collected like the built-in ones
     if is_worker(config):
         config.stash[SEED] = config.workerinput["theory_seed"]
         config.stash[SHARED] = Path(config.workerinput["theory_shared"])
@@ -96,7 +140,9 @@ def pytest_configure(config: pytest.Config) -> None:
     known = (*CLAIM_IDS, *(claim.id for claim in outside))
     for id in config.getoption("--theory-claim"):
         if id not in known:
-            raise pytest.UsageError(f"--theory-claim {id}: no such claim; known: {', '.join(known)}")
+            raise pytest.UsageError(
+                f"--theory-claim {id}: no such claim; known: {', '.join(known)}"
+            )
     subject, device = config.getoption("--theory-subject"), config.getoption("--theory-device")
     if subject != DEFAULT_SUBJECT or device not in ("auto", "cpu"):
         from theory_checks.run import load_subject, resolve_device
@@ -108,7 +154,9 @@ def pytest_configure(config: pytest.Config) -> None:
             raise pytest.UsageError(f"--theory-{error}") from error
     config.stash[SHARED] = Path(tempfile.mkdtemp(prefix="theory-checks-"))
     if checks_theory(config) and hasattr(config.option, "maxschedchunk"):
-        config.option.maxschedchunk = config.option.maxschedchunk or 1  # few, long tests: hand them out one by one
+        config.option.maxschedchunk = (
+            config.option.maxschedchunk or 1
+        )  # few, long tests: hand them out one by one
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -127,13 +175,17 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def read_baseline(config: pytest.Config) -> Report | None:
-    """The report to compare with, if there is one. Raises ValueError that names the file if it cannot be compared with this run."""
+    """The report to compare with, if there is one. Raises ValueError that names the file if it
+    cannot be compared with this run."""
     if config.getoption("--theory-baseline") is None:
         return None
     path = config.invocation_params.dir / config.getoption("--theory-baseline")
     baseline, profile = read_report(path), config.getoption("--theory-profile")
     if baseline.profile != profile:
-        raise ValueError(f"{path}: of profile {baseline.profile}, cannot be compared with a run of profile {profile}")
+        raise ValueError(
+            f"{path}: of profile {baseline.profile}, cannot be compared with a run of profile"
+            f" {profile}"
+        )
     return baseline
 
 
@@ -173,12 +225,14 @@ def pytest_configure_node(node: Any) -> None:
 
 
 def parse_seed(text: str) -> int:
-    """A seed from the command line. Raises UsageError unless it is a whole number >= 0 that is not too long, or random."""
+    """A seed from the command line. Raises UsageError unless it is a whole number >= 0 that is not
+    too long, or random."""
     if text == "random":
         return secrets.randbelow(2**32)
     if not text.isdecimal() or len(text) > MOST_DIGITS:
         raise pytest.UsageError(
-            f"--theory-seed {text[: MOST_DIGITS + 1]}: needs a whole number >= 0 of at most {MOST_DIGITS} digits, or random"
+            f"--theory-seed {text[: MOST_DIGITS + 1]}: needs a whole number >= 0 of at most"
+            f" {MOST_DIGITS} digits, or random"
         )
     return int(text)
 
@@ -197,7 +251,8 @@ def claims_from_outside(config: pytest.Config) -> list[Claim]:
 
 
 def parse_alpha(text: str, outside: Iterable[Claim] = ()) -> "Ledger":
-    """The error budget for an alpha from the command line. Raises UsageError unless it is a number between 0 and 1."""
+    """The error budget for an alpha from the command line. Raises UsageError unless it is a number
+    between 0 and 1."""
     from theory_checks.budget import alpha_from, ledger
 
     try:
@@ -209,7 +264,11 @@ def parse_alpha(text: str, outside: Iterable[Claim] = ()) -> "Ledger":
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
     if not config.getoption("--theory-ledger"):
         return None
-    print("\n".join(parse_alpha(config.getoption("--theory-alpha"), claims_from_outside(config)).text()))
+    print(
+        "\n".join(
+            parse_alpha(config.getoption("--theory-alpha"), claims_from_outside(config)).text()
+        )
+    )
     return 0
 
 
@@ -218,10 +277,15 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
         return []
     profile = Profile(config.getoption("--theory-profile"))
     found = environment(PACKAGES)
-    versions = ", ".join(f"{name} {found[name]}" for name in ("torch", "numpy", "scipy", "hypothesis"))
+    versions = ", ".join(
+        f"{name} {found[name]}" for name in ("torch", "numpy", "scipy", "hypothesis")
+    )
     return [
-        f"theory: subject {config.getoption('--theory-subject')}, device {config.getoption('--theory-device')}, float32 training "
-        f"and float64 exact claims, seed {config.stash[SEED]}, profile {profile} ({EXPECTED[profile]} on 2 cores)",
+        (
+            f"theory: subject {config.getoption('--theory-subject')}, device"
+            f" {config.getoption('--theory-device')}, float32 training and float64 exact claims,"
+            f" seed {config.stash[SEED]}, profile {profile} ({EXPECTED[profile]} on 2 cores)"
+        ),
         f"theory: {versions}, Python {found['python']}",
     ]
 
@@ -250,15 +314,22 @@ class ClaimItem(pytest.Item):
 
     def _keep(self, record: Record) -> None:
         self.record = record
-        self.user_properties += [("claim", record.id), ("verdict", record.verdict), ("command", record.command)]  # for --junitxml
+        self.user_properties += [
+            ("claim", record.id),
+            ("verdict", record.verdict),
+            ("command", record.command),
+        ]  # for --junitxml
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         from theory_checks.checking import NotHeld
 
         if isinstance(excinfo.value, NotHeld):
             return str(excinfo.value)
-        # Only frames of the project and of the code under test: those of pytest and Hypothesis say nothing about it.
-        excinfo.traceback = excinfo.traceback.filter(lambda entry: "site-packages" not in str(entry.path))
+        # Only frames of the project and of the code under test: those of pytest and Hypothesis say
+        # nothing about it.
+        excinfo.traceback = excinfo.traceback.filter(
+            lambda entry: "site-packages" not in str(entry.path)
+        )
         return self._repr_failure_py(excinfo, style="short")
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
@@ -266,7 +337,8 @@ class ClaimItem(pytest.Item):
 
 
 class Claims:
-    """Hooks for the modules of claims, wherever they lie: those of a conftest.py are called for files beside and below it only."""
+    """Hooks for the modules of claims, wherever they lie: those of a conftest.py are called for
+    files beside and below it only."""
 
     def pytest_pycollect_makeitem(self, collector: Any, name: str, obj: object) -> ClaimItem | None:
         # A claim that a test module imports from another one belongs to the module that defines it.
@@ -275,7 +347,9 @@ class Claims:
         return None
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    def pytest_runtest_makereport(
+        self, item: pytest.Item
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
         if report.when == "call" and isinstance(item, ClaimItem) and item.record is not None:
             setattr(report, RECORD, item.record.to_json())
@@ -289,7 +363,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     wanted = tuple(config.getoption("--theory-claim"))
     if wanted:
         chosen = with_dependencies(wanted, claims)
-        config.hook.pytest_deselected(items=[i for i in items if not (isinstance(i, ClaimItem) and i.claim.id in chosen)])
+        config.hook.pytest_deselected(
+            items=[i for i in items if not (isinstance(i, ClaimItem) and i.claim.id in chosen)]
+        )
         items[:] = [i for i in items if isinstance(i, ClaimItem) and i.claim.id in chosen]
     # Longest first, so that no worker is left alone with a long claim at the end.
     items.sort(key=lambda item: -item.claim.cost if isinstance(item, ClaimItem) else 0.0)
@@ -305,9 +381,16 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     from theory_checks.catalogue import described
 
     run = session.config.stash[RUN]
-    lines = [{**asdict(line), "share": float(run.ledger.share(line.id))} for line in run.ledger.lines]
+    lines = [
+        {**asdict(line), "share": float(run.ledger.share(line.id))} for line in run.ledger.lines
+    ]
     ledger = [{name: line[name] for name in ("id", "share", "inputs", "reason")} for line in lines]
-    tell_selected(session.config.stash[SHARED], [described(claim, run.profile) for claim in claims], ledger, run.device.type)
+    tell_selected(
+        session.config.stash[SHARED],
+        [described(claim, run.profile) for claim in claims],
+        ledger,
+        run.device.type,
+    )
 
 
 def make_run(config: pytest.Config) -> "Run":
@@ -323,4 +406,13 @@ def make_run(config: pytest.Config) -> "Run":
     profile = Profile(config.getoption("--theory-profile"))
     budget = parse_alpha(config.getoption("--theory-alpha"), claims_from_outside(config))
     claims_from = tuple(config.getoption("--theory-claims"))
-    return Run(load_subject(name), name, profile, device, config.stash[SEED], budget, config.stash[SHARED], claims_from)
+    return Run(
+        load_subject(name),
+        name,
+        profile,
+        device,
+        config.stash[SEED],
+        budget,
+        config.stash[SHARED],
+        claims_from,
+    )

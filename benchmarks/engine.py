@@ -1,10 +1,12 @@
-"""Time of one training step per replicate, and its useful rate as a share of the fastest square float32 product.
+"""Time of one training step per replicate, and its useful rate as a share of the fastest square
+float32 product.
 
     python benchmarks/engine.py [--replicates 1 8 32 64] [--rounds 7]
 
-A step is one step of Algorithm 1 at n = 1000, P = 4, d = 50, M = 8, J = 16 in float32 on one thread. Its useful work is
-4 n P d J + 4 n d M floating-point operations per replicate; gathering, sorting, noise, gate and loss count as overhead. Products
-and steps are timed in turn in the same process, because the speed of shared machines drifts; medians are compared.
+A step is one step of Algorithm 1 at n = 1000, P = 4, d = 50, M = 8, J = 16 in float32 on one
+thread. Its useful work is 4 n P d J + 4 n d M floating-point operations per replicate; gathering,
+sorting, noise, gate and loss count as overhead. Products and steps are timed in turn in the same
+process, because the speed of shared machines drifts; medians are compared.
 """
 
 import argparse
@@ -42,7 +44,8 @@ def routed_to(experts: Tensor) -> Subject:
 
 
 def steps(subject: Subject, replicates: int) -> Callable[[], float]:
-    """A function that trains `replicates` replicates, in the chunks that `train` forms, and returns seconds per replicate-step."""
+    """A function that trains `replicates` replicates, in the chunks that `train` forms, and returns
+    seconds per replicate-step."""
     seeds = [np.random.SeedSequence(i) for i in range(replicates)]
     drawn = [draw_replicate(subject, PROBLEM, HYPER, seed) for seed in seeds]
     chunks = []
@@ -56,7 +59,9 @@ def steps(subject: Subject, replicates: int) -> Callable[[], float]:
         for start, x, y, generators in chunks:
 
             def noise(t: int, generators: list[torch.Generator] = generators) -> Tensor:
-                return torch.stack([subject.router_noise((HYPER.M, HYPER.n), g, t) for g in generators])
+                return torch.stack(
+                    [subject.router_noise((HYPER.M, HYPER.n), g, t) for g in generators]
+                )
 
             iterates = descent(subject, HYPER, Parameters(start.theta, start.W), x, y, noise)
             next(iterates), next(iterates)  # the first step pays for the patch sums, once in a run
@@ -67,7 +72,9 @@ def steps(subject: Subject, replicates: int) -> Callable[[], float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--replicates", type=int, nargs="+", default=[1, 8, 32, 64])
     parser.add_argument("--rounds", type=int, default=7)
     options = parser.parse_args()
@@ -79,7 +86,9 @@ def main() -> None:
         "one expert gets all": routed_to(torch.zeros(n, dtype=torch.long)),
     }
     squares = {size: torch.randn(size, size) for size in SIZES}
-    cases = {(name, R): steps(subject, R) for R in options.replicates for name, subject in states.items()}
+    cases = {
+        (name, R): steps(subject, R) for R in options.replicates for name, subject in states.items()
+    }
     rates: dict[int, list[float]] = {size: [] for size in SIZES}
     times: dict[tuple[str, int], list[float]] = {case: [] for case in cases}
     for _ in range(options.rounds):
@@ -89,13 +98,14 @@ def main() -> None:
             times[case].append(run())
     fastest = max(statistics.median(found) for found in rates.values())
     print(
-        f"n = {n}, M = {M}: fastest square product {fastest / 1e9:.1f} GFLOP/s; {USEFUL / 1e6:.1f} MFLOP useful per replicate-step"
+        f"n = {n}, M = {M}: fastest square product {fastest / 1e9:.1f} GFLOP/s; {USEFUL / 1e6:.1f}"
+        " MFLOP useful per replicate-step"
     )
     for (name, R), found in times.items():
         median, best = statistics.median(found), min(found)
         print(
-            f"R = {R:3}  {name:20} {median * 1e6:7.0f} us per replicate-step (best {best * 1e6:.0f}), "
-            f"{100 * USEFUL / median / fastest:5.1f} % of the fastest product"
+            f"R = {R:3}  {name:20} {median * 1e6:7.0f} us per replicate-step (best"
+            f" {best * 1e6:.0f}), {100 * USEFUL / median / fastest:5.1f} % of the fastest product"
         )
 
 

@@ -2,8 +2,9 @@
 
     python benchmarks/evidence.py [--runs 200]
 
-Prints the samples it takes to reject "mean >= 1/8" at alpha = 1e-8 when the mean is 0.10, against Wald's expectation
-log(1 / alpha) / KL for the best test that knows the alternative, and nanoseconds per sample of an update for several batch sizes.
+Prints the samples it takes to reject "mean >= 1/8" at alpha = 1e-8 when the mean is 0.10, against
+Wald's expectation log(1 / alpha) / KL for the best test that knows the alternative, and nanoseconds
+per sample of an update for several batch sizes.
 """
 
 import argparse
@@ -25,18 +26,24 @@ def wrong(stream: np.random.SeedSequence, size: int) -> np.ndarray:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--runs", type=int, default=200)
     options = parser.parse_args()
     wald = math.log(1 / ALPHA) / kl_bernoulli(RATE, BOUND)
     for resolution in (0.005, 0.01, 0.02):
         statement = mean_at_least(BOUND, wrong, resolution=resolution)
         budget = statement.samples_needed(ALPHA)
-        found = [statement.judge(np.random.SeedSequence(seed), ALPHA, budget) for seed in range(options.runs)]
+        found = [
+            statement.judge(np.random.SeedSequence(seed), ALPHA, budget)
+            for seed in range(options.runs)
+        ]
         caught = [evidence.samples for evidence in found if evidence.verdict is Verdict.VIOLATED]
         print(
-            f"resolution {resolution}: {len(caught)} of {options.runs} caught, {statistics.mean(caught):.0f} samples on average, "
-            f"{statistics.mean(caught) / wald:.2f} times Wald's {wald:.0f}"
+            f"resolution {resolution}: {len(caught)} of {options.runs} caught,"
+            f" {statistics.mean(caught):.0f} samples on average,"
+            f" {statistics.mean(caught) / wald:.2f} times Wald's {wald:.0f}"
         )
     for kind, values in (
         ("{0, 1}", np.random.default_rng(0).random(2**20) < RATE),
@@ -47,7 +54,10 @@ def main() -> None:
             started = time.perf_counter()
             for first in range(0, len(values), batch):
                 wealth = betting.update(wealth, values[first : first + batch])
-            print(f"{kind} in batches of {batch:6}: {(time.perf_counter() - started) / len(values) * 1e9:5.1f} ns per sample")
+            print(
+                f"{kind} in batches of {batch:6}:"
+                f" {(time.perf_counter() - started) / len(values) * 1e9:5.1f} ns per sample"
+            )
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
-"""Time of writing index.html from a report.json, in a process of its own, and its share of the run that made the report.
+"""Time of writing index.html from a report.json, in a process of its own, and its share of the run
+that made the report.
 
     python benchmarks/page.py [theory-report] [--rounds 5]
 
-A run draws pictures while workers go on, so that its end waits for less; this is the whole of it, with the imports.
+A run draws pictures while workers go on, so that its end waits for less; this is the whole of it,
+with the imports.
 """
 
 import argparse
@@ -26,18 +28,23 @@ print(time.perf_counter() - started, len(page.encode()), page.count("<figure>"))
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("report", nargs="?", type=Path, default=Path("theory-report"))
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     report = read_report(options.report)
     command = [sys.executable, "-c", ONCE, str(options.report)]
-    rounds = [subprocess.run(command, capture_output=True, text=True, check=True).stdout.split() for _ in range(options.rounds)]
+    rounds = [
+        subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+        for _ in range(options.rounds)
+    ]
     seconds = statistics.median(float(found[0]) for found in rounds)
     _, size, figures = rounds[0]
     print(
-        f"{len(report.records)} claims, {figures} pictures, {int(size) / 1e6:.1f} MB: {seconds:.2f} s, "
-        f"{seconds / report.seconds:.1%} of the run's {report.seconds:.1f} s"
+        f"{len(report.records)} claims, {figures} pictures, {int(size) / 1e6:.1f} MB: {seconds:.2f}"
+        f" s, {seconds / report.seconds:.1%} of the run's {report.seconds:.1f} s"
     )
 
 

@@ -1,4 +1,5 @@
-"""The paper's objects: Definition 3.1, the mixture-of-experts layer, Algorithm 1, and `Subject`, which holds them together."""
+"""The paper's objects: Definition 3.1, the mixture-of-experts layer, Algorithm 1, and `Subject`,
+which holds them together."""
 
 from core.data import AmplitudeLaw, Discrete, Examples, Patches, Problem, Signals, Uniform
 from core.model import Parameters, PatchAdditive

@@ -1,4 +1,5 @@
-"""What the claims measure: errors by cluster, dispatch entropy, alignment, the groups M_k and the initial gaps."""
+"""What the claims measure: errors by cluster, dispatch entropy, alignment, the groups M_k and the
+initial gaps."""
 
 import torch
 from torch import Tensor
@@ -12,7 +13,8 @@ def is_error(margin: Tensor) -> Tensor:
 
 
 def error_by_cluster(margin: Tensor, k: Tensor, K: int) -> Tensor:
-    """Share of errors among the examples of each Omega_k: margin, k (..., n) to (..., K); NaN where empty."""
+    """Share of errors among the examples of each Omega_k: margin, k (..., n) to (..., K); NaN where
+    empty."""
     member = torch.nn.functional.one_hot(k, K).to(margin.dtype)
     return (is_error(margin).to(margin.dtype)[..., None] * member).sum(dim=-2) / member.sum(dim=-2)
 
@@ -25,7 +27,8 @@ def dispatch_counts(routed: Tensor, k: Tensor, M: int, K: int) -> Tensor:
 
 
 def dispatch_entropy(counts: Tensor) -> Tensor:
-    """Sum over experts of (share of the examples) * (entropy in nats of its cluster mix): counts (..., M, K) to (...)."""
+    """Sum over experts of (share of the examples) * (entropy in nats of its cluster mix): counts
+    (..., M, K) to (...)."""
     counts = counts.double()
     mix = counts / counts.sum(dim=-1, keepdim=True).clamp(min=1)
     entropy = torch.special.entr(mix).sum(dim=-1)
@@ -45,7 +48,8 @@ def feature_alignment(signals: Signals, W: Tensor) -> Tensor:
 
 
 def groups(a: Tensor) -> Tensor:
-    """The cluster k of the group M_k that each expert belongs to, where max_j a_mjk is largest: a (..., M, J, K) to (..., M)."""
+    """The cluster k of the group M_k that each expert belongs to, where max_j a_mjk is largest: a
+    (..., M, J, K) to (..., M)."""
     return a.amax(dim=-2).argmax(dim=-1)
 
 
@@ -55,7 +59,8 @@ def every_group_occupied(a: Tensor) -> Tensor:
 
 
 def cluster_gap(a: Tensor) -> Tensor:
-    """Largest over second-largest cluster score max_j a_mjk of each expert: a (..., M, J, K) to (..., M).
+    """Largest over second-largest cluster score max_j a_mjk of each expert: a (..., M, J, K) to
+    (..., M).
 
     Infinite if the second score is <= 0; NaN if all scores are <= 0, which excludes the expert.
     """

@@ -1,7 +1,8 @@
-"""Section 3: the mixture-of-experts layer, its parts as functions, and the patch-additive single classifiers.
+"""Section 3: the mixture-of-experts layer, its parts as functions, and the patch-additive single
+classifiers.
 
-Axes: replicates lead (...); logits have experts before examples, (..., M, n), because operations along the experts are an
-order of magnitude cheaper when the examples lie contiguously.
+Axes: replicates lead (...); logits have experts before examples, (..., M, n), because operations
+along the experts are an order of magnitude cheaper when the examples lie contiguously.
 """
 
 from collections.abc import Callable
@@ -23,7 +24,8 @@ class Parameters:
 
 
 def router_logits(theta: Tensor, x: Patches) -> Tensor:
-    """h_m(x; Theta) = sum_p <theta_m, x^(p)>: theta (..., M, d), x of n examples, to (..., M, n)."""
+    """h_m(x; Theta) = sum_p <theta_m, x^(p)>: theta (..., M, d), x of n examples, to (..., M,
+    n)."""
     return theta @ x.total.mT
 
 
@@ -33,7 +35,8 @@ def softmax_gate(h: Tensor) -> Tensor:
 
 
 def response(sigma: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
-    """The expert's response with activation sigma: pre-activations z (..., P, J) to sum_j sum_p sigma(z) (...)."""
+    """The expert's response with activation sigma: pre-activations z (..., P, J) to sum_j sum_p
+    sigma(z) (...)."""
 
     def respond(z: Tensor) -> Tensor:
         return sigma(z).sum(dim=(-2, -1))
@@ -56,7 +59,8 @@ linear_response = response(identity)
 
 
 class LogisticLoss:
-    """l(z) = log(1 + e^-z), with its slope also in log space: l' underflows long before a trained margin stops growing."""
+    """l(z) = log(1 + e^-z), with its slope also in log space: l' underflows long before a trained
+    margin stops growing."""
 
     def __call__(self, margin: Tensor) -> Tensor:
         return -functional.logsigmoid(margin)  # softplus would cut off at 20
@@ -68,9 +72,11 @@ class LogisticLoss:
 
 @dataclass(frozen=True, eq=False)
 class PatchAdditive:
-    """A single classifier F(x) = sum_p f(x^(p)) (section 4.1), f given by J filters, a bias each, and an output weight each.
+    """A single classifier F(x) = sum_p f(x^(p)) (section 4.1), f given by J filters, a bias each,
+    and an output weight each.
 
-    f(u) = sum_j a_j sigma(<w_j, u> + b_j): W (J, d), b and a (J,). A single expert of section 3 has b = 0, a = 1.
+    f(u) = sum_j a_j sigma(<w_j, u> + b_j): W (J, d), b and a (J,). A single expert of section 3 has
+    b = 0, a = 1.
     """
 
     sigma: Callable[[Tensor], Tensor]

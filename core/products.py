@@ -1,4 +1,5 @@
-"""The work of a step: inner products of all patches with the filters of the expert that each is routed to, and their pull-back."""
+"""The work of a step: inner products of all patches with the filters of the expert that each is
+routed to, and their pull-back."""
 
 from dataclasses import dataclass
 
@@ -9,7 +10,9 @@ from torch.nn import functional
 
 from core.data import Patches
 
-TILE = 32  # patches of one expert in a batched product: few enough to waste little, enough for an efficient product
+# patches of one expert in a batched product: few enough to waste little, enough for an efficient
+# product
+TILE = 32
 
 
 def _stable_order(keys: Tensor, bound: int) -> Tensor:
@@ -21,21 +24,25 @@ def _stable_order(keys: Tensor, bound: int) -> Tensor:
 
 
 def _weighted_sums(rows: Tensor, which: Tensor, start: Tensor, factor: Tensor) -> Tensor:
-    """Sums of chosen rows times factors: rows (A, J), which and factor (N,), the place start (B,) where each begins, to (B, J)."""
+    """Sums of chosen rows times factors: rows (A, J), which and factor (N,), the place start (B,)
+    where each begins, to (B, J)."""
     return functional.embedding_bag(which, rows, start, mode="sum", per_sample_weights=factor)
 
 
 @dataclass(frozen=True)
 class RoutedProducts:
-    """Inner products of the patches with the filters of the expert that their example is routed to, and their pull-back.
+    """Inner products of the patches with the filters of the expert that their example is routed to,
+    and their pull-back.
 
-    The products of each patch are a multiple of a row of one table, which has two parts. Its first rows are *cells*, a replicate's
-    signal of the dictionary and an expert each. The others are *slots*, for the patches that are not along a signal: these are
-    dealt into tiles of TILE slots that belong to one expert each, so that one batched matrix product serves all experts, however
+    The products of each patch are a multiple of a row of one table, which has two parts. Its first
+    rows are *cells*, a replicate's signal of the dictionary and an expert each. The others are
+    *slots*, for the patches that are not along a signal: these are dealt into tiles of TILE slots
+    that belong to one expert each, so that one batched matrix product serves all experts, however
     skewed the routing. A slot that stays empty holds any patch, and no patch refers to it.
 
-    x: patches of (R, n) examples; row: the row of the table of each patch (R * n * P,); order: the patches in the order of their
-    rows; owner: replicate * M + expert of each tile; noise: the patches in the slots (tiles, TILE, d).
+    x: patches of (R, n) examples; row: the row of the table of each patch (R * n * P,); order: the
+    patches in the order of their rows; owner: replicate * M + expert of each tile; noise: the
+    patches in the slots (tiles, TILE, d).
     """
 
     x: Patches
@@ -50,13 +57,19 @@ class RoutedProducts:
         R, D, d = x.dictionary.shape
         key = x.symbol.mul(M).add_(routed[..., None]).flatten()
         order = _stable_order(key, R * (D + 1) * M)
-        others = order[x.which.numel() :]  # the patches not along signals: their symbols are the last
+        others = order[
+            x.which.numel() :
+        ]  # the patches not along signals: their symbols are the last
         load = key.bincount(minlength=R * (D + 1) * M)[R * D * M :]
         tiles = (load + TILE - 1) // TILE
         empty = TILE * tiles - load
-        slot = torch.arange(len(others), device=key.device) + (empty.cumsum(0) - empty).repeat_interleave(load)
+        slot = torch.arange(len(others), device=key.device) + (
+            empty.cumsum(0) - empty
+        ).repeat_interleave(load)
         owner = torch.repeat_interleave(tiles)
-        member = slot.new_zeros(TILE * len(owner)).scatter_(0, slot, x.vector.flatten().index_select(0, others) - R * D)
+        member = slot.new_zeros(TILE * len(owner)).scatter_(
+            0, slot, x.vector.flatten().index_select(0, others) - R * D
+        )
         noise = x.noise.flatten(0, -2).index_select(0, member).view(len(owner), TILE, d)
         return cls(x, key.scatter_(0, others, slot + R * D * M), order, owner, noise)
 
@@ -64,17 +77,24 @@ class RoutedProducts:
         """z = <w_mj, x^(p)>: W (R, M, J, d) to (R, n, P, J)."""
         J = W.shape[-2]
         cells = self.x.dictionary.bmm(W.flatten(1, 2).mT)  # (R, D, M * J)
-        slots = W.flatten(0, 1).index_select(0, self.owner).bmm(self.noise.mT).mT  # this way round it is fast for small J
+        slots = (
+            W.flatten(0, 1).index_select(0, self.owner).bmm(self.noise.mT).mT
+        )  # this way round it is fast for small J
         table = torch.cat([cells.view(-1, J), slots.reshape(-1, J)])
         each = torch.arange(len(self.row), device=W.device)
-        return _weighted_sums(table, self.row, each, self.x.multiple.flatten()).view(*self.x.order.shape, J)
+        return _weighted_sums(table, self.row, each, self.x.multiple.flatten()).view(
+            *self.x.order.shape, J
+        )
 
     def pull_back(self, grad_z: Tensor, weight: Tensor, W: Tensor) -> Tensor:
-        """The gradient in W, shaped like it, from weight (R, n) times that in the pre-activations (R, n, P, J)."""
+        """The gradient in W, shaped like it, from weight (R, n) times that in the pre-activations
+        (R, n, P, J)."""
         (R, M, J, d), D = W.shape, self.x.dictionary.shape[-2]
         cells = R * D * M
         load = self.row.bincount(minlength=cells + TILE * len(self.owner))
         factor = (self.x.multiple * weight[..., None]).flatten().index_select(0, self.order)
         table = _weighted_sums(grad_z.reshape(-1, J), self.order, load.cumsum(0) - load, factor)
         grad_W = table[:cells].view(R, D, M * J).mT.bmm(self.x.dictionary).view(R * M, J, d)
-        return grad_W.index_add_(0, self.owner, table[cells:].view(-1, TILE, J).mT.bmm(self.noise)).view_as(W)
+        return grad_W.index_add_(
+            0, self.owner, table[cells:].view(-1, TILE, J).mT.bmm(self.noise)
+        ).view_as(W)

@@ -1,16 +1,22 @@
-"""Seeds: every draw comes from a generator of its own, made from a seed sequence; nothing is global."""
+"""Seeds: every draw comes from a generator of its own, made from a seed sequence; nothing is
+global."""
 
 import numpy as np
 import torch
 
-MT_BEGIN, MT_WORDS = 24, 624  # where a CPU generator's state holds the words of its Mersenne Twister, 8 bytes each
+MT_BEGIN, MT_WORDS = (
+    24,
+    624,
+)  # where a CPU generator's state holds the words of its Mersenne Twister, 8 bytes each
 
 
-def generator_from(seed: np.random.SeedSequence, device: torch.device | str = "cpu") -> torch.Generator:
+def generator_from(
+    seed: np.random.SeedSequence, device: torch.device | str = "cpu"
+) -> torch.Generator:
     """A torch.Generator on the device, seeded from the seed sequence.
 
-    torch uses 32 bits of a seed for its Mersenne Twister on the CPU, so that among 2^16 streams two would be the same as likely as
-    not; there its 624 words are set instead, as NumPy does.
+    torch uses 32 bits of a seed for its Mersenne Twister on the CPU, so that among 2^16 streams two
+    would be the same as likely as not; there its 624 words are set instead, as NumPy does.
     """
     generator = torch.Generator(device).manual_seed(int(seed.generate_state(1, np.uint64)[0] >> 1))
     if generator.device.type == "cpu":
@@ -22,5 +28,6 @@ def generator_from(seed: np.random.SeedSequence, device: torch.device | str = "c
 
 
 def child(seed: np.random.SeedSequence, *path: int) -> np.random.SeedSequence:
-    """The seed sequence below this one along a path; unlike `spawn` it leaves no mark on its parent."""
+    """The seed sequence below this one along a path; unlike `spawn` it leaves no mark on its
+    parent."""
     return np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, *path))

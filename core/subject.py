@@ -1,4 +1,5 @@
-"""Subject: the ingredients that all claims are about, as one record; PAPER is the paper's choice of each."""
+"""Subject: the ingredients that all claims are about, as one record; PAPER is the paper's choice of
+each."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,10 +13,11 @@ from core import data, model, routing, updates
 
 @dataclass(frozen=True)
 class Subject:
-    """Data law, model and algorithm. A variant is `dataclasses.replace(PAPER, router_noise=no_noise)`.
+    """Data law, model and algorithm. A variant is `dataclasses.replace(PAPER,
+    router_noise=no_noise)`.
 
-    Shapes as in the PAPER functions; logits are (..., M, n), experts before examples, and functions of batches must work under
-    any leading axes (...).
+    Shapes as in the PAPER functions; logits are (..., M, n), experts before examples, and functions
+    of batches must work under any leading axes (...).
     """
 
     draw_signals: Callable[[data.Problem, torch.Generator], data.Signals]

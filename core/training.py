@@ -17,7 +17,9 @@ from core.seeds import child, generator_from
 from core.subject import Subject
 from core.updates import Gradient, Hyperparameters
 
-CPU_BUDGET = 2**24  # bytes of patches to train on at a time: most of them stay in the cache, and small runs share the overhead
+# bytes of patches to train on at a time: most of them stay in the cache, and small runs share the
+# overhead
+CPU_BUDGET = 2**24
 
 Item = TypeVar("Item")
 Record = TypeVar("Record", Signals, Patches, Parameters)
@@ -30,10 +32,13 @@ def routed_gate(subject: Subject, h: Tensor, routed: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def margins(subject: Subject, parameters: Parameters, x: Patches, y: Tensor) -> tuple[Tensor, Tensor]:
+def margins(
+    subject: Subject, parameters: Parameters, x: Patches, y: Tensor
+) -> tuple[Tensor, Tensor]:
     """y F(x) under noise-free top-1 routing, and the expert each example is routed to.
 
-    Batched over replicates: parameters (R, M, ...), x of (R, n) examples, y (R, n); returns two tensors (R, n).
+    Batched over replicates: parameters (R, M, ...), x of (R, n) examples, y (R, n); returns two
+    tensors (R, n).
     """
     h = subject.logits(parameters.theta, x)
     routed = subject.select(h, torch.zeros_like(h))
@@ -44,8 +49,9 @@ def margins(subject: Subject, parameters: Parameters, x: Patches, y: Tensor) -> 
 def loss_slope(loss: Callable[[Tensor], Tensor], margin: Tensor) -> tuple[Tensor, Tensor]:
     """Sign and log of the size of l'(margin).
 
-    A loss that knows its slope in log space says so by a method `slope`; any other is differentiated in double precision where
-    the device has it, and there a slope below 1e-308 is zero.
+    A loss that knows its slope in log space says so by a method `slope`; any other is
+    differentiated in double precision where the device has it, and there a slope below 1e-308 is
+    zero.
     """
     in_log_space = getattr(loss, "slope", None)
     if callable(in_log_space):
@@ -60,7 +66,8 @@ def loss_slope(loss: Callable[[Tensor], Tensor], margin: Tensor) -> tuple[Tensor
 def _relative(log_pull: Tensor, log_largest: Tensor) -> Tensor:
     """exp(log_pull - log_largest), a contribution as a share of the largest one.
 
-    At least eps^3, which is nothing beside the largest, to keep denormal numbers, with which products are slow, from following.
+    At least eps^3, which is nothing beside the largest, to keep denormal numbers, with which
+    products are slow, from following.
     """
     return (log_pull - log_largest).exp_().clamp_(min=torch.finfo(log_pull.dtype).eps ** 3)
 
@@ -80,13 +87,18 @@ def _gradients_of(sums: Sequence[Tensor], *sources: Tensor) -> tuple[Tensor, ...
 
 @torch.inference_mode(False)  # where autograd would silently find no gradients
 @torch.enable_grad()
-def gradients(subject: Subject, parameters: Parameters, x: Patches, y: Tensor, r: Tensor) -> tuple[Gradient, Gradient]:
-    """Gradients of L = (1/n) sum_i l(y_i pi_{m_i}(x_i) f_{m_i}(x_i)) in W and theta, with m_i = select(h(x_i), r_i) held fixed.
+def gradients(
+    subject: Subject, parameters: Parameters, x: Patches, y: Tensor, r: Tensor
+) -> tuple[Gradient, Gradient]:
+    """Gradients of L = (1/n) sum_i l(y_i pi_{m_i}(x_i) f_{m_i}(x_i)) in W and theta, with m_i =
+    select(h(x_i), r_i) held fixed.
 
-    Batched over replicates as in `margins`, with router noise r (R, M, n). This is the chain rule at the margin: with
-    c_i = l'_i y_i / n, the gradient in W is that of f with weights c_i pi_i, the gradient in theta that of pi with weights
-    c_i f_i. Autograd differentiates the gate, the logits and the response. Contributions are divided by the largest pull,
-    |l'| norm(df/dz), of the examples they are summed with (the expert's for W; |l' f| of all for theta), which log_scale remembers.
+    Batched over replicates as in `margins`, with router noise r (R, M, n). This is the chain rule
+    at the margin: with c_i = l'_i y_i / n, the gradient in W is that of f with weights c_i pi_i,
+    the gradient in theta that of pi with weights c_i f_i. Autograd differentiates the gate, the
+    logits and the response. Contributions are divided by the largest pull, |l'| norm(df/dz), of the
+    examples they are summed with (the expert's for W; |l' f| of all for theta), which log_scale
+    remembers.
     """
     theta, W = parameters.theta.detach().requires_grad_(), parameters.W.detach()
     R, M = W.shape[:2]
@@ -107,11 +119,15 @@ def gradients(subject: Subject, parameters: Parameters, x: Patches, y: Tensor, r
 
     norm = torch.linalg.vector_norm(f_by_z, dim=(-2, -1))
     log_pull = log_slope + norm.log()
-    log_of_expert = _finite(log_pull.new_full((R, M), -torch.inf).scatter_reduce_(1, routed, log_pull, "amax"))
+    log_of_expert = _finite(
+        log_pull.new_full((R, M), -torch.inf).scatter_reduce_(1, routed, log_pull, "amax")
+    )
     share = _relative(log_pull, log_of_expert.gather(1, routed))
     weight = signed * pi_value * share / norm.clamp(min=torch.finfo(norm.dtype).tiny)
     grad_W = products.pull_back(f_by_z, weight, W)
-    return Gradient(grad_W, log_of_expert[..., None, None]), Gradient(grad_theta, log_of_all[..., None])
+    return Gradient(grad_W, log_of_expert[..., None, None]), Gradient(
+        grad_theta, log_of_all[..., None]
+    )
 
 
 class NotAccepted(RuntimeError):
@@ -120,7 +136,8 @@ class NotAccepted(RuntimeError):
 
 @dataclass(frozen=True, eq=False)
 class Replicate:
-    """What one seed determines: signals, training examples and initial parameters, on the CPU, and the seed of the noise.
+    """What one seed determines: signals, training examples and initial parameters, on the CPU, and
+    the seed of the noise.
 
     initialisations: how many had to be drawn until one was accepted.
     """
@@ -142,10 +159,11 @@ def draw_replicate(
     accept: Callable[[Signals, Tensor], bool] | None = None,
     most_initialisations: int = 1000,
 ) -> Replicate:
-    """Draws the replicate of a seed, whatever batch or machine it is trained in: draws are made on the CPU.
+    """Draws the replicate of a seed, whatever batch or machine it is trained in: draws are made on
+    the CPU.
 
-    accept: condition on the initialisation, a function of the signals and W (M, J, d), met by rejection; NotAccepted if it is
-    not met in `most_initialisations` draws.
+    accept: condition on the initialisation, a function of the signals and W (M, J, d), met by
+    rejection; NotAccepted if it is not met in `most_initialisations` draws.
     """
     generator = generator_from(child(seed, 0))
     exact = subject.draw_signals(problem, generator)
@@ -154,19 +172,27 @@ def draw_replicate(
     initialisations, W = 1, subject.initialise_experts(problem, hyper, generator)
     while accept is not None and not accept(exact, W):
         if initialisations == most_initialisations:
-            raise NotAccepted(f"no acceptable initialisation in {most_initialisations} draws, for {hyper}")
-        initialisations, W = initialisations + 1, subject.initialise_experts(problem, hyper, generator)
+            raise NotAccepted(
+                f"no acceptable initialisation in {most_initialisations} draws, for {hyper}"
+            )
+        initialisations, W = (
+            initialisations + 1,
+            subject.initialise_experts(problem, hyper, generator),
+        )
     examples = subject.draw_examples(problem, signals, hyper.n, generator)
-    return Replicate(signals, examples, Parameters(theta.to(dtype), W.to(dtype)), child(seed, 1), initialisations)
+    return Replicate(
+        signals, examples, Parameters(theta.to(dtype), W.to(dtype)), child(seed, 1), initialisations
+    )
 
 
 @dataclass(frozen=True, eq=False)
 class Trajectory:
     """What R runs of Algorithm 1 leave behind.
 
-    signals: v_k and c_k, each (R, K, d); steps: the S steps t at which the parameters were kept, with Theta^(t) (R, S, M, d) and
-    W^(t) (R, S, M, J, d); looked_at: the steps at which the noise-free training error (R, looks) was taken; step_lengths:
-    norm(W_m^(t+1) - W_m^(t))_F (R, steps run, M); initialisations: draws until one was accepted (R,); watched: each quantity that
+    signals: v_k and c_k, each (R, K, d); steps: the S steps t at which the parameters were kept,
+    with Theta^(t) (R, S, M, d) and W^(t) (R, S, M, J, d); looked_at: the steps at which the
+    noise-free training error (R, looks) was taken; step_lengths: norm(W_m^(t+1) - W_m^(t))_F (R,
+    steps run, M); initialisations: draws until one was accepted (R,); watched: each quantity that
     was asked for, at t = 0, 1, 2, ... (R, steps watched, ...).
     """
 
@@ -204,22 +230,30 @@ def train(
     accept: Callable[[Signals, Tensor], bool] | None = None,
     memory_budget: int | None = None,
 ) -> Trajectory:
-    """Algorithm 1 from every seed, T steps each, keeping the parameters at step T and at the steps in `keep`.
+    """Algorithm 1 from every seed, T steps each, keeping the parameters at step T and at the steps
+    in `keep`.
 
-    watch: quantities to measure at steps 0 to watch_until, functions of signals and parameters that broadcast over replicates.
+    watch: quantities to measure at steps 0 to watch_until, functions of signals and parameters that
+    broadcast over replicates.
 
-    Replicates are trained side by side in chunks whose examples fit in memory_budget bytes (default: what a core's cache
-    likes on the CPU, 2 GiB elsewhere). Chunking changes results by rounding only; with the same chunks they repeat bit for bit on
-    the CPU, and elsewhere as far as torch's index_add_ does. Raises ValueError for no seeds or other things than seed sequences, a
+    Replicates are trained side by side in chunks whose examples fit in memory_budget bytes
+    (default: what a core's cache likes on the CPU, 2 GiB elsewhere). Chunking changes results by
+    rounding only; with the same chunks they repeat bit for bit on the CPU, and elsewhere as far as
+    torch's index_add_ does. Raises ValueError for no seeds or other things than seed sequences, a
     dtype without a point, or a step to keep outside 0..T.
     """
     if not seeds:
         raise ValueError("train: needs at least one seed")
     if not all(isinstance(seed, np.random.SeedSequence) for seed in seeds):
-        raise ValueError(f"seeds = {list(seeds)}: needs np.random.SeedSequence objects, one for each replicate")
+        raise ValueError(
+            f"seeds = {list(seeds)}: needs np.random.SeedSequence objects, one for each replicate"
+        )
     if not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
         raise ValueError(f"dtype = {dtype}: needs a floating-point torch.dtype")
-    if not all(isinstance(step, int) and not isinstance(step, bool) and 0 <= step <= hyper.T for step in keep):
+    if not all(
+        isinstance(step, int) and not isinstance(step, bool) and 0 <= step <= hyper.T
+        for step in keep
+    ):
         raise ValueError(f"keep = {tuple(keep)}: needs whole numbers between 0 and T = {hyper.T}")
     require_count("look_every", look_every, 1)
     require_count("watch_until", watch_until, 0)
@@ -230,17 +264,25 @@ def train(
     require_count("memory_budget", memory_budget, 1)
     chunks = []
     for part in in_chunks(seeds, problem, hyper, dtype, memory_budget):
-        replicates = [draw_replicate(subject, problem, hyper, seed, dtype=dtype, accept=accept) for seed in part]
+        replicates = [
+            draw_replicate(subject, problem, hyper, seed, dtype=dtype, accept=accept)
+            for seed in part
+        ]
         chunks.append(_train_chunk(subject, hyper, replicates, plan, device))
     return concatenate(chunks)
 
 
 def in_chunks(
-    items: Sequence[Item], problem: Problem, hyper: Hyperparameters, dtype: torch.dtype, memory_budget: int
+    items: Sequence[Item],
+    problem: Problem,
+    hyper: Hyperparameters,
+    dtype: torch.dtype,
+    memory_budget: int,
 ) -> list[Sequence[Item]]:
     """The items, one for each replicate, in chunks of nearly equal size.
 
-    As few as have random-noise patches and patch sums that fit into memory_budget bytes, or as there are items.
+    As few as have random-noise patches and patch sums that fit into memory_budget bytes, or as
+    there are items.
     """
     most = max(1, memory_budget // (hyper.n * (problem.P - 2) * problem.d * dtype.itemsize))
     chunks = -(-len(items) // most)
@@ -250,7 +292,9 @@ def in_chunks(
 def concatenate(parts: Sequence[Trajectory]) -> Trajectory:
     """The replicates of several trajectories with the same steps as one."""
     return Trajectory(
-        signals=Signals(*(torch.cat([getattr(p.signals, f.name) for p in parts]) for f in fields(Signals))),
+        signals=Signals(
+            *(torch.cat([getattr(p.signals, f.name) for p in parts]) for f in fields(Signals))
+        ),
         steps=parts[0].steps,
         theta=torch.cat([p.theta for p in parts]),
         W=torch.cat([p.W for p in parts]),
@@ -263,12 +307,15 @@ def concatenate(parts: Sequence[Trajectory]) -> Trajectory:
 
 
 def stack(parts: Sequence[Record], device: torch.device | str = "cpu") -> Record:
-    """Frozen records of tensors (Signals, Patches, Parameters) to one with a leading replicate axis; of one record a view."""
+    """Frozen records of tensors (Signals, Patches, Parameters) to one with a leading replicate
+    axis; of one record a view."""
 
     def together(tensors: list[Tensor]) -> Tensor:
         return (torch.stack(tensors) if len(tensors) > 1 else tensors[0][None]).to(device)
 
-    return type(parts[0])(*(together([getattr(p, f.name) for p in parts]) for f in fields(parts[0])))
+    return type(parts[0])(
+        *(together([getattr(p, f.name) for p in parts]) for f in fields(parts[0]))
+    )
 
 
 def descent(
@@ -281,7 +328,8 @@ def descent(
 ) -> Iterator[Parameters]:
     """The iterates Theta^(t), W^(t), t = 0..T, of Algorithm 1, batched over replicates.
 
-    start: parameters (R, M, ...); x of (R, n) examples; y (R, n); noise: the router noise r (R, M, n) of step t.
+    start: parameters (R, M, ...); x of (R, n) examples; y (R, n); noise: the router noise r (R, M,
+    n) of step t.
     """
     parameters = start
     expert_state = router_state = None
@@ -289,7 +337,9 @@ def descent(
     for t in range(hyper.T):
         grad_W, grad_theta = gradients(subject, parameters, x, y, noise(t))
         W, expert_state = subject.expert_update(parameters.W, grad_W, hyper.eta, expert_state)
-        theta, router_state = subject.router_update(parameters.theta, grad_theta, hyper.eta_r, router_state)
+        theta, router_state = subject.router_update(
+            parameters.theta, grad_theta, hyper.eta_r, router_state
+        )
         parameters = Parameters(theta, W)
         yield parameters
 
@@ -305,7 +355,11 @@ class _Plan:
 
 
 def _train_chunk(
-    subject: Subject, hyper: Hyperparameters, replicates: list[Replicate], plan: _Plan, device: torch.device
+    subject: Subject,
+    hyper: Hyperparameters,
+    replicates: list[Replicate],
+    plan: _Plan,
+    device: torch.device,
 ) -> Trajectory:
     signals = stack([r.signals for r in replicates], device)
     x = stack([r.examples.patches for r in replicates], device)
@@ -337,7 +391,11 @@ def _train_chunk(
         W=torch.stack([p.W for p in snapshots], dim=1).cpu(),
         looked_at=tuple(looked_at),
         training_error=torch.stack(errors, dim=1).cpu(),
-        step_lengths=(torch.stack(lengths, dim=1) if lengths else last.W.new_zeros(len(replicates), 0, hyper.M)).cpu(),
+        step_lengths=(
+            torch.stack(lengths, dim=1)
+            if lengths
+            else last.W.new_zeros(len(replicates), 0, hyper.M)
+        ).cpu(),
         initialisations=tuple(r.initialisations for r in replicates),
         watched={name: torch.stack(values, dim=1).cpu() for name, values in watched.items()},
     )

@@ -13,8 +13,9 @@ from core.data import Problem, require_count, require_positive
 class Hyperparameters:
     """The inputs of Algorithm 1.
 
-    M: experts; J: filters of an expert; n: training examples; sigma_0: initialisation scale; eta, eta_r: learning rates of
-    experts and router; T: steps. Raises ValueError unless M, J, n >= 1, T >= 0, sigma_0, eta > 0 and eta_r >= 0.
+    M: experts; J: filters of an expert; n: training examples; sigma_0: initialisation scale; eta,
+    eta_r: learning rates of experts and router; T: steps. Raises ValueError unless M, J, n >= 1, T
+    >= 0, sigma_0, eta > 0 and eta_r >= 0.
     """
 
     M: int
@@ -41,7 +42,8 @@ class Hyperparameters:
 
 @dataclass(frozen=True, eq=False)
 class Gradient:
-    """A gradient direction * exp(log_scale), which keeps its direction when its size is below the smallest float.
+    """A gradient direction * exp(log_scale), which keeps its direction when its size is below the
+    smallest float.
 
     direction: shaped like the parameter; log_scale: natural log, broadcasting against direction.
     """
@@ -56,7 +58,8 @@ class Gradient:
 
 
 def normalised_step(W: Tensor, gradient: Gradient, rate: float, state: Any) -> tuple[Tensor, Any]:
-    """W_m <- W_m - rate * grad_m / norm(grad_m)_F for every expert m; a zero gradient moves nothing. W is (..., M, J, d)."""
+    """W_m <- W_m - rate * grad_m / norm(grad_m)_F for every expert m; a zero gradient moves
+    nothing. W is (..., M, J, d)."""
     # Dividing by the largest entry first keeps the squares in the norm from underflowing.
     tiny = torch.finfo(W.dtype).tiny  # in place of 0, where the gradient is zero
     largest = gradient.direction.abs().amax(dim=(-2, -1), keepdim=True)
@@ -65,7 +68,9 @@ def normalised_step(W: Tensor, gradient: Gradient, rate: float, state: Any) -> t
     return W.addcdiv(scaled, norm.clamp(min=tiny), value=-rate), state
 
 
-def plain_step(parameter: Tensor, gradient: Gradient, rate: float, state: Any) -> tuple[Tensor, Any]:
+def plain_step(
+    parameter: Tensor, gradient: Gradient, rate: float, state: Any
+) -> tuple[Tensor, Any]:
     """theta <- theta - rate * grad."""
     return parameter.sub(gradient.value, alpha=rate), state
 
@@ -75,8 +80,12 @@ def zero_router(problem: Problem, hyper: Hyperparameters, generator: torch.Gener
     return torch.zeros(hyper.M, problem.d, device=generator.device, dtype=torch.float64)
 
 
-def gaussian_experts(problem: Problem, hyper: Hyperparameters, generator: torch.Generator) -> Tensor:
+def gaussian_experts(
+    problem: Problem, hyper: Hyperparameters, generator: torch.Generator
+) -> Tensor:
     """w_mj^(0) ~ N(0, (sigma_0^2 / d) I_d), (M, J, d)."""
     shape = (hyper.M, hyper.J, problem.d)
-    draw: Tensor = torch.randn(shape, generator=generator, device=generator.device, dtype=torch.float64)
+    draw: Tensor = torch.randn(
+        shape, generator=generator, device=generator.device, dtype=torch.float64
+    )
     return draw * (hyper.sigma_0 / problem.d**0.5)

@@ -10,9 +10,26 @@ from theory_checks.process import tune_process
 
 tune_process()
 
-from theory_checks.commands import CommandError, claims, compare, false_alarms, graded, mutants, report, reproduce
+from theory_checks.commands import (
+    CommandError,
+    claims,
+    compare,
+    false_alarms,
+    graded,
+    mutants,
+    report,
+    reproduce,
+)
 
-COMMANDS: tuple[ModuleType, ...] = (claims, compare, report, reproduce, mutants, graded, false_alarms)
+COMMANDS: tuple[ModuleType, ...] = (
+    claims,
+    compare,
+    report,
+    reproduce,
+    mutants,
+    graded,
+    false_alarms,
+)
 
 
 class Parser(argparse.ArgumentParser):
@@ -23,8 +40,11 @@ class Parser(argparse.ArgumentParser):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs a command and returns its exit status; 2 if the user asked for something that is not there."""
-    parser = Parser(prog="python -m theory_checks", description="Claims of the theory, and reports of runs.")
+    """Runs a command and returns its exit status; 2 if the user asked for something that is not
+    there."""
+    parser = Parser(
+        prog="python -m theory_checks", description="Claims of the theory, and reports of runs."
+    )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for module in COMMANDS:
         name, text = module.__name__.rpartition(".")[2], module.__doc__ or ""

@@ -15,18 +15,29 @@ from theory_checks import evidence
 from theory_checks.claims import CLAIM_IDS, Claim, Profile
 from theory_checks.records import NOT_RUN, Record
 
-WITHOUT_EFFECT = {"cost", "visits", "picture", "formula", "source", "depends_on"}  # arguments of `claim` on no verdict
+WITHOUT_EFFECT = {
+    "cost",
+    "visits",
+    "picture",
+    "formula",
+    "source",
+    "depends_on",
+}  # arguments of `claim` on no verdict
 
 
 def claims_of(module: str) -> list[Claim]:
-    """The claims that a module defines, in its order. Raises ImportError if it cannot be imported."""
+    """The claims that a module defines, in its order. Raises ImportError if it cannot be
+    imported."""
     return [
-        value for value in vars(importlib.import_module(module)).values() if isinstance(value, Claim) and defined_in(value, module)
+        value
+        for value in vars(importlib.import_module(module)).values()
+        if isinstance(value, Claim) and defined_in(value, module)
     ]
 
 
 def defined_in(claim: Claim, module: str) -> bool:
-    """Whether the claim belongs to the module, rather than being imported there from another one."""
+    """Whether the claim belongs to the module, rather than being imported there from another
+    one."""
     return claim.check.__module__ == module
 
 
@@ -39,19 +50,24 @@ def catalogue() -> dict[str, Claim]:
 def from_outside(modules: Sequence[str]) -> list[Claim]:
     """The claims that a user's own modules define.
 
-    Raises ValueError if a module cannot be imported or defines no claim, or if two claims, the built-in ones included, share an id.
+    Raises ValueError if a module cannot be imported or defines no claim, or if two claims, the
+    built-in ones included, share an id.
     """
     claims: list[Claim] = []
     for module in modules:
         try:
             found = claims_of(module)
         except Exception as error:  # whatever the user's module raises while it is imported
-            raise ValueError(f"claims {module!r}: cannot be imported ({type(error).__name__}: {error})") from error
+            raise ValueError(
+                f"claims {module!r}: cannot be imported ({type(error).__name__}: {error})"
+            ) from error
         if not found:
             raise ValueError(f"claims {module!r}: defines no claim")
         for claim in found:
             if claim.id in CLAIM_IDS or claim.id in [other.id for other in claims]:
-                raise ValueError(f"claims {module!r}: there is another claim with the id {claim.id!r}")
+                raise ValueError(
+                    f"claims {module!r}: there is another claim with the id {claim.id!r}"
+                )
             claims.append(claim)
     return claims
 
@@ -73,21 +89,36 @@ def described(claim: Claim, profile: Profile) -> Record:
 
 
 def claim_hash(claim: Claim, profile: Profile) -> str:
-    """Equal for two versions of a claim whose evidence can be compared: they say the same and check it in the same way.
+    """Equal for two versions of a claim whose evidence can be compared: they say the same and check
+    it in the same way.
 
-    It covers id, kind, statement and hypotheses, the source of the check with its strategies, the scenarios that it has in this
-    profile, and the version of the evidence. Comments, layout, the derivation and what only schedules or shows make no difference.
-    Not covered are functions that the check calls: those of `core` are what is under test, and a change to those of `theory_checks`
-    that changes what is claimed changes the statement as well, or should.
+    It covers id, kind, statement and hypotheses, the source of the check with its strategies, the
+    scenarios that it has in this profile, and the version of the evidence. Comments, layout, the
+    derivation and what only schedules or shows make no difference. Not covered are functions that
+    the check calls: those of `core` are what is under test, and a change to those of
+    `theory_checks` that changes what is claimed changes the statement as well, or should.
     """
-    scenarios = re.sub(" at 0x[0-9a-f]+", "", repr(claim.over(profile))) if callable(claim.over) else ""
-    parts = (claim.id, claim.kind.value, claim.statement, claim.given, _source(claim.check), scenarios, evidence.VERSION)
+    scenarios = (
+        re.sub(" at 0x[0-9a-f]+", "", repr(claim.over(profile))) if callable(claim.over) else ""
+    )
+    parts = (
+        claim.id,
+        claim.kind.value,
+        claim.statement,
+        claim.given,
+        _source(claim.check),
+        scenarios,
+        evidence.VERSION,
+    )
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
-@cache  # asked for at the start of a run and with every verdict; Python looks through the whole file each time
+# asked for at the start of a run and with every verdict; Python looks through the whole file each
+# time
+@cache
 def _source(check: Callable[..., Any]) -> str:
-    """The check, without what has no effect on verdicts; empty where Python has no source, as in an interactive session."""
+    """The check, without what has no effect on verdicts; empty where Python has no source, as in an
+    interactive session."""
     try:
         (function,) = ast.parse(textwrap.dedent(inspect.getsource(check))).body
     except (OSError, TypeError, SyntaxError, ValueError):
@@ -98,5 +129,7 @@ def _source(check: Callable[..., Any]) -> str:
         function.body = function.body[1:]
     for decorator in function.decorator_list:
         if isinstance(decorator, ast.Call):
-            decorator.keywords = [keyword for keyword in decorator.keywords if keyword.arg not in WITHOUT_EFFECT]
+            decorator.keywords = [
+                keyword for keyword in decorator.keywords if keyword.arg not in WITHOUT_EFFECT
+            ]
     return ast.unparse(function)

@@ -1,8 +1,10 @@
-"""From a claim to its verdict: Hypothesis searches for inputs, the evidence of each is judged, the record says what was found.
+"""From a claim to its verdict: Hypothesis searches for inputs, the evidence of each is judged, the
+record says what was found.
 
-Search, then decide. The statement about each input is first judged on a search stream at level SUSPICION; only a suspicious one
-is judged again, on a fresh independent stream at the claim's share of the run's alpha, and only that makes it violated. Why a
-run's false alarms then stay below alpha is proved in `theory_checks.evidence.ledger`.
+Search, then decide. The statement about each input is first judged on a search stream at level
+SUSPICION; only a suspicious one is judged again, on a fresh independent stream at the claim's share
+of the run's alpha, and only that makes it violated. Why a run's false alarms then stay below alpha
+is proved in `theory_checks.evidence.ledger`.
 """
 
 import contextlib
@@ -36,8 +38,10 @@ from theory_checks.trajectories import DECIDE, SEARCH, Trained
 
 HARDLY_EVER = 0.1  # of the inputs: a claim whose hypotheses fewer meet is vacuous
 MOST_LISTED = 40  # inputs whose sampled evidence is listed one by one
-MOST_MARGINS = 120  # inputs, or members of a conjunction on one, whose margins are kept for comparisons
-MOST_JUDGED_WHILE_SHRINKING = 60  # new inputs judged once a violation is known; a shrink may ask for hundreds
+# inputs, or members of a conjunction on one, whose margins are kept for comparisons
+MOST_MARGINS = 120
+# new inputs judged once a violation is known; a shrink may ask for hundreds
+MOST_JUDGED_WHILE_SHRINKING = 60
 
 
 class Violation(AssertionError):
@@ -66,26 +70,33 @@ class _Log:
     @property
     def shrinks(self) -> bool:
         """Whether Hypothesis has something to shrink."""
-        return bool(self.raised) or any(evidence.verdict is Verdict.VIOLATED for evidence, _ in self.judged.values())
+        return bool(self.raised) or any(
+            evidence.verdict is Verdict.VIOLATED for evidence, _ in self.judged.values()
+        )
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What checking a claim found out: the record, and the inputs of the worst case, None if no input met the hypotheses."""
+    """What checking a claim found out: the record, and the inputs of the worst case, None if no
+    input met the hypotheses."""
 
     record: Record
     worst: Mapping[str, Any] | None
 
 
 def check(claim: Claim, run: Run, *, shrink: bool = True) -> Record:
-    """Judges a claim over the inputs that Hypothesis finds, and says what was found. Does not raise on a violation.
+    """Judges a claim over the inputs that Hypothesis finds, and says what was found. Does not raise
+    on a violation.
 
-    shrink: whether to look for the smallest input that violates the claim, rather than be content with the first.
+    shrink: whether to look for the smallest input that violates the claim, rather than be content
+    with the first.
     """
     return examine(claim, run, shrink=shrink).record
 
 
-def examine(claim: Claim, run: Run, progress: Callable[[], object] = lambda: None, *, shrink: bool = True) -> Finding:
+def examine(
+    claim: Claim, run: Run, progress: Callable[[], object] = lambda: None, *, shrink: bool = True
+) -> Finding:
     """`check`, with the inputs of the worst case; calls `progress` whenever an input was judged."""
     started = time.perf_counter()
     log = _Log()
@@ -116,8 +127,13 @@ def examine(claim: Claim, run: Run, progress: Callable[[], object] = lambda: Non
             if claim.visits is not None:
                 log.visit(claim.visits(**inputs))
         evidence = log.judged[key][0]
-        # Sampled evidence would make Hypothesis climb on noise, and an attained bound needs no more hunting.
-        if evidence.tightness is not None and evidence.false_pass == 0 and evidence.tightness < ATTAINED:
+        # Sampled evidence would make Hypothesis climb on noise, and an attained bound needs no more
+        # hunting.
+        if (
+            evidence.tightness is not None
+            and evidence.false_pass == 0
+            and evidence.tightness < ATTAINED
+        ):
             hypothesis.target(evidence.tightness)
         if evidence.verdict is Verdict.VIOLATED:
             smallest[:] = [inputs]
@@ -148,9 +164,10 @@ def examine(claim: Claim, run: Run, progress: Callable[[], object] = lambda: Non
 def _inputs_that_depend_on_the_seed_only() -> Iterator[None]:
     """Keeps Hypothesis from trying constants that it finds in the source of the project's modules.
 
-    Which modules are loaded differs between a worker, the command line and a run of other claims, and every change of core adds
-    constants or takes some away: the same seed would give other inputs, and no run could be repeated or compared with another.
-    Hypothesis has no setting for it; a version in which these names are gone has to be looked at (a test notices).
+    Which modules are loaded differs between a worker, the command line and a run of other claims,
+    and every change of core adds constants or takes some away: the same seed would give other
+    inputs, and no run could be repeated or compared with another. Hypothesis has no setting for it;
+    a version in which these names are gone has to be looked at (a test notices).
     """
     with (
         mock.patch.object(providers.HypothesisProvider, "_local_constants", Constants()),
@@ -160,7 +177,8 @@ def _inputs_that_depend_on_the_seed_only() -> Iterator[None]:
 
 
 def inputs_tried(claim: Claim, run: Run) -> int:
-    """How many inputs Hypothesis tries besides those that are always tried, by profile, within the claim's line of the ledger.
+    """How many inputs Hypothesis tries besides those that are always tried, by profile, within the
+    claim's line of the ledger.
 
     Raises ValueError if the standard profile alone exceeds the line.
     """
@@ -168,7 +186,8 @@ def inputs_tried(claim: Claim, run: Run) -> int:
     allowed = run.ledger.line(claim.id).inputs - reserved
     if claim.examples > allowed:
         raise ValueError(
-            f"claim {claim.id}: {claim.examples} inputs and {reserved} others exceed its ledger line by {claim.examples - allowed}"
+            f"claim {claim.id}: {claim.examples} inputs and {reserved} others exceed its ledger"
+            f" line by {claim.examples - allowed}"
         )
     return min(max(1, round(claim.examples * run.profile.pick(0.3, 1, 4))), allowed)
 
@@ -186,16 +205,34 @@ def phases(claim: Claim, run: Run, inputs: Mapping[str, Any]) -> Iterator[tuple[
     if found.verdict is Verdict.VIOLATED and found.samples > 0:
         share = float(run.ledger.share(claim.id))
         if share == 0:
-            raise ValueError(f"claim {claim.id} samples, but its ledger line gives it no share of alpha")
+            raise ValueError(
+                f"claim {claim.id} samples, but its ledger line gives it no share of alpha"
+            )
         yield DECIDE, _judge(claim, run, inputs, DECIDE, share)
 
 
 def _judge(claim: Claim, run: Run, inputs: Mapping[str, Any], phase: int, alpha: float) -> Evidence:
     try:
-        statement: Statement = claim.check(**_wanted(claim.check, _context(claim, run, phase)), **inputs)
-        return statement.judge(run.stream(claim.id, dict(inputs), phase), alpha, statement.samples_needed(alpha))
+        statement: Statement = claim.check(
+            **_wanted(claim.check, _context(claim, run, phase)), **inputs
+        )
+        return statement.judge(
+            run.stream(claim.id, dict(inputs), phase), alpha, statement.samples_needed(alpha)
+        )
     except HypothesesNotMet as reason:
-        return Evidence(Verdict.VACUOUS, math.nan, math.nan, math.nan, None, math.nan, 0, 0.0, 0.0, "no draws", str(reason))
+        return Evidence(
+            Verdict.VACUOUS,
+            math.nan,
+            math.nan,
+            math.nan,
+            None,
+            math.nan,
+            0,
+            0.0,
+            0.0,
+            "no draws",
+            str(reason),
+        )
 
 
 def _context(claim: Claim, run: Run, phase: int) -> dict[str, Any]:
@@ -210,11 +247,16 @@ def _context(claim: Claim, run: Run, phase: int) -> dict[str, Any]:
 
 def _wanted(function: Callable[..., Any], context: Mapping[str, Any]) -> dict[str, Any]:
     """The part of the context that the function names as arguments."""
-    return {name: context[name] for name in inspect.signature(function).parameters if name in context}
+    return {
+        name: context[name] for name in inspect.signature(function).parameters if name in context
+    }
 
 
-def _with_pictures(record: Record, claim: Claim, run: Run, evidence: Evidence, inputs: Mapping[str, Any], log: _Log) -> Record:
-    """The record with the claim's pictures of the worst case. They illustrate: whatever goes wrong leaves the verdict alone."""
+def _with_pictures(
+    record: Record, claim: Claim, run: Run, evidence: Evidence, inputs: Mapping[str, Any], log: _Log
+) -> Record:
+    """The record with the claim's pictures of the worst case. They illustrate: whatever goes wrong
+    leaves the verdict alone."""
     if claim.picture is None:
         return record
     phase = DECIDE if evidence.verdict is Verdict.VIOLATED and evidence.samples else SEARCH
@@ -228,7 +270,9 @@ def _with_pictures(record: Record, claim: Claim, run: Run, evidence: Evidence, i
         return replace(record, undrawn=f"{type(error).__name__}: {error}")
 
 
-def _finding(claim: Claim, run: Run, log: _Log, smallest: list[Mapping[str, Any]], seconds: float) -> Finding:
+def _finding(
+    claim: Claim, run: Run, log: _Log, smallest: list[Mapping[str, Any]], seconds: float
+) -> Finding:
     found = replace(
         described(claim, run.profile),
         verdict=Verdict.VACUOUS.value,
@@ -245,11 +289,14 @@ def _finding(claim: Claim, run: Run, log: _Log, smallest: list[Mapping[str, Any]
     )
     if not log.judged:
         return Finding(found, None)
-    # An input here and there that does not meet the hypotheses says nothing; if hardly any meets them, neither does the claim.
+    # An input here and there that does not meet the hypotheses says nothing; if hardly any meets
+    # them, neither does the claim.
     clear = [judged for judged in log.judged.values() if judged[0].verdict is not Verdict.VACUOUS]
     found = replace(found, discarded=found.discarded + len(log.judged) - len(clear))
     candidates = clear if len(clear) >= HARDLY_EVER * len(log.judged) else log.judged.values()
-    evidence, inputs = log.judged[digest(smallest[0])] if smallest else max(candidates, key=_severity)
+    evidence, inputs = (
+        log.judged[digest(smallest[0])] if smallest else max(candidates, key=_severity)
+    )
     found = replace(
         found,
         verdict=evidence.verdict.value,
@@ -258,25 +305,38 @@ def _finding(claim: Claim, run: Run, log: _Log, smallest: list[Mapping[str, Any]
         margin=evidence.margin,
         tightness=evidence.tightness if evidence.false_pass == 0 else None,
         resolution=evidence.resolution,
-        coarsest=None if evidence.coarsest is None else (evidence.coarsest[0], 2 * evidence.coarsest[1]),
+        coarsest=(
+            None if evidence.coarsest is None else (evidence.coarsest[0], 2 * evidence.coarsest[1])
+        ),
         detail=evidence.detail,
         false_alarm=float(run.ledger.share(claim.id)),
-        false_pass=2 * evidence.false_pass,  # a violation may pass the search, or be suspicious and pass the decision
+        false_pass=2
+        # a violation may pass the search, or be suspicious and pass the decision
+        * evidence.false_pass,
         stopped=evidence.stopped,
         worst_case=describe(inputs),
         path=next(evidence.leaves())[1].path,
         averages=next(evidence.leaves())[1].averages,
         margins=_margins([(evidence, inputs), *clear]),
         measured=tuple(
-            f"{describe(case)}: {found.detail}" for found, case in list(log.judged.values())[:MOST_LISTED] if found.samples > 0
+            f"{describe(case)}: {found.detail}"
+            for found, case in list(log.judged.values())[:MOST_LISTED]
+            if found.samples > 0
         ),
     )
     return Finding(_with_pictures(found, claim, run, evidence, inputs, log), inputs)
 
 
-def _margins(judged: Iterable[tuple[Evidence, Mapping[str, Any]]]) -> dict[str, tuple[float, float, int, float]]:
-    """The margins of a record. The names are those of the streams that the draws came from, so far as two runs have one seed."""
-    leaves = (leaf for evidence, inputs in judged for leaf in evidence.leaves(f"{digest(dict(inputs))[0]:08x}"))
+def _margins(
+    judged: Iterable[tuple[Evidence, Mapping[str, Any]]],
+) -> dict[str, tuple[float, float, int, float]]:
+    """The margins of a record. The names are those of the streams that the draws came from, so far
+    as two runs have one seed."""
+    leaves = (
+        leaf
+        for evidence, inputs in judged
+        for leaf in evidence.leaves(f"{digest(dict(inputs))[0]:08x}")
+    )
     found: dict[str, tuple[float, float, int, float]] = {}
     for name, leaf in leaves:
         if len(found) == MOST_MARGINS:
@@ -315,22 +375,41 @@ def _shown(value: Any) -> str:
 def reproduce(id: str, run: Run) -> str:
     """The command that checks this claim again with the same draws, and shows every step."""
     subject = "" if run.subject_name == DEFAULT_SUBJECT else f" --subject {run.subject_name}"
-    device = "" if run.device.type == "cpu" and not torch.cuda.is_available() else f" --device {run.device}"
+    device = (
+        ""
+        if run.device.type == "cpu" and not torch.cuda.is_available()
+        else f" --device {run.device}"
+    )
     alpha = "" if run.ledger.alpha == DEFAULT_ALPHA else f" --alpha {float(run.ledger.alpha)}"
     claims = "".join(f" --claims {module}" for module in run.claims_from)
-    return f"python -m theory_checks reproduce {id} --seed {run.seed} --profile {run.profile}{subject}{device}{alpha}{claims}"
+    return (
+        f"python -m theory_checks reproduce {id} --seed {run.seed} --profile"
+        f" {run.profile}{subject}{device}{alpha}{claims}"
+    )
 
 
 def broken(claim: Claim, run: Run, error: Exception) -> Record:
     """The record of a claim whose check raised."""
     detail = f"{type(error).__name__}: {error}"
-    return replace(described(claim, run.profile), verdict=ERROR, detail=detail, seed=run.seed, command=reproduce(claim.id, run))
+    return replace(
+        described(claim, run.profile),
+        verdict=ERROR,
+        detail=detail,
+        seed=run.seed,
+        command=reproduce(claim.id, run),
+    )
 
 
 ADVICE = {
     Verdict.VIOLATED.value: "the smallest input found is given below",
-    Verdict.INCONCLUSIVE.value: "the samples ran out before the evidence was clear: try a larger profile or another --theory-seed",
-    Verdict.VACUOUS.value: "no input met the hypotheses: look at the claim's strategies and at the subject's initialisation",
+    Verdict.INCONCLUSIVE.value: (
+        "the samples ran out before the evidence was clear: try a larger profile or another"
+        " --theory-seed"
+    ),
+    Verdict.VACUOUS.value: (
+        "no input met the hypotheses: look at the claim's strategies and at the subject's"
+        " initialisation"
+    ),
 }
 
 
@@ -339,7 +418,10 @@ def failure(record: Record) -> str:
     return "\n".join(
         [
             f"claim {record.id} {record.verdict}: {record.statement}",
-            f"  observed {number(record.observed)}, bound {number(record.bound)}, margin {number(record.margin)}: {record.detail}",
+            (
+                f"  observed {number(record.observed)}, bound {number(record.bound)}, margin"
+                f" {number(record.margin)}: {record.detail}"
+            ),
             *([f"  {MORE_THAN_CHANCE}"] if more_than_chance(record) else []),
             f"  {ADVICE[record.verdict]}",
             f"  input: {record.worst_case or 'none'}",

@@ -1,4 +1,5 @@
-"""Claim: what the paper (or a derivation from it) says, as a record with a check that gathers evidence for it."""
+"""Claim: what the paper (or a derivation from it) says, as a record with a check that gathers
+evidence for it."""
 
 from __future__ import annotations
 
@@ -9,7 +10,9 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, TypeVar
 
-if TYPE_CHECKING:  # the controller of parallel runs imports this module and needs neither Hypothesis nor SciPy
+if (
+    TYPE_CHECKING
+):  # the controller of parallel runs imports this module and needs neither Hypothesis nor SciPy
     from hypothesis.strategies import SearchStrategy
 
     from theory_checks.evidence import Statement
@@ -57,8 +60,8 @@ GROUPS: Mapping[str, str] = {
 
 
 class Kind(StrEnum):
-    """exact: an identity or inequality up to rounding; law: a distribution; probability: of an event, against a bound; rate: a
-    behaviour along a ladder of problem sizes."""
+    """exact: an identity or inequality up to rounding; law: a distribution; probability: of an
+    event, against a bound; rate: a behaviour along a ladder of problem sizes."""
 
     EXACT = "exact"
     LAW = "law"
@@ -85,17 +88,19 @@ Inputs = Mapping[str, "SearchStrategy[Any]"]
 class Claim:
     """One claim.
 
-    statement: what it says; given: its hypotheses; source: where it stands in the paper, or "derived"; depends_on: claims it
-    builds on; over: strategies for the inputs that Hypothesis chooses, or a function of the profile that gives them;
-    examples: how many inputs are tried in the standard profile; always: inputs tried in every run; visits: what to count about the
-    inputs visited; cost: seconds on one core in the standard profile, to schedule by (of claims that share training runs the first
-    one has theirs); formula: the statement in LaTeX.
+    statement: what it says; given: its hypotheses; source: where it stands in the paper, or
+    "derived"; depends_on: claims it builds on; over: strategies for the inputs that Hypothesis
+    chooses, or a function of the profile that gives them; examples: how many inputs are tried in
+    the standard profile; always: inputs tried in every run; visits: what to count about the inputs
+    visited; cost: seconds on one core in the standard profile, to schedule by (of claims that share
+    training runs the first one has theirs); formula: the statement in LaTeX.
 
-    check: from the inputs (and, where it names them, `subject`, `profile`, `trained`, `share`) to a Statement. The first paragraph
-    of its docstring is the claim's statement, the rest its derivation.
+    check: from the inputs (and, where it names them, `subject`, `profile`, `trained`, `share`) to a
+    Statement. The first paragraph of its docstring is the claim's statement, the rest its
+    derivation.
 
-    picture: from the inputs of the worst case (and, where it names them, those of check, `run` and `judged`: the inputs and the
-    Evidence of everything judged) to what the report shows.
+    picture: from the inputs of the worst case (and, where it names them, those of check, `run` and
+    `judged`: the inputs and the Evidence of everything judged) to what the report shows.
     """
 
     id: str
@@ -144,13 +149,28 @@ def claim(
     def register(check: Callable[..., Statement]) -> Claim:
         if not inspect.getdoc(check):
             raise ValueError(f"claim {id}: its check needs a docstring, the statement of the claim")
-        return Claim(id, kind, source, given, depends_on, over, always, examples, cost, visits, check, formula, picture)
+        return Claim(
+            id,
+            kind,
+            source,
+            given,
+            depends_on,
+            over,
+            always,
+            examples,
+            cost,
+            visits,
+            check,
+            formula,
+            picture,
+        )
 
     return register
 
 
 def with_dependencies(wanted: tuple[str, ...], claims: Mapping[str, Claim]) -> set[str]:
-    """The wanted ids and all that they depend on, directly or not, as far as they are among the claims."""
+    """The wanted ids and all that they depend on, directly or not, as far as they are among the
+    claims."""
     closed: set[str] = set()
     pending = list(wanted)
     while pending:

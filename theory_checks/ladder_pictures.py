@@ -1,4 +1,5 @@
-"""Pictures of rates: what was measured at every size of a ladder, against what is claimed, with the exponent fitted to it."""
+"""Pictures of rates: what was measured at every size of a ladder, against what is claimed, with the
+exponent fitted to it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
@@ -33,9 +34,11 @@ def ladder_picture(
     bounds: Mapping[str, Curve],
     references: Mapping[str, Curve] | None = None,
 ) -> Lines:
-    """Medians over replicates with the range from the first to the last tenth, by size, in logarithmic scale.
+    """Medians over replicates with the range from the first to the last tenth, by size, in
+    logarithmic scale.
 
-    size: the letter of what grows; bounds, references: curves over the sizes, what is claimed and what to compare with.
+    size: the letter of what grows; bounds, references: curves over the sizes, what is claimed and
+    what to compare with.
     """
     sizes = sorted({point for values in measured.values() for point in values})
     curves = [
@@ -49,7 +52,10 @@ def ladder_picture(
 
 
 def _points(name: str, values: Values) -> Series:
-    low, median, high = (list(column) for column in zip(*(np.quantile(v, TENTHS) for v in values.values()), strict=True))
+    low, median, high = (
+        list(column)
+        for column in zip(*(np.quantile(v, TENTHS) for v in values.values()), strict=True)
+    )
     return Series(name, list(values), median, low, high, Style.POINTS)
 
 
@@ -60,7 +66,10 @@ def _fit(name: str, values: Values, size: str) -> str:
     if replicates < 2 or not all((v > 0).all() for v in values.values()):
         return f"{name}: no exponent, for lack of positive values"
     slope, low, high = fitted_exponent(sizes, [values[point] for point in sizes], FIT)
-    return f"{name}: fitted {size}^{slope:.2f} (95 %: {low:.2f} to {high:.2f}), {replicates} replicates at each size"
+    return (
+        f"{name}: fitted {size}^{slope:.2f} (95 %: {low:.2f} to {high:.2f}), {replicates}"
+        " replicates at each size"
+    )
 
 
 def through_the_first(values: Values, exponent: float) -> Curve:

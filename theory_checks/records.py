@@ -16,19 +16,23 @@ VERDICTS = ("violated", ERROR, NOT_RUN, "vacuous", "inconclusive", "holds")  # w
 
 @dataclass(frozen=True)
 class Record:
-    """All that a run found out about one claim; the fields of `theory_checks.evidence.Evidence` are those of the worst case.
+    """All that a run found out about one claim; the fields of `theory_checks.evidence.Evidence` are
+    those of the worst case.
 
-    verdict: holds, violated, inconclusive, vacuous, error or not run; formula: the statement in LaTeX; hash: equal in two runs that
-    checked the same claim in the same way; examples: inputs judged; discarded: inputs that did not meet the hypotheses; samples:
-    draws over all inputs; met, tried: how many of the draws that were counted met the hypotheses; visited: what the inputs covered;
-    coarsest: where the evidence is exact, but parts of the claim sample, resolution and false_pass of the part that resolves least;
-    worst_case: the input with the tightest (or violated, then smallest) evidence; measured: one line for each of the first inputs
-    that were sampled; pictures: of the worst case, as `theory_checks.pictures.to_plain` gives them; undrawn: why there are none, if
-    drawing them failed.
+    verdict: holds, violated, inconclusive, vacuous, error or not run; formula: the statement in
+    LaTeX; hash: equal in two runs that checked the same claim in the same way; examples: inputs
+    judged; discarded: inputs that did not meet the hypotheses; samples: draws over all inputs; met,
+    tried: how many of the draws that were counted met the hypotheses; visited: what the inputs
+    covered; coarsest: where the evidence is exact, but parts of the claim sample, resolution and
+    false_pass of the part that resolves least; worst_case: the input with the tightest (or
+    violated, then smallest) evidence; measured: one line for each of the first inputs that were
+    sampled; pictures: of the worst case, as `theory_checks.pictures.to_plain` gives them; undrawn:
+    why there are none, if drawing them failed.
 
-    path: (samples, running estimate of `observed`) in the worst case; averages: whether these are means of the draws so far.
-    margins: of the worst case, first, and of others, by input and member of a conjunction: (margin, resolution, samples, spread),
-    as in Evidence; two runs are compared by them.
+    path: (samples, running estimate of `observed`) in the worst case; averages: whether these are
+    means of the draws so far. margins: of the worst case, first, and of others, by input and member
+    of a conjunction: (margin, resolution, samples, spread), as in Evidence; two runs are compared
+    by them.
     """
 
     id: str
@@ -104,7 +108,8 @@ def plain(value: Any) -> Any:
 def restored(kind: Any, value: Any, where: str) -> Any:
     """The value of this type that `plain` gave. Raises ValueError, which says where, if it is none.
 
-    Knows the types that records are made of: dataclasses, mappings from strings, tuples, unions with None, bool, int, float, str.
+    Knows the types that records are made of: dataclasses, mappings from strings, tuples, unions
+    with None, bool, int, float, str.
     """
     origin, inner = get_origin(kind), get_args(kind)
     if kind is Any:
@@ -115,12 +120,23 @@ def restored(kind: Any, value: Any, where: str) -> Any:
         return None if value is None else restored(inner[0], value, where)
     if origin is tuple and isinstance(value, list):
         if inner[-1] is ...:
-            return tuple(restored(inner[0], entry, f"{where}[{i}]") for i, entry in enumerate(value))
+            return tuple(
+                restored(inner[0], entry, f"{where}[{i}]") for i, entry in enumerate(value)
+            )
         if len(value) == len(inner):
-            return tuple(restored(k, entry, f"{where}[{i}]") for i, (k, entry) in enumerate(zip(inner, value, strict=True)))
+            return tuple(
+                restored(k, entry, f"{where}[{i}]")
+                for i, (k, entry) in enumerate(zip(inner, value, strict=True))
+            )
     elif origin is Mapping and isinstance(value, Mapping):
-        return {name: restored(inner[1], entry, f"{where}[{name!r}]") for name, entry in value.items()}
-    elif kind is float and not isinstance(value, bool) and (isinstance(value, int | float) or value in ("inf", "-inf", "nan")):
+        return {
+            name: restored(inner[1], entry, f"{where}[{name!r}]") for name, entry in value.items()
+        }
+    elif (
+        kind is float
+        and not isinstance(value, bool)
+        and (isinstance(value, int | float) or value in ("inf", "-inf", "nan"))
+    ):
         return float(value)
     elif kind in (bool, int, str) and type(value) is kind:
         return value
@@ -134,7 +150,12 @@ def _restored_fields(kind: Any, value: Any, where: str) -> Any:
     if unknown := set(value) - set(hints):
         raise ValueError(f"{where} has {sorted(unknown)[0]!r}, which is unknown here")
     try:
-        return kind(**{name: restored(hints[name], entry, f"{where}.{name}") for name, entry in value.items()})
+        return kind(
+            **{
+                name: restored(hints[name], entry, f"{where}.{name}")
+                for name, entry in value.items()
+            }
+        )
     except TypeError as error:  # fields without a default that are missing
         raise ValueError(f"{where}: {str(error).partition('() ')[2]}") from None
 
@@ -149,7 +170,8 @@ MORE_THAN_CHANCE = "less than what the run promises to see, but more than chance
 
 
 def more_than_chance(record: Record) -> bool:
-    """Whether a violation is smaller than the resolution, so that the observed value seems to lie inside its bound."""
+    """Whether a violation is smaller than the resolution, so that the observed value seems to lie
+    inside its bound."""
     return record.verdict == "violated" and (record.margin or 0.0) > 0
 
 

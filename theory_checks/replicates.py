@@ -1,4 +1,5 @@
-"""What claims about training look at: one trained replicate at a time, its groups of experts, fresh examples, errors."""
+"""What claims about training look at: one trained replicate at a time, its groups of experts, fresh
+examples, errors."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -23,8 +24,9 @@ FRESH = 4000  # fresh examples a replicate is tried on: an error of 0.1 % shows 
 class Finished:
     """A replicate and its parameters at one step.
 
-    signals: v_k and c_k, each (K, d); initial, at: Theta (M, d) and W (M, J, d) at steps 0 and t; redraw: draws the replicate from
-    the seed again, since the examples of all replicates together are too large to keep.
+    signals: v_k and c_k, each (K, d); initial, at: Theta (M, d) and W (M, J, d) at steps 0 and t;
+    redraw: draws the replicate from the seed again, since the examples of all replicates together
+    are too large to keep.
     """
 
     subject: Subject
@@ -62,7 +64,9 @@ class Finished:
     @cached_property
     def fresh(self) -> Examples:
         """FRESH new examples."""
-        return self.subject.draw_examples(self.scenario.problem, self.signals, FRESH, generator_from(child(self.seed, 2)))
+        return self.subject.draw_examples(
+            self.scenario.problem, self.signals, FRESH, generator_from(child(self.seed, 2))
+        )
 
     @cached_property
     def fresh_logits(self) -> Tensor:
@@ -84,15 +88,23 @@ class Finished:
     def noisily_routed(self) -> Tensor:
         """The expert each fresh example is routed to with noise, (FRESH,)."""
         h = self.fresh_logits
-        noise = self.subject.router_noise(tuple(h.shape), generator_from(child(self.seed, 4)), self.scenario.hyper.T)
+        noise = self.subject.router_noise(
+            tuple(h.shape), generator_from(child(self.seed, 4)), self.scenario.hyper.T
+        )
         return self.subject.select(h, noise)
 
     def pre_activations(self, examples: Examples, experts: Tensor | slice = slice(None)) -> Tensor:
         """<w_mj, x^(p)> of these experts on all examples, (experts, n, P, J)."""
         W = self.at.W[experts].to(examples.y.dtype)
         x = examples.patches
-        table = torch.cat([x.dictionary @ W.mT, x.noise.flatten(0, 1) @ W.mT], dim=-2)  # (experts, D + n (P - Q), J)
-        return table.index_select(1, x.vector.flatten()).unflatten(1, x.vector.shape).mul_(x.multiple[..., None])
+        table = torch.cat(
+            [x.dictionary @ W.mT, x.noise.flatten(0, 1) @ W.mT], dim=-2
+        )  # (experts, D + n (P - Q), J)
+        return (
+            table.index_select(1, x.vector.flatten())
+            .unflatten(1, x.vector.shape)
+            .mul_(x.multiple[..., None])
+        )
 
     @cached_property
     def expert_margins(self) -> Tensor:
@@ -102,7 +114,9 @@ class Finished:
     @cached_property
     def errors(self) -> Tensor:
         """Error of every expert on every cluster, on the fresh examples, (M, K)."""
-        return error_by_cluster(self.expert_margins, self.fresh.k.expand(len(self.group), -1), self.scenario.problem.K)
+        return error_by_cluster(
+            self.expert_margins, self.fresh.k.expand(len(self.group), -1), self.scenario.problem.K
+        )
 
     @property
     def own_error(self) -> Tensor:
@@ -110,7 +124,9 @@ class Finished:
         return self.errors.gather(1, self.group[:, None]).squeeze(1)
 
 
-def finished(subject: Subject, trained: Trained, scenario: Scenario, step: int) -> Iterator[Finished]:
+def finished(
+    subject: Subject, trained: Trained, scenario: Scenario, step: int
+) -> Iterator[Finished]:
     """All replicates of a scenario with their parameters at a step that was kept (0, T_1 or T)."""
     trajectory = trained.trajectory(scenario)
     initial, kept = trajectory.parameters(0), trajectory.parameters(step)
@@ -126,7 +142,9 @@ def finished(subject: Subject, trained: Trained, scenario: Scenario, step: int) 
         )
 
 
-def given_occupied_groups(statement: Statement, trained: Trained, *scenarios: Scenario) -> Statement:
+def given_occupied_groups(
+    statement: Statement, trained: Trained, *scenarios: Scenario
+) -> Statement:
     """The statement given E_init, with the number of initialisations that it took."""
     drawn = [n for scenario in scenarios for n in trained.trajectory(scenario).initialisations]
     return given(statement, met=len(drawn), tried=sum(drawn), hypotheses="E_init")

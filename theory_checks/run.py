@@ -20,7 +20,8 @@ from theory_checks.evidence.ledger import Ledger
 class Run:
     """Everything a claim's verdict depends on besides the claim.
 
-    shared: a directory that the workers of this run have in common; claims_from: modules of claims from outside.
+    shared: a directory that the workers of this run have in common; claims_from: modules of claims
+    from outside.
     """
 
     subject: Subject
@@ -38,7 +39,8 @@ class Run:
 
 
 def digest(value: Any) -> tuple[int, ...]:
-    """Eight 32-bit words that depend on every part of a value: records, containers, tensors, numbers and strings."""
+    """Eight 32-bit words that depend on every part of a value: records, containers, tensors,
+    numbers and strings."""
     found = hashlib.sha256(_canonical(value).encode()).digest()
     return tuple(int(word) for word in np.frombuffer(found, dtype="<u4"))
 
@@ -52,14 +54,24 @@ def _canonical(value: Any) -> str:
     if isinstance(value, Tensor):
         value = value.detach().cpu().numpy()
     if isinstance(value, np.ndarray):
-        return f"array{value.shape}{value.dtype}{hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()}"
+        content = hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()
+        return f"array{value.shape}{value.dtype}{content}"
     if is_dataclass(value) and not isinstance(value, type):
-        return type(value).__name__ + _canonical([(f.name, getattr(value, f.name)) for f in fields(value)])
+        return type(value).__name__ + _canonical(
+            [(f.name, getattr(value, f.name)) for f in fields(value)]
+        )
     if isinstance(value, dict):
-        return "{" + ",".join(f"{_canonical(k)}:{_canonical(v)}" for k, v in sorted(value.items())) + "}"
+        return (
+            "{"
+            + ",".join(f"{_canonical(k)}:{_canonical(v)}" for k, v in sorted(value.items()))
+            + "}"
+        )
     if isinstance(value, list | tuple):
         return "[" + ",".join(_canonical(v) for v in value) + "]"
-    raise TypeError(f"inputs of claims are records, containers, tensors, numbers and strings, not {type(value).__name__}")
+    raise TypeError(
+        "inputs of claims are records, containers, tensors, numbers and strings, not"
+        f" {type(value).__name__}"
+    )
 
 
 def load_subject(name: str) -> Subject:
@@ -71,7 +83,9 @@ def load_subject(name: str) -> Subject:
         module = importlib.import_module(module_name)
     except Exception as error:  # whatever the user's module raises while it is imported
         what = f"{type(error).__name__}: {error}"
-        raise ValueError(f"subject {name!r}: module {module_name!r} cannot be imported ({what})") from error
+        raise ValueError(
+            f"subject {name!r}: module {module_name!r} cannot be imported ({what})"
+        ) from error
     if not hasattr(module, attribute):
         raise ValueError(f"subject {name!r}: module {module_name!r} has no {attribute!r}")
     subject = getattr(module, attribute)
@@ -81,7 +95,8 @@ def load_subject(name: str) -> Subject:
 
 
 def resolve_device(name: str, worker: int = 0) -> torch.device:
-    """auto, cpu, cuda, cuda:i or mps as a device that is there; without i, parallel workers take the CUDA devices in turn.
+    """auto, cpu, cuda, cuda:i or mps as a device that is there; without i, parallel workers take
+    the CUDA devices in turn.
 
     Raises ValueError for another name or a device that is not there.
     """

@@ -1,4 +1,5 @@
-"""Joint tables: several events of an example as one number, and the law of that number where the events are independent."""
+"""Joint tables: several events of an example as one number, and the law of that number where the
+events are independent."""
 
 from collections.abc import Sequence
 

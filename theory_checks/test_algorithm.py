@@ -1,4 +1,5 @@
-"""The structure of Algorithm 1: what its gradients are, what its steps conserve, and how it commutes with symmetries."""
+"""The structure of Algorithm 1: what its gradients are, what its steps conserve, and how it
+commutes with symmetries."""
 
 import math
 from collections.abc import Mapping
@@ -30,7 +31,8 @@ SHAPES = st.tuples(st.integers(1, 9), st.integers(1, 40))  # patches and filters
 
 @dataclass(frozen=True)
 class SmallRun:
-    """A short run in double precision: its sizes, scales and seed; scale is the size of the initial pre-activations' weights.
+    """A short run in double precision: its sizes, scales and seed; scale is the size of the initial
+    pre-activations' weights.
 
     room: dimensions besides those of the signals, d = 2K + room; law: of all amplitudes.
     """
@@ -52,7 +54,8 @@ class SmallRun:
 
 @dataclass(frozen=True)
 class Started:
-    """The data, initial parameters and router noise that a small run starts from, with a leading replicate axis of one."""
+    """The data, initial parameters and router noise that a small run starts from, with a leading
+    replicate axis of one."""
 
     hyper: Hyperparameters
     x: Patches
@@ -75,7 +78,14 @@ class Started:
 
 
 @st.composite
-def small_runs(draw: st.DrawFn, most_n: int = 48, most_M: int = 64, steps: int = 6, most_J: int = 8, most_K: int = 16) -> SmallRun:
+def small_runs(
+    draw: st.DrawFn,
+    most_n: int = 48,
+    most_M: int = 64,
+    steps: int = 6,
+    most_J: int = 8,
+    most_K: int = 16,
+) -> SmallRun:
     """Short runs of every size, n < M, a single expert, filter or example, and d = 2K included."""
     return SmallRun(
         K=draw(st.integers(2, most_K)),
@@ -100,17 +110,28 @@ def facts_about(run: SmallRun, **_: Any) -> Mapping[str, Any]:
 
 
 def started(subject: Subject, run: SmallRun) -> Started:
-    """Draws what the run starts from. The router starts at random, so that the claims hold at any Theta."""
+    """Draws what the run starts from. The router starts at random, so that the claims hold at any
+    Theta."""
     laws = {"alpha": run.law, "beta": run.law, "gamma": run.law}
-    problem = Problem(K=run.K, d=2 * run.K + run.room, P=run.P, **laws, sigma_p=run.sigma_p, C1=0.125, C2=8.0)
-    hyper = Hyperparameters(M=run.M, J=run.J, n=run.n, sigma_0=1.0, eta=run.eta, eta_r=run.eta_r, T=run.T)
+    problem = Problem(
+        K=run.K, d=2 * run.K + run.room, P=run.P, **laws, sigma_p=run.sigma_p, C1=0.125, C2=8.0
+    )
+    hyper = Hyperparameters(
+        M=run.M, J=run.J, n=run.n, sigma_0=1.0, eta=run.eta, eta_r=run.eta_r, T=run.T
+    )
     generator = torch.Generator().manual_seed(run.seed)
     signals = subject.draw_signals(problem, generator)
     examples = subject.draw_examples(problem, signals, run.n, generator)
     theta = 0.2 * torch.randn(run.M, problem.d, generator=generator, dtype=torch.float64)
     W = run.scale * subject.initialise_experts(problem, hyper, generator).double()
     noise = torch.stack([subject.router_noise((run.M, run.n), generator, t) for t in range(run.T)])
-    return Started(hyper, stack([examples.patches]), examples.y[None], Parameters(theta[None], W[None]), noise[:, None].double())
+    return Started(
+        hyper,
+        stack([examples.patches]),
+        examples.y[None],
+        Parameters(theta[None], W[None]),
+        noise[:, None].double(),
+    )
 
 
 def routed(subject: Subject, run: Started, parameters: Parameters, t: int) -> Tensor:
@@ -134,9 +155,9 @@ def first(parameters: Parameters) -> Parameters:
 def the_sum_of_router_weights_is_conserved(subject: Subject, run: SmallRun) -> Statement:
     """sum_m grad_{theta_m} L = 0, hence sum_m theta_m^(t) = sum_m theta_m^(0) along the whole run.
 
-    Every step subtracts eta_r times M computed gradients, each a sum of n terms c_i (1[m_i = m] - pi_m) s_i with |c_i| at most
-    max |l' f| / n: the rounding of a step is at most (n + M) eps eta_r M max |l' f| max |s|, plus eps M max |theta| for the
-    subtraction.
+    Every step subtracts eta_r times M computed gradients, each a sum of n terms c_i (1[m_i = m] -
+    pi_m) s_i with |c_i| at most max |l' f| / n: the rounding of a step is at most (n + M) eps eta_r
+    M max |l' f| max |s|, plus eps M max |theta| for the subtraction.
     """
     begun = started(subject, run)
     tolerance, s = 0.0, float(begun.x.total.abs().max())
@@ -145,9 +166,14 @@ def the_sum_of_router_weights_is_conserved(subject: Subject, run: SmallRun) -> S
     for t, parameters in enumerate(iterates):
         drift.append(float((parameters.theta - begun.start.theta).sum(dim=-2).abs().max()))
         if t < run.T:
-            z = (begun.x.dense[0][None, :, None] @ parameters.W[0][:, None, None].mT).squeeze(2)  # (M, n, P, J)
+            z = (begun.x.dense[0][None, :, None] @ parameters.W[0][:, None, None].mT).squeeze(
+                2
+            )  # (M, n, P, J)
             f = subject.respond(z)
-            slope = loss_slope(subject.loss, begun.y[0] * subject.gate(subject.logits(parameters.theta, begun.x))[0] * f)[1].exp()
+            slope = loss_slope(
+                subject.loss,
+                begun.y[0] * subject.gate(subject.logits(parameters.theta, begun.x))[0] * f,
+            )[1].exp()
             coefficient = float((slope * f).abs().max())
             largest = float(parameters.theta.abs().max())
             tolerance += EPS * run.M * ((run.n + run.M) * run.eta_r * coefficient * s + 4 * largest)
@@ -158,17 +184,22 @@ def the_sum_of_router_weights_is_conserved(subject: Subject, run: SmallRun) -> S
     "G.2",
     kind=Kind.EXACT,
     source="Algorithm 1, the normalised step",
-    formula=r"\|W_m^{(t+1)}-W_m^{(t)}\|_F=\eta\,\mathbf 1[\nabla_{W_m}L\ne 0],\qquad\|W_m^{(t)}-W_m^{(0)}\|_F\le\eta t",
+    formula=(
+        r"\|W_m^{(t+1)}-W_m^{(t)}\|_F=\eta\,\mathbf 1[\nabla_{W_m}L\ne"
+        r" 0],\qquad\|W_m^{(t)}-W_m^{(0)}\|_F\le\eta t"
+    ),
     over={"run": small_runs(steps=6), "blow_up": st.sampled_from([1.0, 10.0, 40.0, 200.0])},
     visits=lambda run, blow_up: {**facts_about(run), "scale of W": run.scale * blow_up},
 )
 def experts_move_by_eta_or_not_at_all(subject: Subject, run: SmallRun, blow_up: float) -> Statement:
-    """Every expert with a non-zero gradient moves by exactly eta in Frobenius norm, however small the gradient; others do not move.
+    """Every expert with a non-zero gradient moves by exactly eta in Frobenius norm, however small
+    the gradient; others do not move.
 
-    So norm(W_m^(t) - W_m^(0)) <= eta t. The experts are blown up, which makes margins of up to 1e6 and gradients far below the
-    smallest float. An expert has a non-zero gradient if it got an example whose loss has a non-zero slope (in
-    log space) and whose response depends on the expert.
-    Subtracting the step from W rounds by eps max(|W|, eta) an entry, hence by that times sqrt(J d) in norm.
+    So norm(W_m^(t) - W_m^(0)) <= eta t. The experts are blown up, which makes margins of up to 1e6
+    and gradients far below the smallest float. An expert has a non-zero gradient if it got an
+    example whose loss has a non-zero slope (in log space) and whose response depends on the expert.
+    Subtracting the step from W rounds by eps max(|W|, eta) an entry, hence by that times sqrt(J d)
+    in norm.
     """
     begun = started(subject, run)
     start = Parameters(begun.start.theta, blow_up * begun.start.W)
@@ -178,11 +209,15 @@ def experts_move_by_eta_or_not_at_all(subject: Subject, run: SmallRun, blow_up: 
         before, after = iterates[t], iterates[t + 1]
         m = routed(subject, begun, before, t)
         h = subject.logits(before.theta, begun.x)[0]
-        z = torch.stack([begun.x.dense[0, i] @ before.W[0, m[i]].mT for i in range(run.n)]).requires_grad_()
+        z = torch.stack(
+            [begun.x.dense[0, i] @ before.W[0, m[i]].mT for i in range(run.n)]
+        ).requires_grad_()
         f = subject.respond(z)
         (f_by_z,) = torch.autograd.grad(f.sum(), z)
         margin = begun.y[0] * subject.gate(h).gather(0, m[None])[0] * f.detach()
-        pulls = (loss_slope(subject.loss, margin)[1] > -torch.inf) & (f_by_z != 0).any(dim=-1).any(dim=-1)
+        pulls = (loss_slope(subject.loss, margin)[1] > -torch.inf) & (f_by_z != 0).any(dim=-1).any(
+            dim=-1
+        )
         moves = torch.tensor([bool((pulls & (m == e)).any()) for e in range(run.M)])
         lengths.append((after.W - before.W)[0].flatten(1).norm(dim=1))
         expected.append(run.eta * moves.double())
@@ -192,8 +227,18 @@ def experts_move_by_eta_or_not_at_all(subject: Subject, run: SmallRun, blow_up: 
     tolerance = torch.stack(tolerances)
     bound = run.eta * torch.arange(1, run.T + 1, dtype=torch.float64)[:, None].expand(-1, run.M)
     return all_of(
-        equal(torch.stack(lengths), torch.stack(expected), tolerance=tolerance, detail="length of a step"),
-        at_most(torch.stack(totals), bound, tolerance=tolerance.cumsum(dim=0), detail="distance from the start"),
+        equal(
+            torch.stack(lengths),
+            torch.stack(expected),
+            tolerance=tolerance,
+            detail="length of a step",
+        ),
+        at_most(
+            torch.stack(totals),
+            bound,
+            tolerance=tolerance.cumsum(dim=0),
+            detail="distance from the start",
+        ),
     )
 
 
@@ -202,7 +247,8 @@ def experts_move_by_eta_or_not_at_all(subject: Subject, run: SmallRun, blow_up: 
     kind=Kind.EXACT,
     source="Algorithm 1; theory section 1, gradients",
     formula=r"L=\frac1n\sum_i\ell\bigl(y_i\pi_{m_i}(x_i)f_{m_i}(x_i)\bigr),\qquad"
-    r"\Theta\leftarrow\Theta-\eta_r\nabla_\Theta L,\qquad W_m\leftarrow W_m-\eta\frac{\nabla_{W_m}L}{\|\nabla_{W_m}L\|_F}",
+    r"\Theta\leftarrow\Theta-\eta_r\nabla_\Theta L,\qquad W_m\leftarrow"
+    r" W_m-\eta\frac{\nabla_{W_m}L}{\|\nabla_{W_m}L\|_F}",
     over={"run": small_runs(most_n=6, most_M=4, steps=3, most_J=2, most_K=4)},
     always=(
         {"run": SmallRun(K=2, P=4, M=8, J=3, n=5, T=1, eta=0.1, eta_r=1.0, scale=1.0, seed=0)},
@@ -214,10 +260,12 @@ def experts_move_by_eta_or_not_at_all(subject: Subject, run: SmallRun, blow_up: 
     visits=facts_about,
 )
 def training_follows_the_gradients_of_its_loss(subject: Subject, run: SmallRun) -> Statement:
-    """Each step moves theta by -eta_r grad L and W_m along -grad L, where L is made of the subject's own loss, gate and response.
+    """Each step moves theta by -eta_r grad L and W_m along -grad L, where L is made of the
+    subject's own loss, gate and response.
 
-    The oracle computes L example by example, and its gradient by central differences at two step sizes; their difference, three
-    times the truncation error of the finer one, is the tolerance, with rounding (eps times the sum of the losses over the step).
+    The oracle computes L example by example, and its gradient by central differences at two step
+    sizes; their difference, three times the truncation error of the finer one, is the tolerance,
+    with rounding (eps times the sum of the losses over the step).
     """
     begun = started(subject, run)
     x = Patches.of(begun.x.dense[0])
@@ -232,7 +280,10 @@ def training_follows_the_gradients_of_its_loss(subject: Subject, run: SmallRun) 
         rounding = 16 * EPS * run.n * (1 + float(losses.abs().max())) / step
         fine_W, fine_theta = central_differences(subject, before, x, begun.y[0], m, step)
         coarse_W, coarse_theta = central_differences(subject, before, x, begun.y[0], m, 2 * step)
-        doubt_W, doubt_theta = (fine_W - coarse_W).abs() + rounding, (fine_theta - coarse_theta).abs() + rounding
+        doubt_W, doubt_theta = (
+            (fine_W - coarse_W).abs() + rounding,
+            (fine_theta - coarse_theta).abs() + rounding,
+        )
         moved_theta = before.theta - after.theta
         statements.append(
             equal(
@@ -244,54 +295,82 @@ def training_follows_the_gradients_of_its_loss(subject: Subject, run: SmallRun) 
         )
         norm = fine_W.flatten(1).norm(dim=1)[:, None, None]
         doubt = doubt_W.flatten(1).norm(dim=1)[:, None, None]
-        clear = (norm > 10 * doubt).expand_as(fine_W)  # directions of gradients that the oracle cannot tell from 0 say nothing
+        clear = (norm > 10 * doubt).expand_as(
+            fine_W
+        )  # directions of gradients that the oracle cannot tell from 0 say nothing
         seen += int(clear[:, 0, 0].sum())
         direction = torch.where(clear, fine_W / norm, 0.0)
         moved = torch.where(clear, (before.W - after.W) / run.eta, 0.0)
         # A relative error e of a vector turns its direction by at most 2 e.
         uncertain = torch.where(clear, 2 * doubt / norm + 4 * EPS * before.W.abs() / run.eta, EPS)
-        statements.append(equal(moved, direction, tolerance=uncertain, detail=f"direction of step {t} of W"))
-    return given(all_of(*statements), met=seen, tried=run.T * run.M, hypotheses="a gradient that the oracle tells from 0")
+        statements.append(
+            equal(moved, direction, tolerance=uncertain, detail=f"direction of step {t} of W")
+        )
+    return given(
+        all_of(*statements),
+        met=seen,
+        tried=run.T * run.M,
+        hypotheses="a gradient that the oracle tells from 0",
+    )
 
 
 @claim(
     "G.4",
     kind=Kind.EXACT,
     source="derived: Algorithm 1 uses inner products and sums over patches only",
-    formula=r"(Qx,\,QW^{(0)},\,Q\Theta^{(0)})\ \mapsto\ (QW^{(t)},\,Q\Theta^{(t)})\quad\text{for}\ Q\in O(d)",
+    formula=(
+        r"(Qx,\,QW^{(0)},\,Q\Theta^{(0)})\ \mapsto\ (QW^{(t)},\,Q\Theta^{(t)})\quad\text{for}\ Q\in"
+        r" O(d)"
+    ),
     given="no ties of noise and logits",
     over={"run": small_runs(steps=5), "seed": SEEDS},
     visits=facts_about,
 )
 def training_commutes_with_symmetries(subject: Subject, run: SmallRun, seed: int) -> Statement:
-    """Training commutes with rotations of R^d and relabelling of experts, and ignores the order of patches.
+    """Training commutes with rotations of R^d and relabelling of experts, and ignores the order of
+    patches.
 
-    Exact but for rounding, which training amplifies; half the digits must survive a few steps (a stated design: a violation
-    changes the leading digit).
+    Exact but for rounding, which training amplifies; half the digits must survive a few steps (a
+    stated design: a violation changes the leading digit).
     """
     begun = started(subject, run)
     generator = torch.Generator().manual_seed(seed)
     d = begun.x.noise.shape[-1]
     rotation = torch.linalg.qr(torch.randn(d, d, generator=generator, dtype=torch.float64)).Q
     relabel = torch.randperm(run.M, generator=generator)
-    shuffle = torch.rand(begun.x.order.shape, generator=generator, dtype=torch.float64).argsort(dim=-1)
+    shuffle = torch.rand(begun.x.order.shape, generator=generator, dtype=torch.float64).argsort(
+        dim=-1
+    )
     plain = begun.iterates(subject)[-1]
     theta, W = begun.start.theta, begun.start.W
     x = replace(begun.x, dictionary=begun.x.dictionary @ rotation, noise=begun.x.noise @ rotation)
     rotated = begun.iterates(subject, x=x, start=Parameters(theta @ rotation, W @ rotation))[-1]
-    relabelled = begun.iterates(subject, start=Parameters(theta[:, relabel], W[:, relabel]), noise=begun.noise[:, :, relabel])[-1]
-    shuffled = begun.iterates(subject, x=replace(begun.x, order=begun.x.order.take_along_dim(shuffle, dim=-1)))[-1]
+    relabelled = begun.iterates(
+        subject,
+        start=Parameters(theta[:, relabel], W[:, relabel]),
+        noise=begun.noise[:, :, relabel],
+    )[-1]
+    shuffled = begun.iterates(
+        subject, x=replace(begun.x, order=begun.x.order.take_along_dim(shuffle, dim=-1))
+    )[-1]
 
     def same(found: Parameters, name: str) -> list[Statement]:
         return [
-            equal(a, b, tolerance=HALF_THE_DIGITS * (1 + float(b.abs().max())), detail=f"{what} {name}")
+            equal(
+                a,
+                b,
+                tolerance=HALF_THE_DIGITS * (1 + float(b.abs().max())),
+                detail=f"{what} {name}",
+            )
             for what, a, b in (("theta", found.theta, plain.theta), ("W", found.W, plain.W))
         ]
 
     inverse = relabel.argsort()
     return all_of(
         *same(Parameters(rotated.theta @ rotation.mT, rotated.W @ rotation.mT), "after a rotation"),
-        *same(Parameters(relabelled.theta[:, inverse], relabelled.W[:, inverse]), "after relabelling"),
+        *same(
+            Parameters(relabelled.theta[:, inverse], relabelled.W[:, inverse]), "after relabelling"
+        ),
         *same(shuffled, "after reordering patches"),
     )
 
@@ -305,11 +384,14 @@ def training_commutes_with_symmetries(subject: Subject, run: SmallRun, seed: int
     always=tuple({"shape": (4, 8), "factor": factor, "seed": 0} for factor in (1e-3, 1e3)),
     visits=lambda shape, factor, seed: {"P": shape[0], "J": shape[1], "factor": factor},
 )
-def experts_are_homogeneous_of_degree_3(subject: Subject, shape: tuple[int, int], factor: float, seed: int) -> Statement:
+def experts_are_homogeneous_of_degree_3(
+    subject: Subject, shape: tuple[int, int], factor: float, seed: int
+) -> Statement:
     """f_m is homogeneous of degree 3 in x and in W_m, and <grad_W f, W> = 3 f (Euler).
 
-    Both are statements about the response to pre-activations, which are linear in x and in W. Each of P J terms rounds to a few
-    eps, and the sum to P J eps of the sum of sizes. Where factor^3 underflows, it and each term are off by the smallest float.
+    Both are statements about the response to pre-activations, which are linear in x and in W. Each
+    of P J terms rounds to a few eps, and the sum to P J eps of the sum of sizes. Where factor^3
+    underflows, it and each term are off by the smallest float.
     """
     generator = torch.Generator().manual_seed(seed)
     z = torch.randn(8, *shape, generator=generator, dtype=torch.float64)
@@ -351,11 +433,18 @@ def flipping_labels_flips_the_experts(subject: Subject, run: SmallRun) -> Statem
     """
     begun = started(subject, run)
     plain = begun.iterates(subject)[-1]
-    flipped = begun.iterates(subject, y=-begun.y, start=Parameters(begun.start.theta, -begun.start.W))[-1]
+    flipped = begun.iterates(
+        subject, y=-begun.y, start=Parameters(begun.start.theta, -begun.start.W)
+    )[-1]
     size = HALF_THE_DIGITS * (1 + float(plain.W.abs().max()))
     return all_of(
         equal(flipped.W, -plain.W, tolerance=size, detail="W"),
-        equal(flipped.theta, plain.theta, tolerance=HALF_THE_DIGITS * (1 + float(plain.theta.abs().max())), detail="theta"),
+        equal(
+            flipped.theta,
+            plain.theta,
+            tolerance=HALF_THE_DIGITS * (1 + float(plain.theta.abs().max())),
+            detail="theta",
+        ),
     )
 
 
@@ -369,21 +458,37 @@ def flipping_labels_flips_the_experts(subject: Subject, run: SmallRun) -> Statem
     depends_on=("G.5",),
 )
 def responses_add_up(subject: Subject, shape: tuple[int, int], seed: int) -> Statement:
-    """The response is the sum over patches and filters of the response to each pre-activation alone, which is 1 at 1; so is its
-    gradient.
+    """The response is the sum over patches and filters of the response to each pre-activation
+    alone, which is 1 at 1; so is its gradient.
 
     With G.5: f = sum z^3. Sums of P J terms round to P J eps of the sum of their sizes."""
     units = shape[0] * shape[1]
-    z = torch.randn(8, *shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).requires_grad_()
-    alone = torch.diag_embed(z.detach().flatten(1)).view(8, units, *shape).requires_grad_()  # one unit on, the others 0
+    z = torch.randn(
+        8, *shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64
+    ).requires_grad_()
+    alone = (
+        torch.diag_embed(z.detach().flatten(1)).view(8, units, *shape).requires_grad_()
+    )  # one unit on, the others 0
     f, each = subject.respond(z), subject.respond(alone)
-    slope, slopes = (torch.autograd.grad(value.sum(), at)[0] for value, at in ((f, z), (each, alone)))
+    slope, slopes = (
+        torch.autograd.grad(value.sum(), at)[0] for value, at in ((f, z), (each, alone))
+    )
     own = slopes.flatten(2).diagonal(dim1=1, dim2=2)  # of each alone in itself
     f, each = f.detach(), each.detach()
     unit = torch.eye(units, dtype=torch.float64).view(-1, *shape)
     return all_of(
-        equal(f, each.sum(dim=-1), tolerance=(units + 16) * EPS * each.abs().sum(dim=-1), detail="f and the sum of its parts"),
-        equal(slope.flatten(1), own, tolerance=8 * EPS * own.abs(), detail="gradient of f and of its parts"),
+        equal(
+            f,
+            each.sum(dim=-1),
+            tolerance=(units + 16) * EPS * each.abs().sum(dim=-1),
+            detail="f and the sum of its parts",
+        ),
+        equal(
+            slope.flatten(1),
+            own,
+            tolerance=8 * EPS * own.abs(),
+            detail="gradient of f and of its parts",
+        ),
         equal(subject.respond(unit), 1.0, tolerance=8 * EPS, detail="f at one pre-activation of 1"),
     )
 
@@ -397,16 +502,24 @@ def responses_add_up(subject: Subject, shape: tuple[int, int], seed: int) -> Sta
     always=({"z": 0.0}, {"z": 1.0}, {"z": -1.0}),
 )
 def the_loss_is_logistic(subject: Subject, z: float) -> Statement:
-    """l(-z) - l(z) = z and l(0) = log 2; the slope that training uses is l'(z) = -1 / (1 + e^z), however small.
+    """l(-z) - l(z) = z and l(0) = log 2; the slope that training uses is l'(z) = -1 / (1 + e^z),
+    however small.
 
-    For one margin as for many at once, since training asks for the losses of all examples. The slope is compared as it is, to the
-    smallest float, and in log space.
+    For one margin as for many at once, since training asks for the losses of all examples. The
+    slope is compared as it is, to the smallest float, and in log space.
     """
     at = z * torch.linspace(-1, 1, 2999, dtype=torch.float64)
-    sign, log_size = (torch.where(part.isnan(), 0.0, part) for part in loss_slope(subject.loss, at))  # of no logistic loss
+    sign, log_size = (
+        torch.where(part.isnan(), 0.0, part) for part in loss_slope(subject.loss, at)
+    )  # of no logistic loss
     log_slope = -torch.where(at > 0, at, 0) - torch.log1p((-at.abs()).exp())
     return all_of(
-        equal(subject.loss(-at) - subject.loss(at), at, tolerance=8 * EPS * (1 + at.abs()), detail="l(-z) - l(z)"),
+        equal(
+            subject.loss(-at) - subject.loss(at),
+            at,
+            tolerance=8 * EPS * (1 + at.abs()),
+            detail="l(-z) - l(z)",
+        ),
         equal(subject.loss(torch.zeros_like(at)), math.log(2), tolerance=8 * EPS, detail="l(0)"),
         equal(sign, -1.0, tolerance=0, detail="sign of the slope"),
         equal(
@@ -415,7 +528,12 @@ def the_loss_is_logistic(subject: Subject, z: float) -> Statement:
             tolerance=(8 + 4 * at.abs()) * EPS * log_slope.exp() + SMALLEST,
             detail="size of the slope",
         ),
-        equal(log_size, log_slope, tolerance=8 * EPS * (1 + at.abs()), detail="log of the size of the slope"),
+        equal(
+            log_size,
+            log_slope,
+            tolerance=8 * EPS * (1 + at.abs()),
+            detail="log of the size of the slope",
+        ),
     )
 
 
@@ -427,20 +545,25 @@ def the_loss_is_logistic(subject: Subject, z: float) -> Statement:
     over={"run": small_runs(most_n=24, steps=30, most_J=3)},
     examples=20,
     cost=3,
-    always=({"run": SmallRun(K=2, P=4, M=3, J=2, n=12, T=2600, eta=0.01, eta_r=0.1, scale=1.0, seed=0)},),
+    always=(
+        {"run": SmallRun(K=2, P=4, M=3, J=2, n=12, T=2600, eta=0.01, eta_r=0.1, scale=1.0, seed=0)},
+    ),
 )
 def training_has_no_memory(subject: Subject, run: SmallRun) -> Statement:
-    """Theta^(t+1), W^(t+1) depend on Theta^(t), W^(t), the data and r_t only: training started anew from iterate t goes on alike.
+    """Theta^(t+1), W^(t+1) depend on Theta^(t), W^(t), the data and r_t only: training started anew
+    from iterate t goes on alike.
 
-    The same operations on the same numbers: nothing is rounded differently. One run has 2600 steps, of which every 52nd is one to
-    start from.
+    The same operations on the same numbers: nothing is rounded differently. One run has 2600 steps,
+    of which every 52nd is one to start from.
     """
     begun = started(subject, run)
     iterates = begun.iterates(subject)
     found = []
     for t in sorted({1, 2, run.T - 1, *range(0, run.T, max(5, run.T // 50))} & set(range(run.T))):
         one_step = replace(begun.hyper, T=1)
-        _, again = descent(subject, one_step, iterates[t], begun.x, begun.y, begun.noise[t : t + 1].__getitem__)
+        _, again = descent(
+            subject, one_step, iterates[t], begun.x, begun.y, begun.noise[t : t + 1].__getitem__
+        )
         found += [
             equal(again.theta, iterates[t + 1].theta, tolerance=0, detail=f"theta after step {t}"),
             equal(again.W, iterates[t + 1].W, tolerance=0, detail=f"W after step {t}"),
@@ -459,15 +582,24 @@ def training_has_no_memory(subject: Subject, run: SmallRun) -> Statement:
 def replicates_do_not_touch_each_other(subject: Subject, run: SmallRun, seed: int) -> Statement:
     """Two replicates trained side by side end where each ends alone (rounding as in G.4)."""
     one, two = started(subject, run), started(subject, replace(run, seed=seed, scale=1.0))
-    x = Patches(*(torch.cat([getattr(one.x, f.name), getattr(two.x, f.name)]) for f in fields(Patches)))
-    start = Parameters(torch.cat([one.start.theta, two.start.theta]), torch.cat([one.start.W, two.start.W]))
-    both = Started(one.hyper, x, torch.cat([one.y, two.y]), start, torch.cat([one.noise, two.noise], dim=1))
+    x = Patches(
+        *(torch.cat([getattr(one.x, f.name), getattr(two.x, f.name)]) for f in fields(Patches))
+    )
+    start = Parameters(
+        torch.cat([one.start.theta, two.start.theta]), torch.cat([one.start.W, two.start.W])
+    )
+    both = Started(
+        one.hyper, x, torch.cat([one.y, two.y]), start, torch.cat([one.noise, two.noise], dim=1)
+    )
     together = both.iterates(subject)[-1]
     alone = [one.iterates(subject)[-1], two.iterates(subject)[-1]]
     return all_of(
         *(
             equal(
-                ours[i], theirs[0], tolerance=HALF_THE_DIGITS * (1 + float(theirs.abs().max())), detail=f"{name} of replicate {i}"
+                ours[i],
+                theirs[0],
+                tolerance=HALF_THE_DIGITS * (1 + float(theirs.abs().max())),
+                detail=f"{name} of replicate {i}",
             )
             for i, a in enumerate(alone)
             for name, ours, theirs in (("W", together.W, a.W), ("theta", together.theta, a.theta))
@@ -480,7 +612,8 @@ SINGLE = torch.finfo(torch.float32).eps
 
 @dataclass(frozen=True)
 class LongRun:
-    """A run as the claims about training have them: of the ladder's rates, in single precision, of replicates side by side."""
+    """A run as the claims about training have them: of the ladder's rates, in single precision, of
+    replicates side by side."""
 
     K: int
     d: int
@@ -495,7 +628,9 @@ class LongRun:
 def long_runs() -> st.SearchStrategy[LongRun]:
     """Runs of many sizes and few steps; long ones are given by name."""
     sizes = {"K": (2, 6), "d": (12, 40), "M": (2, 12), "J": (1, 9), "n": (2, 300), "T": (1, 30)}
-    return st.builds(LongRun, seed=SEEDS, **{name: st.integers(*limits) for name, limits in sizes.items()})
+    return st.builds(
+        LongRun, seed=SEEDS, **{name: st.integers(*limits) for name, limits in sizes.items()}
+    )
 
 
 def in_double(patches: Patches) -> Patches:
@@ -511,9 +646,11 @@ def one_replicate(patches: Patches, r: int) -> Patches:
 
 @dataclass(frozen=True)
 class Expected:
-    """What Algorithm 1 says of a step of one replicate: W_m moves along -direction, a unit vector or 0, theta by -eta_r grad_theta.
+    """What Algorithm 1 says of a step of one replicate: W_m moves along -direction, a unit vector
+    or 0, theta by -eta_r grad_theta.
 
-    doubt_W, doubt_theta (M,): how far single precision may be off, in Frobenius norm and in each entry.
+    doubt_W, doubt_theta (M,): how far single precision may be off, in Frobenius norm and in each
+    entry.
     """
 
     direction: Tensor
@@ -523,13 +660,14 @@ class Expected:
 
 
 def expected_step(subject: Subject, at: Parameters, x: Patches, y: Tensor, m: Tensor) -> Expected:
-    """From the subject's loss, gate, logits and response in double precision, without the engine. at: theta (M, d), W (M, J, d);
-    x of n examples, y, m (n,).
+    """From the subject's loss, gate, logits and response in double precision, without the engine.
+    at: theta (M, d), W (M, J, d); x of n examples, y, m (n,).
 
-    In single precision a pre-activation is off by at most (d + 2) eps |w| |x|, a response by that times its derivatives and the
-    rounding of its P J terms, and the log of a slope by as much as the margin; gates by eps of their own. Slopes are divided by
-    the largest that an expert has, as its step does not depend on their scale. An error e of a gradient turns it by at most 2 e
-    over its size.
+    In single precision a pre-activation is off by at most (d + 2) eps |w| |x|, a response by that
+    times its derivatives and the rounding of its P J terms, and the log of a slope by as much as
+    the margin; gates by eps of their own. Slopes are divided by the largest that an expert has, as
+    its step does not depend on their scale. An error e of a gradient turns it by at most 2 e over
+    its size.
     """
     M, n = len(at.W), len(y)
     h = subject.logits(at.theta, x).requires_grad_()
@@ -543,7 +681,9 @@ def expected_step(subject: Subject, at: Parameters, x: Patches, y: Tensor, m: Te
     sign, log_slope = loss_slope(subject.loss, y * pi * f)
     _, P, d = x.dense.shape
     sizes = x.dense.norm(dim=2)[:, :, None] * at.W[m].norm(dim=2)[:, None, :]
-    doubt = (d + 2 + P * z.shape[2]) * SINGLE * (1 + pi.abs() * (f_by_z.abs() * sizes).sum(dim=(1, 2)))
+    doubt = (
+        (d + 2 + P * z.shape[2]) * SINGLE * (1 + pi.abs() * (f_by_z.abs() * sizes).sum(dim=(1, 2)))
+    )
 
     top = _finite_top(log_slope, m, M)
     weight = sign * y * pi * (log_slope - top[m]).exp() / n
@@ -558,12 +698,21 @@ def expected_step(subject: Subject, at: Parameters, x: Patches, y: Tensor, m: Te
     grad_theta = (coefficient * pi_by_h) @ x.total
     largest = x.total.abs().amax(dim=1)
     off_theta = ((coefficient * pi_by_h).abs() * doubt + SINGLE * coefficient.abs()) @ largest
-    return Expected(grad_W / size.where(moves, 1)[:, None, None], 2 * off / size.where(moves, 1), grad_theta, off_theta)
+    return Expected(
+        grad_W / size.where(moves, 1)[:, None, None],
+        2 * off / size.where(moves, 1),
+        grad_theta,
+        off_theta,
+    )
 
 
 def _finite_top(log_slope: Tensor, m: Tensor, M: int) -> Tensor:
     """The largest log slope among the examples of each expert, 0 if it has none, (M,)."""
-    return log_slope.new_full((M,), -torch.inf).scatter_reduce(0, m, log_slope, "amax").nan_to_num(0, 0, 0)
+    return (
+        log_slope.new_full((M,), -torch.inf)
+        .scatter_reduce(0, m, log_slope, "amax")
+        .nan_to_num(0, 0, 0)
+    )
 
 
 @claim(
@@ -585,12 +734,14 @@ def _finite_top(log_slope: Tensor, m: Tensor, M: int) -> Tensor:
     visits=lambda run: {"M": run.M, "J": run.J, "n": run.n, "d": run.d, "T": run.T},
 )
 def every_step_of_a_run_is_that_of_the_algorithm(subject: Subject, run: LongRun) -> Statement:
-    """Every step of a run, of up to 1100 steps in the precision of training, sends each example to argmax(h + r), and moves each
-    expert by eta along its gradient, or not at all if it has none, and theta by -eta_r times its gradient.
+    """Every step of a run, of up to 1100 steps in the precision of training, sends each example to
+    argmax(h + r), and moves each expert by eta along its gradient, or not at all if it has none,
+    and theta by -eta_r times its gradient.
 
-    The replicates take turns: each step is looked at in one of them. The oracle redraws data and noise from the seeds, of which a
-    run is a function, and differentiates the subject's own loss, gate and response in double precision. Subtracting a step from W
-    rounds every entry by eps max(|W|, eta).
+    The replicates take turns: each step is looked at in one of them. The oracle redraws data and
+    noise from the seeds, of which a run is a function, and differentiates the subject's own loss,
+    gate and response in double precision. Subtracting a step from W rounds every entry by eps
+    max(|W|, eta).
     """
     problem = Problem(K=run.K, d=run.d)
     hyper = ladder(problem, run.n, run.replicates, M=run.M, J=run.J).hyper
@@ -608,28 +759,60 @@ def every_step_of_a_run_is_that_of_the_algorithm(subject: Subject, run: LongRun)
     ).watched
     drawn = [draw_replicate(subject, problem, hyper, seed) for seed in seeds]
     generators = [generator_from(replicate.noise_seed) for replicate in drawn]
-    x, y = stack([replicate.examples.patches for replicate in drawn]), [replicate.examples.y.double() for replicate in drawn]
+    x, y = (
+        stack([replicate.examples.patches for replicate in drawn]),
+        [replicate.examples.y.double() for replicate in drawn],
+    )
     exact = [in_double(one_replicate(x, r)) for r in range(run.replicates)]
-    found: dict[str, list[Tensor]] = {name: [] for name in ("gap", "gap's", "W", "W's", "theta", "theta's")}
+    found: dict[str, list[Tensor]] = {
+        name: [] for name in ("gap", "gap's", "W", "W's", "theta", "theta's")
+    }
     for t in range(run.T):
         r = t % run.replicates
         noise = torch.stack([subject.router_noise((run.M, run.n), g, t) for g in generators])
         m = subject.select(subject.logits(kept["theta"][:, t], x), noise)[r]
-        at, after = (Parameters(kept["theta"][r, s].double(), kept["W"][r, s].double()) for s in (t, t + 1))
+        at, after = (
+            Parameters(kept["theta"][r, s].double(), kept["W"][r, s].double()) for s in (t, t + 1)
+        )
         score = subject.logits(at.theta, exact[r]) + noise[r].double()
         expected = expected_step(subject, at, exact[r], y[r], m)
         moved_W, moved_theta = (at.W - after.W) / hyper.eta, at.theta - after.theta
-        rounding = 4 * SINGLE * (hyper.eta + at.W.abs().flatten(1).amax(dim=1)) * at.W[0].numel() ** 0.5 / hyper.eta
+        rounding = (
+            4
+            * SINGLE
+            * (hyper.eta + at.W.abs().flatten(1).amax(dim=1))
+            * at.W[0].numel() ** 0.5
+            / hyper.eta
+        )
         found["gap"].append((score.amax(dim=0) - score.gather(0, m[None])[0]).amax())
         size = (at.theta.abs() @ exact[r].dense.abs().sum(dim=1).mT + score.abs()).amax()
-        found["gap's"].append(2 * (4 * run.d + 2) * SINGLE * (1 + size))  # two logits, each a sum of P d products, and h + r
+        found["gap's"].append(
+            2 * (4 * run.d + 2) * SINGLE * (1 + size)
+        )  # two logits, each a sum of P d products, and h + r
         found["W"].append((moved_W - expected.direction).flatten(1).norm(dim=1))
         found["W's"].append(expected.doubt_W + rounding)
         found["theta"].append((moved_theta - hyper.eta_r * expected.grad_theta).abs().amax(dim=1))
-        found["theta's"].append(hyper.eta_r * expected.doubt_theta + 4 * SINGLE * at.theta.abs().amax(dim=1))
+        found["theta's"].append(
+            hyper.eta_r * expected.doubt_theta + 4 * SINGLE * at.theta.abs().amax(dim=1)
+        )
     values = {name: torch.stack(entries) for name, entries in found.items()}
     return all_of(
-        equal(values["gap"], 0, tolerance=values["gap's"], detail="gap of the chosen expert to the top of h + r"),
-        equal(values["W"], 0, tolerance=values["W's"], detail="steps of experts, over eta, against their gradients"),
-        equal(values["theta"], 0, tolerance=values["theta's"], detail="steps of theta against eta_r times its gradient"),
+        equal(
+            values["gap"],
+            0,
+            tolerance=values["gap's"],
+            detail="gap of the chosen expert to the top of h + r",
+        ),
+        equal(
+            values["W"],
+            0,
+            tolerance=values["W's"],
+            detail="steps of experts, over eta, against their gradients",
+        ),
+        equal(
+            values["theta"],
+            0,
+            tolerance=values["theta's"],
+            detail="steps of theta against eta_r times its gradient",
+        ),
     )

@@ -16,7 +16,16 @@ from core import Examples, Problem, Signals, Subject
 from core.data import AmplitudeLaw
 from core.seeds import generator_from
 from theory_checks.claims import Kind, claim
-from theory_checks.evidence import Statement, all_of, at_least, at_most, cells_follow, equal, follows_law, mean_equals
+from theory_checks.evidence import (
+    Statement,
+    all_of,
+    at_least,
+    at_most,
+    cells_follow,
+    equal,
+    follows_law,
+    mean_equals,
+)
 from theory_checks.scenarios import SEEDS, problems
 from theory_checks.tables import above_median, as_number, of_bits
 
@@ -27,8 +36,11 @@ def facts_about(problem: Problem, **_: Any) -> Mapping[str, Any]:
     return {"K": problem.K, "d": problem.d, "P": problem.P, "d = 2K": problem.d == 2 * problem.K}
 
 
-def drawn(subject: Subject, problem: Problem, stream: np.random.SeedSequence, n: int) -> tuple[Signals, Examples]:
-    """Signals and n examples in single precision, as training draws them, a function of the stream."""
+def drawn(
+    subject: Subject, problem: Problem, stream: np.random.SeedSequence, n: int
+) -> tuple[Signals, Examples]:
+    """Signals and n examples in single precision, as training draws them, a function of the
+    stream."""
     generator = generator_from(stream)
     signals = subject.draw_signals(problem, generator)
     return signals, subject.draw_examples(problem, in_single(signals), n, generator)
@@ -47,10 +59,11 @@ def noise_patches(problem: Problem, examples: Examples) -> Tensor:
 
 
 def in_a_half(law: AmplitudeLaw, amplitude: Tensor, seed: int) -> tuple[Tensor, float]:
-    """Whether an amplitude lies in a random half of sixteen parts of the law, and the exact chance of that.
+    """Whether an amplitude lies in a random half of sixteen parts of the law, and the exact chance
+    of that.
 
-    A dependence that is the same on both sides of the median shows in such a half. Parts end a little above quantiles, so that
-    atoms, rounded or not, are in one.
+    A dependence that is the same on both sides of the median shows in such a half. Parts end a
+    little above quantiles, so that atoms, rounded or not, are in one.
     """
     quantiles = law.quantile(torch.arange(1, 16, dtype=torch.float64) / 16) * (1 + 1e-6)
     half = torch.randperm(16, generator=torch.Generator().manual_seed(seed)) < 8
@@ -65,7 +78,8 @@ def signs(examples: Examples) -> Tensor:
 
 
 def other_cluster(examples: Examples, K: int) -> Tensor:
-    """The number of k' among the K - 1 clusters that it may be, -1 if it is k, which no law allows."""
+    """The number of k' among the K - 1 clusters that it may be, -1 if it is k, which no law
+    allows."""
     return (examples.k_prime - examples.k) % K - 1
 
 
@@ -79,19 +93,27 @@ def cell(examples: Examples, K: int) -> Tensor:
     "D.1",
     kind=Kind.EXACT,
     source="Definition 3.1",
-    formula=r"\langle v_k,v_l\rangle=\langle c_k,c_l\rangle=\mathbf 1[k=l],\qquad\langle v_k,c_l\rangle=0",
+    formula=(
+        r"\langle v_k,v_l\rangle=\langle c_k,c_l\rangle=\mathbf 1[k=l],\qquad\langle"
+        r" v_k,c_l\rangle=0"
+    ),
     over={"problem": problems(most_d=300), "seed": SEEDS},
     visits=facts_about,
 )
 def signals_are_orthonormal(subject: Subject, problem: Problem, seed: int) -> Statement:
     """The 2K signals are orthonormal.
 
-    Householder QR of a d x 2K matrix is orthonormal to 2K gamma_6d in Frobenius norm (Higham, Theorem 19.4, with its small constant
-    taken as 6); computing the products adds gamma_d.
+    Householder QR of a d x 2K matrix is orthonormal to 2K gamma_6d in Frobenius norm (Higham,
+    Theorem 19.4, with its small constant taken as 6); computing the products adds gamma_d.
     """
     signals = subject.draw_signals(problem, torch.Generator().manual_seed(seed))
     v = torch.cat([signals.features, signals.centres])
-    return equal(v @ v.mT, torch.eye(2 * problem.K), tolerance=(2 * problem.K * 6 + 1) * problem.d * EPS, detail="Gram matrix")
+    return equal(
+        v @ v.mT,
+        torch.eye(2 * problem.K),
+        tolerance=(2 * problem.K * 6 + 1) * problem.d * EPS,
+        detail="Gram matrix",
+    )
 
 
 @claim(
@@ -99,33 +121,43 @@ def signals_are_orthonormal(subject: Subject, problem: Problem, seed: int) -> St
     kind=Kind.LAW,
     source="Definition 3.1",
     formula=r"(k,k',y,\epsilon)\ \text{uniform on}\ 4K(K-1)\ \text{cells},\qquad"
-    r"\alpha\sim\mathcal D_\alpha,\ \beta\sim\mathcal D_\beta,\ \gamma\sim\mathcal D_\gamma,\qquad\text{independent}",
+    r"\alpha\sim\mathcal D_\alpha,\ \beta\sim\mathcal D_\beta,\ \gamma\sim\mathcal"
+    r" D_\gamma,\qquad\text{independent}",
     over={"problem": st.one_of(problems(most_K=4, most_d=8), problems(most_d=32)), "halves": SEEDS},
     always=({"problem": Problem(), "halves": 1}, {"problem": Problem(K=6, d=12, P=5), "halves": 2}),
     examples=5,
     cost=15,
     visits=facts_about,
 )
-def labels_clusters_signs_and_amplitudes(subject: Subject, problem: Problem, halves: int) -> Statement:
-    """(k, k', y, eps) is uniform on its 4K(K-1) cells and independent of the amplitudes, which follow their laws.
+def labels_clusters_signs_and_amplitudes(
+    subject: Subject, problem: Problem, halves: int
+) -> Statement:
+    """(k, k', y, eps) is uniform on its 4K(K-1) cells and independent of the amplitudes, which
+    follow their laws.
 
-    Independence is tested on the joint table of the cells and of each amplitude being above its median or not (for K > 4 on three
-    tables: without k, without k', and of k and k'), and on that of the signs and each amplitude being in a random half of its law;
-    clusters alone are tested more finely.
+    Independence is tested on the joint table of the cells and of each amplitude being above its
+    median or not (for K > 4 on three tables: without k, without k', and of k and k'), and on that
+    of the signs and each amplitude being in a random half of its law; clusters alone are tested
+    more finely.
     """
     K = problem.K
     names = ("alpha", "beta", "gamma")
 
     def table(number: Callable[[Examples], Tensor], cells: int, detail: str) -> Statement:
-        """The cells of the examples, -1 for none that is allowed, with each amplitude above its median or not."""
+        """The cells of the examples, -1 for none that is allowed, with each amplitude above its
+        median or not."""
 
         def draw(stream: np.random.SeedSequence, size: int) -> np.ndarray:
             _, e = drawn(subject, problem, stream, size)
-            above = as_number(*(above_median(getattr(problem, name), getattr(e, name))[0] for name in names))
+            above = as_number(
+                *(above_median(getattr(problem, name), getattr(e, name))[0] for name in names)
+            )
             found = number(e)
             return torch.where(found < 0, 8 * cells, 8 * found + above).numpy()
 
-        law = np.append(np.tile(of_bits(above), cells) / cells, 0.0)  # the last cell is for the impossible
+        law = np.append(
+            np.tile(of_bits(above), cells) / cells, 0.0
+        )  # the last cell is for the impossible
         return cells_follow(law, draw, resolution=0.06, detail=detail)
 
     def without_k(e: Examples) -> Tensor:
@@ -139,7 +171,10 @@ def labels_clusters_signs_and_amplitudes(subject: Subject, problem: Problem, hal
 
     def signs_and_halves(stream: np.random.SeedSequence, size: int) -> np.ndarray:
         _, e = drawn(subject, problem, stream, size)
-        inside = (in_a_half(getattr(problem, name), getattr(e, name), halves + i)[0] for i, name in enumerate(names))
+        inside = (
+            in_a_half(getattr(problem, name), getattr(e, name), halves + i)[0]
+            for i, name in enumerate(names)
+        )
         return as_number(*inside, e.y > 0, e.eps > 0).numpy()
 
     def clusters(stream: np.random.SeedSequence, size: int) -> np.ndarray:
@@ -159,13 +194,18 @@ def labels_clusters_signs_and_amplitudes(subject: Subject, problem: Problem, hal
             table(lambda e: e.k * 4 + signs(e), 4 * K, "joint table without k'"),
             cells_follow(pairs, both_clusters, resolution=0.06, detail="k and k'"),
         ]
-    inside = [in_a_half(getattr(problem, name), torch.zeros(1), halves + i)[1] for i, name in enumerate(names)]
+    inside = [
+        in_a_half(getattr(problem, name), torch.zeros(1), halves + i)[1]
+        for i, name in enumerate(names)
+    ]
 
     def amplitude(name: str) -> Statement:
         law: AmplitudeLaw = getattr(problem, name)
         return follows_law(
             law.cdf,
-            lambda stream, size: getattr(drawn(subject, problem, stream, size)[1], name).double().numpy(),
+            lambda stream, size: (
+                getattr(drawn(subject, problem, stream, size)[1], name).double().numpy()
+            ),
             resolution=0.02,
             detail=f"D_{name}",
         )
@@ -179,9 +219,19 @@ def labels_clusters_signs_and_amplitudes(subject: Subject, problem: Problem, hal
 
     return all_of(
         *tables,
-        cells_follow(of_bits([*inside, 0.5, 0.5]), signs_and_halves, resolution=0.03, detail="signs and halves of the amplitudes"),
+        cells_follow(
+            of_bits([*inside, 0.5, 0.5]),
+            signs_and_halves,
+            resolution=0.03,
+            detail="signs and halves of the amplitudes",
+        ),
         cells_follow(np.full(K, 1 / K), clusters, resolution=0.02, detail="k"),
-        cells_follow(np.append(0.0, np.full(K - 1, 1 / (K - 1))), distances, resolution=0.02, detail="k' - k modulo K"),
+        cells_follow(
+            np.append(0.0, np.full(K - 1, 1 / (K - 1))),
+            distances,
+            resolution=0.02,
+            detail="k' - k modulo K",
+        ),
         *map(sign, ("y", "eps", "y eps")),
         *map(amplitude, names),
     )
@@ -191,26 +241,37 @@ def labels_clusters_signs_and_amplitudes(subject: Subject, problem: Problem, hal
     "D.3",
     kind=Kind.LAW,
     source="Definition 3.1",
-    formula=r"\xi\sim\mathcal N\bigl(0,\tfrac{\sigma_p^2}{d}I_d\bigr)\ \text{independent over patches and of the rest}",
+    formula=(
+        r"\xi\sim\mathcal N\bigl(0,\tfrac{\sigma_p^2}{d}I_d\bigr)\ \text{independent over patches"
+        r" and of the rest}"
+    ),
     over={"problem": problems(most_K=4, most_d=80), "direction": SEEDS},
-    always=({"problem": Problem(K=2, d=5, P=6), "direction": 0}, {"problem": Problem(K=2, d=24), "direction": 0}),
+    always=(
+        {"problem": Problem(K=2, d=5, P=6), "direction": 0},
+        {"problem": Problem(K=2, d=24), "direction": 0},
+    ),
     depends_on=("D.5",),
     examples=5,
     cost=10,
     visits=facts_about,
 )
 def random_noise_is_gaussian(subject: Subject, problem: Problem, direction: int) -> Statement:
-    """Random noise: d norm(xi)^2 / sigma_p^2 is chi^2_d; projections are N(0, sigma_p^2/d), uncorrelated, independent of the rest.
+    """Random noise: d norm(xi)^2 / sigma_p^2 is chi^2_d; projections are N(0, sigma_p^2/d),
+    uncorrelated, independent of the rest.
 
-    All noise patches of an example together are one standard Gaussian vector after scaling: its squared norm is chi^2, and its
-    projection on a random unit vector across patches is N(0, 1), which correlations between patches or directions would change
-    (Cramer-Wold); so is the sum of the first and last patch. The sign of the projection and the size, above its median or not, are
-    independent of each other and of label, noise sign and both clusters, and of the amplitudes; so are the signs of the projections
-    on v_k, v_k', c_k of each other, of the size, of label and noise sign, and of the amplitudes.
+    All noise patches of an example together are one standard Gaussian vector after scaling: its
+    squared norm is chi^2, and its projection on a random unit vector across patches is N(0, 1),
+    which correlations between patches or directions would change (Cramer-Wold); so is the sum of
+    the first and last patch. The sign of the projection and the size, above its median or not, are
+    independent of each other and of label, noise sign and both clusters, and of the amplitudes; so
+    are the signs of the projections on v_k, v_k', c_k of each other, of the size, of label and
+    noise sign, and of the amplitudes.
     """
     K, d, names = problem.K, problem.d, ("alpha", "beta", "gamma")
     size_of_noise = (problem.P - 3) * d
-    unit = torch.randn(size_of_noise, generator=torch.Generator().manual_seed(direction), dtype=torch.float64)
+    unit = torch.randn(
+        size_of_noise, generator=torch.Generator().manual_seed(direction), dtype=torch.float64
+    )
     unit = unit / unit.norm()
     along = unit[:d] / unit[:d].norm()
 
@@ -256,7 +317,9 @@ def random_noise_is_gaussian(subject: Subject, problem: Problem, direction: int)
 
     def joint(stream: np.random.SeedSequence, size: int) -> np.ndarray:
         _, e, noise = standardised(stream, size)
-        return torch.where(cell(e, K) < 0, cells, cell(e, K) * 4 + as_number(noise @ unit > 0, large(noise))).numpy()
+        return torch.where(
+            cell(e, K) < 0, cells, cell(e, K) * 4 + as_number(noise @ unit > 0, large(noise))
+        ).numpy()
 
     def large_amplitudes(e: Examples) -> list[Tensor]:
         return [above_median(getattr(problem, name), getattr(e, name))[0] for name in names]
@@ -270,13 +333,30 @@ def random_noise_is_gaussian(subject: Subject, problem: Problem, direction: int)
     table = np.append(np.full(cells, 1 / cells), 0.0)
     above = [above_median(getattr(problem, name), torch.zeros(1))[1] for name in names]
     return all_of(
-        follows_law(partial(chdtr, size_of_noise), squared_norms, resolution=0.03, detail="squared norm of all noise"),
-        follows_law(partial(chdtr, d), first_norms, resolution=0.03, detail="squared norm of one patch"),
+        follows_law(
+            partial(chdtr, size_of_noise),
+            squared_norms,
+            resolution=0.03,
+            detail="squared norm of all noise",
+        ),
+        follows_law(
+            partial(chdtr, d), first_norms, resolution=0.03, detail="squared norm of one patch"
+        ),
         follows_law(ndtr, projections, resolution=0.03, detail="projection across patches"),
         follows_law(ndtr, along_a_signal, resolution=0.03, detail="projection on a signal"),
         follows_law(ndtr, across_patches, resolution=0.03, detail="first and last patch together"),
-        cells_follow(np.full(64, 1 / 64), towards_own_signals, resolution=0.05, detail="signs towards the example's own signals"),
-        cells_follow(table, joint, resolution=0.06, detail="sign of the projection and size with labels and clusters"),
+        cells_follow(
+            np.full(64, 1 / 64),
+            towards_own_signals,
+            resolution=0.05,
+            detail="signs towards the example's own signals",
+        ),
+        cells_follow(
+            table,
+            joint,
+            resolution=0.06,
+            detail="sign of the projection and size with labels and clusters",
+        ),
         cells_follow(
             of_bits([*[0.5] * 4, *above]),
             towards_and_amplitudes,
@@ -296,29 +376,44 @@ def random_noise_is_gaussian(subject: Subject, problem: Problem, direction: int)
     "D.4",
     kind=Kind.LAW,
     source="Definition 3.1",
-    formula=r"(p_{\text{feature}},p_{\text{centre}},p_{\text{noise}})\ \text{uniform on}\ P(P-1)(P-2)\ \text{triples}",
-    over={"problem": st.one_of(problems(most_K=3, most_P=6, most_d=6), problems(most_K=2, most_P=9, most_d=6))},
+    formula=(
+        r"(p_{\text{feature}},p_{\text{centre}},p_{\text{noise}})\ \text{uniform"
+        r" on}\ P(P-1)(P-2)\ \text{triples}"
+    ),
+    over={
+        "problem": st.one_of(
+            problems(most_K=3, most_P=6, most_d=6), problems(most_K=2, most_P=9, most_d=6)
+        )
+    },
     always=({"problem": Problem(K=3, d=6)}, {"problem": Problem(K=2, d=4, P=8)}),
     examples=5,
     cost=10,
     visits=facts_about,
 )
 def patches_come_in_random_order(subject: Subject, problem: Problem) -> Statement:
-    """The positions of (signal, centre, feature noise) are uniform on the P(P-1)(P-2) triples and independent of everything else.
+    """The positions of (signal, centre, feature noise) are uniform on the P(P-1)(P-2) triples and
+    independent of everything else.
 
-    Tested on the joint tables of the triple with (k, k', y, eps), with the amplitudes, each above its median or not, and with sign
-    and size of the random noise: the marginals alone would miss a random cyclic shift.
+    Tested on the joint tables of the triple with (k, k', y, eps), with the amplitudes, each above
+    its median or not, and with sign and size of the random noise: the marginals alone would miss a
+    random cyclic shift.
     """
     P, K = problem.P, problem.K
 
     def triples(examples: Examples) -> Tensor:
         a, b, c = examples.positions.unbind(dim=1)
-        b, c = b - (b > a).long(), c - (c > a).long() - (c > b).long()  # number of each among the places left
+        b, c = (
+            b - (b > a).long(),
+            c - (c > a).long() - (c > b).long(),
+        )  # number of each among the places left
         return (a * (P - 1) + b) * (P - 2) + c
 
     def with_amplitudes(stream: np.random.SeedSequence, size: int) -> np.ndarray:
         _, e = drawn(subject, problem, stream, size)
-        above = (above_median(getattr(problem, name), getattr(e, name))[0] for name in ("alpha", "beta", "gamma"))
+        above = (
+            above_median(getattr(problem, name), getattr(e, name))[0]
+            for name in ("alpha", "beta", "gamma")
+        )
         return (triples(e) * 8 + as_number(*above)).numpy()
 
     def with_noise(stream: np.random.SeedSequence, size: int) -> np.ndarray:
@@ -333,12 +428,27 @@ def patches_come_in_random_order(subject: Subject, problem: Problem) -> Statemen
 
     places = P * (P - 1) * (P - 2)
     groups = places * 4 * K * (K - 1)
-    bits = of_bits([above_median(law, torch.zeros(1))[1] for law in (problem.alpha, problem.beta, problem.gamma)])
+    bits = of_bits(
+        [
+            above_median(law, torch.zeros(1))[1]
+            for law in (problem.alpha, problem.beta, problem.gamma)
+        ]
+    )
     median = float(chdtri((P - 3) * problem.d, 0.5))
     return all_of(
         cells_follow(np.full(groups, 1 / groups), joint, resolution=0.08, detail="joint table"),
-        cells_follow(np.tile(bits, places) / places, with_amplitudes, resolution=0.08, detail="with amplitudes"),
-        cells_follow(np.full(4 * places, 1 / (4 * places)), with_noise, resolution=0.08, detail="with random noise"),
+        cells_follow(
+            np.tile(bits, places) / places,
+            with_amplitudes,
+            resolution=0.08,
+            detail="with amplitudes",
+        ),
+        cells_follow(
+            np.full(4 * places, 1 / (4 * places)),
+            with_noise,
+            resolution=0.08,
+            detail="with random noise",
+        ),
     )
 
 
@@ -346,23 +456,34 @@ def patches_come_in_random_order(subject: Subject, problem: Problem) -> Statemen
     "D.5",
     kind=Kind.EXACT,
     source="Definition 3.1",
-    formula=r"\{x^{(1)},\dots,x^{(P)}\}=\{y\alpha v_k,\ \beta c_k,\ \epsilon\gamma v_{k'},\ \xi_1,\dots,\xi_{P-3}\},\qquad"
-    r"\alpha,\beta,\gamma\in[C_1,C_2]",
+    formula=(
+        r"\{x^{(1)},\dots,x^{(P)}\}=\{y\alpha v_k,\ \beta c_k,\ \epsilon\gamma"
+        r" v_{k'},\ \xi_1,\dots,\xi_{P-3}\},\qquad"
+        r"\alpha,\beta,\gamma\in[C_1,C_2]"
+    ),
     over={"problem": problems(), "seed": SEEDS},
     visits=facts_about,
 )
 def one_patch_of_each_role(subject: Subject, problem: Problem, seed: int) -> Statement:
-    """Every example holds exactly one patch y alpha v_k, one beta c_k, one eps gamma v_k', k' != k, with amplitudes in [C1, C2].
+    """Every example holds exactly one patch y alpha v_k, one beta c_k, one eps gamma v_k', k' != k,
+    with amplitudes in [C1, C2].
 
-    Each patch is a product of two rounded factors; amplitudes are rounded once more by the scaling of the quantile. In double
-    precision and, of other draws, in the single precision of training.
+    Each patch is a product of two rounded factors; amplitudes are rounded once more by the scaling
+    of the quantile. In double precision and, of other draws, in the single precision of training.
     """
     generator = torch.Generator().manual_seed(seed)
     exact = subject.draw_signals(problem, generator)
-    return all_of(*(one_patch_of_each(subject, problem, signals, generator) for signals in (exact, in_single(exact))))
+    return all_of(
+        *(
+            one_patch_of_each(subject, problem, signals, generator)
+            for signals in (exact, in_single(exact))
+        )
+    )
 
 
-def one_patch_of_each(subject: Subject, problem: Problem, signals: Signals, generator: torch.Generator) -> Statement:
+def one_patch_of_each(
+    subject: Subject, problem: Problem, signals: Signals, generator: torch.Generator
+) -> Statement:
     """D.5 for some hundred examples in the precision of the signals."""
     n, eps = 300, torch.finfo(signals.features.dtype).eps
     e = subject.draw_examples(problem, signals, n, generator)
@@ -378,12 +499,23 @@ def one_patch_of_each(subject: Subject, problem: Problem, signals: Signals, gene
     amplitudes = torch.stack([e.alpha, e.beta, e.gamma])
     places = e.positions.sort(dim=1).values
     return all_of(
-        equal(e.x[rows[:, None], e.positions], roles, tolerance=4 * problem.C2 * eps, detail="patches of the three roles"),
+        equal(
+            e.x[rows[:, None], e.positions],
+            roles,
+            tolerance=4 * problem.C2 * eps,
+            detail="patches of the three roles",
+        ),
         at_least(places.diff(dim=1), 1, detail="distance between the places of two roles"),
-        at_most((e.k == e.k_prime).double(), 0, detail="feature noise along the cluster's own feature"),
+        at_most(
+            (e.k == e.k_prime).double(), 0, detail="feature noise along the cluster's own feature"
+        ),
         equal(torch.stack([e.y, e.eps]).abs(), 1, tolerance=0, detail="size of the signs"),
-        at_least(amplitudes, problem.C1, tolerance=4 * eps * problem.C2, detail="amplitudes against C1"),
-        at_most(amplitudes, problem.C2, tolerance=4 * eps * problem.C2, detail="amplitudes against C2"),
+        at_least(
+            amplitudes, problem.C1, tolerance=4 * eps * problem.C2, detail="amplitudes against C1"
+        ),
+        at_most(
+            amplitudes, problem.C2, tolerance=4 * eps * problem.C2, detail="amplitudes against C2"
+        ),
     )
 
 
@@ -391,7 +523,10 @@ def one_patch_of_each(subject: Subject, problem: Problem, signals: Signals, gene
     "D.6",
     kind=Kind.LAW,
     source="Definition 3.1: independent draws",
-    formula=r"(y,\epsilon,k,\alpha,\beta,\gamma,\xi,\text{order})_i\ \text{independent over}\ i\ \text{and over draws}",
+    formula=(
+        r"(y,\epsilon,k,\alpha,\beta,\gamma,\xi,\text{order})_i\ \text{independent"
+        r" over}\ i\ \text{and over draws}"
+    ),
     over={
         "distance": st.sampled_from([1, 2, 64, 500, 512, 2000]) | st.integers(1, 2000),
         "calls": st.booleans(),
@@ -405,11 +540,13 @@ def one_patch_of_each(subject: Subject, problem: Problem, signals: Signals, gene
         {"distance": 1, "calls": True, "direction": 2},
     ),
 )
-def examples_are_independent(subject: Subject, distance: int, calls: bool, direction: int) -> Statement:
+def examples_are_independent(
+    subject: Subject, distance: int, calls: bool, direction: int
+) -> Statement:
     """Examples are independent of each other, within a draw and between draws from one generator.
 
-    Tested on the joint tables of labels and clusters, of amplitudes, and of noise and order of one example with each of the same of
-    the other.
+    Tested on the joint tables of labels and clusters, of amplitudes, and of noise and order of one
+    example with each of the same of the other.
     """
     problem, n = Problem(K=3, d=6), 4000
     along = torch.randn(problem.d, generator=torch.Generator().manual_seed(direction))
@@ -421,12 +558,22 @@ def examples_are_independent(subject: Subject, distance: int, calls: bool, direc
 
     def amplitudes(e: Examples) -> Tensor:
         """Whether alpha, beta, gamma are above their medians, as a number below 8."""
-        return as_number(*(above_median(getattr(problem, name), getattr(e, name))[0] for name in ("alpha", "beta", "gamma")))
+        return as_number(
+            *(
+                above_median(getattr(problem, name), getattr(e, name))[0]
+                for name in ("alpha", "beta", "gamma")
+            )
+        )
 
     def noise_and_order(e: Examples) -> Tensor:
-        """Sign and size of the noise, and whether the feature is in the first half of the patches, as a number below 8."""
+        """Sign and size of the noise, and whether the feature is in the first half of the patches,
+        as a number below 8."""
         noise = e.patches.noise[:, 0]
-        return as_number(noise @ along > 0, noise.square().sum(dim=1) > median, e.positions[:, 0] < problem.P // 2)
+        return as_number(
+            noise @ along > 0,
+            noise.square().sum(dim=1) > median,
+            e.positions[:, 0] < problem.P // 2,
+        )
 
     def pairs(of: Part, of_other: Part, stream: np.random.SeedSequence, size: int) -> np.ndarray:
         generator = generator_from(stream)
@@ -437,7 +584,11 @@ def examples_are_independent(subject: Subject, distance: int, calls: bool, direc
             b = subject.draw_examples(problem, signals, n, generator) if calls else a
             first, second = of.number(a), of_other.number(b)
             # each example in one pair only
-            chosen = (torch.arange(n - distance) // distance) % 2 == 0 if not calls else torch.ones(n, dtype=torch.bool)
+            chosen = (
+                (torch.arange(n - distance) // distance) % 2 == 0
+                if not calls
+                else torch.ones(n, dtype=torch.bool)
+            )
             other = second[distance:] if not calls else second
             found.append((first[: len(chosen)] * of_other.values + other)[chosen])
         return torch.cat(found)[:size].numpy()
@@ -458,7 +609,8 @@ def examples_are_independent(subject: Subject, distance: int, calls: bool, direc
 
 @dataclass(frozen=True)
 class Part:
-    """Part of what an example is made of: a function to whole numbers below `values`, all of them equally likely."""
+    """Part of what an example is made of: a function to whole numbers below `values`, all of them
+    equally likely."""
 
     name: str
     number: Callable[[Examples], Tensor]

@@ -6,21 +6,41 @@ from functools import partial
 import numpy as np
 import torch
 from hypothesis import strategies as st
-from scipy.special import chdtr, comb, ndtr, ndtri  # chi^2 and normal laws, several times faster than scipy.stats
+from scipy.special import (
+    chdtr,
+    comb,
+    ndtr,
+    ndtri,
+)  # chi^2 and normal laws, several times faster than scipy.stats
 from torch import Tensor
 
 from core import Hyperparameters, Problem, Subject
 from core.measures import cluster_gap, every_group_occupied, feature_alignment, groups
 from core.seeds import child, generator_from
 from theory_checks.claims import Kind, claim
-from theory_checks.evidence import HypothesesNotMet, Statement, all_of, cells_follow, equal, follows_law, mean_equals
+from theory_checks.evidence import (
+    HypothesesNotMet,
+    Statement,
+    all_of,
+    cells_follow,
+    equal,
+    follows_law,
+    mean_equals,
+)
 from theory_checks.pictures import Lines, Series, Style
 from theory_checks.run import Run
 from theory_checks.scenarios import SEEDS, problems
 
 
-def alignments(subject: Subject, problem: Problem, hyper: Hyperparameters, stream: np.random.SeedSequence, size: int) -> Tensor:
-    """a_mjk of `size` independent initialisations, (size, M, J, K); one set of signals, which the law does not depend on."""
+def alignments(
+    subject: Subject,
+    problem: Problem,
+    hyper: Hyperparameters,
+    stream: np.random.SeedSequence,
+    size: int,
+) -> Tensor:
+    """a_mjk of `size` independent initialisations, (size, M, J, K); one set of signals, which the
+    law does not depend on."""
     generator = generator_from(stream)
     signals = subject.draw_signals(problem, generator)
     W = torch.stack([subject.initialise_experts(problem, hyper, generator) for _ in range(size)])
@@ -33,15 +53,20 @@ def chance_of_occupied_groups(K: int, M: int) -> float:
 
 
 RESOLUTION = 0.03  # of the law of the cluster gap
-SIZES = st.sampled_from([(2, 3), (2, 6), (3, 4), (3, 5), (4, 4)])  # (K, M) with at most 256 assignments of experts to groups
+SIZES = st.sampled_from(
+    [(2, 3), (2, 6), (3, 4), (3, 5), (4, 4)]
+)  # (K, M) with at most 256 assignments of experts to groups
 
 
 @claim(
     "I.1",
     kind=Kind.LAW,
     source="derived from W^(0) ~ N(0, sigma_0^2/d)",
-    formula=r"(\#\mathcal M_1,\dots,\#\mathcal M_K)\sim\mathrm{Multinomial}(M;\tfrac1K,\dots,\tfrac1K),\qquad "
-    r"P(E_{\text{init}})=\sum_i(-1)^i\binom{K}{i}\Bigl(1-\frac iK\Bigr)^M",
+    formula=(
+        r"(\#\mathcal M_1,\dots,\#\mathcal"
+        r" M_K)\sim\mathrm{Multinomial}(M;\tfrac1K,\dots,\tfrac1K),\qquad "
+        r"P(E_{\text{init}})=\sum_i(-1)^i\binom{K}{i}\Bigl(1-\frac iK\Bigr)^M"
+    ),
     over={"sizes": SIZES, "J": st.integers(1, 3), "sigma_0": st.sampled_from([0.05, 1.0])},
     always=({"sizes": (4, 4), "J": 2, "sigma_0": 0.05},),
     depends_on=("D.1",),
@@ -49,11 +74,14 @@ SIZES = st.sampled_from([(2, 3), (2, 6), (3, 4), (3, 5), (4, 4)])  # (K, M) with
     cost=15,
     visits=lambda sizes, J, sigma_0: {"K": sizes[0], "M": sizes[1], "J": J},
 )
-def groups_are_multinomial(subject: Subject, sizes: tuple[int, int], J: int, sigma_0: float) -> Statement:
-    """The group sizes are Multinomial(M; 1/K, ...), and P(E_init) = sum_i (-1)^i C(K,i) (1 - i/K)^M >= 1 - K e^(-M/K).
+def groups_are_multinomial(
+    subject: Subject, sizes: tuple[int, int], J: int, sigma_0: float
+) -> Statement:
+    """The group sizes are Multinomial(M; 1/K, ...), and P(E_init) = sum_i (-1)^i C(K,i) (1 - i/K)^M
+    >= 1 - K e^(-M/K).
 
-    Tested on the whole assignment of experts to groups, which is uniform on its K^M values. What it is derived from is tested too:
-    d norm(w_mj)^2 / sigma_0^2 is chi^2_d.
+    Tested on the whole assignment of experts to groups, which is uniform on its K^M values. What it
+    is derived from is tested too: d norm(w_mj)^2 / sigma_0^2 is chi^2_d.
     """
     K, M = sizes
     problem = Problem(K=K, d=2 * K)
@@ -61,7 +89,11 @@ def groups_are_multinomial(subject: Subject, sizes: tuple[int, int], J: int, sig
     weights = K ** torch.arange(M)
 
     def assignment(stream: np.random.SeedSequence, size: int) -> np.ndarray:
-        return (groups(alignments(subject, problem, hyper, stream, size)) * weights).sum(dim=-1).numpy()
+        return (
+            (groups(alignments(subject, problem, hyper, stream, size)) * weights)
+            .sum(dim=-1)
+            .numpy()
+        )
 
     def occupied(stream: np.random.SeedSequence, size: int) -> np.ndarray:
         return every_group_occupied(alignments(subject, problem, hyper, stream, size)).numpy()
@@ -72,18 +104,32 @@ def groups_are_multinomial(subject: Subject, sizes: tuple[int, int], J: int, sig
         return (torch.stack(draws).double().square().sum(dim=-1) * (problem.d / sigma_0**2)).numpy()
 
     return all_of(
-        follows_law(partial(chdtr, problem.d), squared_norms, resolution=0.05, detail="squared norm of a filter"),
-        cells_follow(np.full(K**M, K**-M), assignment, resolution=0.07, detail="assignment of experts to groups"),
-        mean_equals(chance_of_occupied_groups(K, M), occupied, resolution=0.04, detail="frequency of E_init"),
+        follows_law(
+            partial(chdtr, problem.d),
+            squared_norms,
+            resolution=0.05,
+            detail="squared norm of a filter",
+        ),
+        cells_follow(
+            np.full(K**M, K**-M),
+            assignment,
+            resolution=0.07,
+            detail="assignment of experts to groups",
+        ),
+        mean_equals(
+            chance_of_occupied_groups(K, M), occupied, resolution=0.04, detail="frequency of E_init"
+        ),
     )
 
 
 def gap_law(K: int, J: int) -> Callable[[np.ndarray], np.ndarray]:
-    """The cdf of the ratio of the two largest among K maxima of J standard Gaussians, given that the second is positive.
+    """The cdf of the ratio of the two largest among K maxima of J standard Gaussians, given that
+    the second is positive.
 
-    With F = Phi^J the law of one maximum, P(ratio <= g, second in dv) = K (K-1) F(v)^(K-2) F'(v) (F(g v) - F(v)) dv. In the
-    variable q = F(v), uniform quadrature nodes follow the law; Gauss-Legendre with 100 nodes on [F(0), 1] is exact to 1e-5
-    for J <= 6, the integrand being smooth but for the corners at its ends.
+    With F = Phi^J the law of one maximum, P(ratio <= g, second in dv) = K (K-1) F(v)^(K-2) F'(v)
+    (F(g v) - F(v)) dv. In the variable q = F(v), uniform quadrature nodes follow the law;
+    Gauss-Legendre with 100 nodes on [F(0), 1] is exact to 1e-5 for J <= 6, the integrand being
+    smooth but for the corners at its ends.
     """
     nodes, weights = np.polynomial.legendre.leggauss(100)
     low = 0.5**J
@@ -94,20 +140,29 @@ def gap_law(K: int, J: int) -> Callable[[np.ndarray], np.ndarray]:
 
     def cdf(g: np.ndarray) -> np.ndarray:
         g = np.maximum(np.asarray(g, dtype=float), 1.0)
-        below = [ndtr(part[:, None] * v) ** J - q for part in np.array_split(g.ravel(), max(1, g.size // 4096))]
+        below = [
+            ndtr(part[:, None] * v) ** J - q
+            for part in np.array_split(g.ravel(), max(1, g.size // 4096))
+        ]
         return (np.concatenate(below) @ density / total).clip(0, 1).reshape(g.shape)
 
     return cdf
 
 
-def cluster_gaps(subject: Subject, K: int, J: int, stream: np.random.SeedSequence, size: int) -> np.ndarray:
-    """Cluster gaps of experts whose second largest score is positive, (size,). Raises HypothesesNotMet if hardly any has one."""
+def cluster_gaps(
+    subject: Subject, K: int, J: int, stream: np.random.SeedSequence, size: int
+) -> np.ndarray:
+    """Cluster gaps of experts whose second largest score is positive, (size,). Raises
+    HypothesesNotMet if hardly any has one."""
     problem = Problem(K=K, d=2 * K + 1)
     hyper = Hyperparameters(M=4, J=J, n=1, sigma_0=0.1, eta=1.0, eta_r=1.0, T=100)
     found: list[np.ndarray] = []
     while sum(map(len, found)) < size:
         if len(found) == 20:
-            raise HypothesesNotMet(f"{sum(map(len, found))} positive second scores in {20 * (size // 2 + 64) * 4} experts")
+            raise HypothesesNotMet(
+                f"{sum(map(len, found))} positive second scores in {20 * (size // 2 + 64) * 4}"
+                " experts"
+            )
         a = alignments(subject, problem, hyper, child(stream, len(found)), size // 2 + 64)
         gap = cluster_gap(a).flatten()
         found.append(gap[gap.isfinite()].numpy())
@@ -138,8 +193,11 @@ def law_of_gaps(subject: Subject, run: Run, K: int, J: int) -> Lines:
     kind=Kind.LAW,
     source="derived from W^(0) ~ N(0, sigma_0^2/d)",
     picture=law_of_gaps,
-    formula=r"\text{gap}\sim\frac{Z_{(1)}}{Z_{(2)}}\ \text{given}\ Z_{(2)}>0,\qquad Z_k=\max_{j\le J}a_{mjk}\ "
-    r"\text{in descending order}",
+    formula=(
+        r"\text{gap}\sim\frac{Z_{(1)}}{Z_{(2)}}\ \text{given}\ Z_{(2)}>0,\qquad Z_k=\max_{j\le"
+        r" J}a_{mjk}\ "
+        r"\text{in descending order}"
+    ),
     given="the second largest cluster score is positive",
     over={"K": st.integers(2, 5), "J": st.integers(1, 6)},
     always=({"K": 3, "J": 4},),
@@ -149,8 +207,14 @@ def law_of_gaps(subject: Subject, run: Run, K: int, J: int) -> Lines:
     visits=lambda K, J: {"K": K, "J": J},
 )
 def the_cluster_gap_has_its_exact_law(subject: Subject, K: int, J: int) -> Statement:
-    """The cluster gap has the law of the ratio of the two largest among K maxima of J i.i.d. Gaussians, given a positive second."""
-    return follows_law(gap_law(K, J), partial(cluster_gaps, subject, K, J), resolution=RESOLUTION, detail="cluster gap")
+    """The cluster gap has the law of the ratio of the two largest among K maxima of J i.i.d.
+    Gaussians, given a positive second."""
+    return follows_law(
+        gap_law(K, J),
+        partial(cluster_gaps, subject, K, J),
+        resolution=RESOLUTION,
+        detail="cluster gap",
+    )
 
 
 @claim(
@@ -164,7 +228,10 @@ def the_router_starts_at_zero(subject: Subject, problem: Problem, M: int, seed: 
     """Theta^(0) = 0."""
     hyper = Hyperparameters(M=M, J=2, n=1, sigma_0=0.1, eta=1.0, eta_r=1.0, T=100)
     return equal(
-        subject.initialise_router(problem, hyper, torch.Generator().manual_seed(seed)), 0.0, tolerance=0.0, detail="Theta^(0)"
+        subject.initialise_router(problem, hyper, torch.Generator().manual_seed(seed)),
+        0.0,
+        tolerance=0.0,
+        detail="Theta^(0)",
     )
 
 
@@ -172,7 +239,9 @@ def the_router_starts_at_zero(subject: Subject, problem: Problem, M: int, seed: 
     "I.4",
     kind=Kind.LAW,
     source="Algorithm 1",
-    formula=r"w_{mj}^{(0)}\sim\mathcal N(0,\tfrac{\sigma_0^2}{d}I_d)\ \text{independent over}\ m,\ j",
+    formula=(
+        r"w_{mj}^{(0)}\sim\mathcal N(0,\tfrac{\sigma_0^2}{d}I_d)\ \text{independent over}\ m,\ j"
+    ),
     over={
         "sizes": st.tuples(st.integers(1, 4), st.integers(1, 4)),
         "which": st.integers(0, 15),
@@ -186,19 +255,30 @@ def the_router_starts_at_zero(subject: Subject, problem: Problem, M: int, seed: 
     ),
     examples=5,
 )
-def filters_are_independent_gaussians(subject: Subject, sizes: tuple[int, int], which: int, d: int, sigma_0: float) -> Statement:
-    """W^(0) is a vector of independent Gaussians: squared norms of a filter and of all are chi^2, projections are N(0, 1), and
-    entries are as seldom large as those of a Gaussian."""
+def filters_are_independent_gaussians(
+    subject: Subject, sizes: tuple[int, int], which: int, d: int, sigma_0: float
+) -> Statement:
+    """W^(0) is a vector of independent Gaussians: squared norms of a filter and of all are chi^2,
+    projections are N(0, 1), and entries are as seldom large as those of a Gaussian."""
     (M, J), problem = sizes, Problem(K=2, d=d)
     hyper = Hyperparameters(M=M, J=J, n=1, sigma_0=sigma_0, eta=1.0, eta_r=1.0, T=100)
-    # Half of the directions mix experts, filters and coordinates at random, the others weigh all experts alike.
-    unit = torch.randn(1 if which % 2 else M, J, problem.d, generator=torch.Generator().manual_seed(which), dtype=torch.float64)
+    # Half of the directions mix experts, filters and coordinates at random, the others weigh all
+    # experts alike.
+    unit = torch.randn(
+        1 if which % 2 else M,
+        J,
+        problem.d,
+        generator=torch.Generator().manual_seed(which),
+        dtype=torch.float64,
+    )
     unit = unit.expand(M, -1, -1).flatten()
     unit = unit / unit.norm()
 
     def standardised(stream: np.random.SeedSequence, size: int) -> Tensor:
         generator = generator_from(stream)
-        W = torch.stack([subject.initialise_experts(problem, hyper, generator) for _ in range(size)]).double()
+        W = torch.stack(
+            [subject.initialise_experts(problem, hyper, generator) for _ in range(size)]
+        ).double()
         return W.flatten(1, 2) * (problem.d**0.5 / sigma_0)
 
     def beyond(stream: np.random.SeedSequence, size: int) -> np.ndarray:
@@ -218,6 +298,18 @@ def filters_are_independent_gaussians(subject: Subject, sizes: tuple[int, int], 
             resolution=0.05,
             detail="all filters",
         ),
-        follows_law(ndtr, lambda s, n: (standardised(s, n).flatten(1) @ unit).numpy(), resolution=0.05, detail="projection"),
-        mean_equals(2 * ndtr(-3), beyond, resolution=7e-4, low=0, high=1, detail="entries beyond 3 standard deviations"),
+        follows_law(
+            ndtr,
+            lambda s, n: (standardised(s, n).flatten(1) @ unit).numpy(),
+            resolution=0.05,
+            detail="projection",
+        ),
+        mean_equals(
+            2 * ndtr(-3),
+            beyond,
+            resolution=7e-4,
+            low=0,
+            high=1,
+            detail="entries beyond 3 standard deviations",
+        ),
     )

@@ -1,4 +1,5 @@
-"""What the advantage needs, by the paper's abstract and section 6: nonlinear experts, and data with a cluster structure."""
+"""What the advantage needs, by the paper's abstract and section 6: nonlinear experts, and data with
+a cluster structure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -16,7 +17,15 @@ from theory_checks.claims import Inputs, Kind, Profile, claim
 from theory_checks.evidence import Statement, all_of, at_most, tends_to_zero
 from theory_checks.ladders import SURE_FALL, by_examples, designed
 from theory_checks.replicates import finished
-from theory_checks.scenarios import Scenario, at_rate, example_ladder, ladder, on_the_ladder, without_router, without_structure
+from theory_checks.scenarios import (
+    Scenario,
+    at_rate,
+    example_ladder,
+    ladder,
+    on_the_ladder,
+    without_router,
+    without_structure,
+)
 from theory_checks.test_exploration import facts_about as facts_about_ladder
 from theory_checks.test_router_alignment import at_the_end, entropy, facts_about, rarely
 from theory_checks.trajectories import Trained
@@ -39,7 +48,8 @@ def displacements(trained: Trained, scenario: Scenario) -> Tensor:
 
 
 def departure_from_parallel(trained: Trained, scenario: Scenario) -> np.ndarray:
-    """1 - the mean cosine between the displacements of two experts, 0 with one that did not move, of each replicate (R,)."""
+    """1 - the mean cosine between the displacements of two experts, 0 with one that did not move,
+    of each replicate (R,)."""
     moved = displacements(trained, scenario).double().flatten(2)
     unit = moved / moved.norm(dim=-1, keepdim=True).clamp(min=torch.finfo(moved.dtype).tiny)
     M = unit.shape[1]
@@ -50,50 +60,80 @@ def departure_from_parallel(trained: Trained, scenario: Scenario) -> np.ndarray:
 def small_examples(profile: Profile) -> list[Scenario]:
     """The ladder of numbers of training examples; up to 750 in quick, 1000 in standard."""
     shared = example_ladder(profile)
-    return profile.pick([*shared[:-1], on_the_ladder(profile, 64, 750, shared[0].replicates)], shared[:-1], shared)
+    return profile.pick(
+        [*shared[:-1], on_the_ladder(profile, 64, 750, shared[0].replicates)], shared[:-1], shared
+    )
 
 
 @claim(
     "L.1",
     kind=Kind.RATE,
     source="derived; abstract and section 6 for the role of nonlinearity",
-    given="the router frozen (eta_r = 0); the ladder's rates at d = 64, K = 4, M = J = 8 (in quick K = 3, M = J = 6), to T_1, n "
-    "from 250 (180) up to 750 in the quick, 1000 in the standard, 16,000 in the deep profile",
-    formula=r"\mathbb E\Bigl[y\textstyle\sum_p x^{(p)}\Bigr]=\frac{\mathbb E[\alpha]}{K}\sum_k v_k:\quad "
-    r"w_{mj}^{(T_1)}-w_{mj}^{(0)}\ \text{the same for all}\ j,\ \text{parallel for all}\ m\ \text{as}\ n\to\infty",
-    over=lambda profile: {"scenarios": st.just([without_router(s) for s in small_examples(profile)])},
+    given=(
+        "the router frozen (eta_r = 0); the ladder's rates at d = 64, K = 4, M = J = 8 (in quick K"
+        " = 3, M = J = 6), to T_1, n from 250 (180) up to 750 in the quick, 1000 in the standard,"
+        " 16,000 in the deep profile"
+    ),
+    formula=(
+        r"\mathbb E\Bigl[y\textstyle\sum_p x^{(p)}\Bigr]=\frac{\mathbb E[\alpha]}{K}\sum_k"
+        r" v_k:\quad "
+        r"w_{mj}^{(T_1)}-w_{mj}^{(0)}\ \text{the same for all}\ j,\ \text{parallel for"
+        r" all}\ m\ \text{as}\ n\to\infty"
+    ),
+    over=lambda profile: {
+        "scenarios": st.just([without_router(s) for s in small_examples(profile)])
+    },
     depends_on=("G.2", "G.3", "D.2"),
     examples=1,
     cost=45,
     visits=facts_about_ladder,
 )
-def linear_experts_cannot_diverge(trained: Trained, share: float, scenarios: Sequence[Scenario]) -> Statement:
-    """With the router frozen all filters of a linear expert have the same displacement at T_1, and those of all experts become
-    parallel as n grows. Cubic experts diverge.
+def linear_experts_cannot_diverge(
+    trained: Trained, share: float, scenarios: Sequence[Scenario]
+) -> Statement:
+    """With the router frozen all filters of a linear expert have the same displacement at T_1, and
+    those of all experts become parallel as n grows. Cubic experts diverge.
 
-    The gradient in w_mj of a linear expert is the mean of l' y pi sum_p x^(p) over its examples, the same for every j; and E[y
-    sum_p x^(p)] = (E[alpha] / K) sum_k v_k is the same for every expert, up to sampling errors whose squares make 1 - cosine of
-    order 1/n: claimed is a fall of at least n^(-1/4) in pairs of replicates, to at most 0.01. Exact part: up to T roundings of W.
+    The gradient in w_mj of a linear expert is the mean of l' y pi sum_p x^(p) over its examples,
+    the same for every j; and E[y sum_p x^(p)] = (E[alpha] / K) sum_k v_k is the same for every
+    expert, up to sampling errors whose squares make 1 - cosine of order 1/n: claimed is a fall of
+    at least n^(-1/4) in pairs of replicates, to at most 0.01. Exact part: up to T roundings of W.
     Cubic experts: mean cosine below 1/2 in every replicate but rare ones.
     """
-    values = by_examples(scenarios, [departure_from_parallel(linear(trained), s) for s in scenarios])
+    values = by_examples(
+        scenarios, [departure_from_parallel(linear(trained), s) for s in scenarios]
+    )
     last = scenarios[-1]
     moved = displacements(linear(trained), last).double()
     W = linear(trained).trajectory(last).W
-    rounding = (last.hyper.T + 1) * torch.finfo(W.dtype).eps * float(W.abs().amax() + last.hyper.eta)
+    rounding = (
+        (last.hyper.T + 1) * torch.finfo(W.dtype).eps * float(W.abs().amax() + last.hyper.eta)
+    )
     together = departure_from_parallel(cubic(trained), last) < 1 / 2
     return all_of(
-        at_most((moved - moved[:, :, :1]).abs().amax(dim=(2, 3)), 0.0, tolerance=rounding, detail="filters of one linear expert"),
-        tends_to_zero(exponent=2 * SURE_FALL, level=0.01, detail="1 - cosine of linear experts", **designed(values, 2, share / 2)),
+        at_most(
+            (moved - moved[:, :, :1]).abs().amax(dim=(2, 3)),
+            0.0,
+            tolerance=rounding,
+            detail="filters of one linear expert",
+        ),
+        tends_to_zero(
+            exponent=2 * SURE_FALL,
+            level=0.01,
+            detail="1 - cosine of linear experts",
+            **designed(values, 2, share / 2),
+        ),
         rarely(together, share / 2, "replicates whose cubic experts move in parallel"),
     )
 
 
 def published_setting(profile: Profile) -> Inputs:
-    """Setting 1 of the paper's experiments: d = 50, M = 8, J = 16, gamma ~ Unif[0.5, 3], with Algorithm 1 to T = 5/eta.
+    """Setting 1 of the paper's experiments: d = 50, M = 8, J = 16, gamma ~ Unif[0.5, 3], with
+    Algorithm 1 to T = 5/eta.
 
-    In 250 steps, or 500 in the deep profile: nothing here is about groups. Of 40 pilot replicates at n = 1000 the claim was true
-    of all either way; in 200 such steps it was not of two, and at n = 600 of one.
+    In 250 steps, or 500 in the deep profile: nothing here is about groups. Of 40 pilot replicates
+    at n = 1000 the claim was true of all either way; in 200 such steps it was not of two, and at n
+    = 600 of one.
     """
     problem = Problem(K=4, d=50, P=4, gamma=Uniform(0.5, 3.0), C2=3.0)
     n, replicates, T = profile.pick((1000, 6, 250), (1000, 8, 250), (16_000, 16, 500))
@@ -105,56 +145,85 @@ def published_setting(profile: Profile) -> Inputs:
     "L.2",
     kind=Kind.PROBABILITY,
     source="section 6, Table 1",
-    given="setting 1 of the paper: K = 4, P = 4, d = 50, M = 8, J = 16, gamma ~ Unif[0.5, 3], sigma_p = 1; sigma_0 = 0.05, "
-    "eta_r = M^2 eta, T = 5/eta, with n = 16,000, eta = 0.01 in the deep profile, n = 1000, eta = 0.02 in the others",
-    formula=r"\text{entropy}_{\text{linear}}>\tfrac12\log K>\text{entropy}_{\text{nonlinear}},\qquad "
-    r"\text{accuracy}_{\text{linear}}<\text{accuracy}_{\text{nonlinear}}",
+    given=(
+        "setting 1 of the paper: K = 4, P = 4, d = 50, M = 8, J = 16, gamma ~ Unif[0.5, 3], sigma_p"
+        " = 1; sigma_0 = 0.05, eta_r = M^2 eta, T = 5/eta, with n = 16,000, eta = 0.01 in the deep"
+        " profile, n = 1000, eta = 0.02 in the others"
+    ),
+    formula=(
+        r"\text{entropy}_{\text{linear}}>\tfrac12\log K>\text{entropy}_{\text{nonlinear}},\qquad "
+        r"\text{accuracy}_{\text{linear}}<\text{accuracy}_{\text{nonlinear}}"
+    ),
     over=published_setting,
     depends_on=("L.1", "N.2"),
     examples=1,
     cost=50,
     visits=facts_about,
 )
-def a_linear_mixture_stays_mixed(subject: Subject, trained: Trained, share: float, scenario: Scenario) -> Statement:
-    """On the same data a linear MoE keeps a high dispatch entropy and is less accurate than the nonlinear one.
+def a_linear_mixture_stays_mixed(
+    subject: Subject, trained: Trained, share: float, scenario: Scenario
+) -> Statement:
+    """On the same data a linear MoE keeps a high dispatch entropy and is less accurate than the
+    nonlinear one.
 
-    High: above (log K)/2, halfway between a random dispatch and a perfect one, which the nonlinear MoE is below (published: 1.300
-    against 0.098 nats). Both are trained by Algorithm 1, replicate by replicate from the same signals, data and noise.
+    High: above (log K)/2, halfway between a random dispatch and a perfect one, which the nonlinear
+    MoE is below (published: 1.300 against 0.098 nats). Both are trained by Algorithm 1, replicate
+    by replicate from the same signals, data and noise.
     """
     half = np.log(scenario.problem.K) / 2
     failed = []
     # Nonlinear is what the subject's experts are.
     for flat, bent in zip(
-        at_the_end(linear(trained).run.subject, linear(trained), scenario), at_the_end(subject, trained, scenario), strict=True
+        at_the_end(linear(trained).run.subject, linear(trained), scenario),
+        at_the_end(subject, trained, scenario),
+        strict=True,
     ):
-        wrong_flat, wrong_bent = (float(is_error(r.outcome[0]).double().mean()) for r in (flat, bent))
+        wrong_flat, wrong_bent = (
+            float(is_error(r.outcome[0]).double().mean()) for r in (flat, bent)
+        )
         failed.append(not (entropy(flat) > half > entropy(bent) and wrong_flat > wrong_bent))
     return rarely(np.array(failed), share, "replicates where the linear MoE is not worse")
 
 
 def single_and_mixture(profile: Profile) -> Inputs:
-    """A single expert and an MoE with twice as many filters, at eta = sigma_0/12.5 to T = 6/eta: nothing here is about groups.
+    """A single expert and an MoE with twice as many filters, at eta = sigma_0/12.5 to T = 6/eta:
+    nothing here is about groups.
 
-    A single expert with 16 filters, or trained to 4/eta, was tried before: one in twenty or forty kept errors above 1 %.
+    A single expert with 16 filters, or trained to 4/eta, was tried before: one in twenty or forty
+    kept errors above 1 %.
     """
     replicates = profile.pick(8, 8, 32)
     single = ladder(Problem(K=4, d=64), 500, replicates, M=1, J=32)
     mixture = ladder(Problem(K=4, d=64), 500, replicates)
-    single, mixture = (at_rate(scenario, 4 * scenario.hyper.eta, 6.0) for scenario in (single, mixture))
-    return {"single": st.just(replace(single, given_occupied_groups=False)), "mixture": st.just(mixture)}
+    single, mixture = (
+        at_rate(scenario, 4 * scenario.hyper.eta, 6.0) for scenario in (single, mixture)
+    )
+    return {
+        "single": st.just(replace(single, given_occupied_groups=False)),
+        "mixture": st.just(mixture),
+    }
 
 
 def facts_about_single(single: Scenario, mixture: Scenario) -> Mapping[str, Any]:
-    return {"d": single.problem.d, "n": f"{single.hyper.n}, {mixture.hyper.n}", "replicates": single.replicates}
+    return {
+        "d": single.problem.d,
+        "n": f"{single.hyper.n}, {mixture.hyper.n}",
+        "replicates": single.replicates,
+    }
 
 
 @claim(
     "L.3",
     kind=Kind.PROBABILITY,
     source="derived from the paper's conclusion",
-    given="the feature-noise patch left empty; K = 4, d = 64, n = 500, sigma_0 = d^(-1/3), eta = sigma_0/12.5, T = 6/eta; "
-    "M = 1, J = 32 against M = J = 8",
-    formula=r"\gamma\to 0:\qquad P(yF_{\text{single}}(x)\le 0)\le 0.01\quad\text{and}\quad P(yF_{\text{MoE}}(x)\le 0)\le 0.01",
+    given=(
+        "the feature-noise patch left empty; K = 4, d = 64, n = 500, sigma_0 = d^(-1/3), eta ="
+        " sigma_0/12.5, T = 6/eta; M = 1, J = 32 against M = J = 8"
+    ),
+    formula=(
+        r"\gamma\to 0:\qquad P(yF_{\text{single}}(x)\le 0)\le 0.01\quad\text{and}\quad"
+        r" P(yF_{\text{MoE}}(x)\le 0)\le 0.01"
+    ),
     over=single_and_mixture,
     depends_on=("S.5",),
     examples=1,
@@ -164,12 +233,16 @@ def facts_about_single(single: Scenario, mixture: Scenario) -> Mapping[str, Any]
 def without_structure_a_single_expert_does_as_well(
     subject: Subject, trained: Trained, share: float, single: Scenario, mixture: Scenario
 ) -> Statement:
-    """Where feature noise is negligible a single expert does as well as the MoE: both err on at most 1 %.
+    """Where feature noise is negligible a single expert does as well as the MoE: both err on at
+    most 1 %.
 
-    The Subject is the run's, with data in which the patch of the feature noise is zero: a single expert can then add up all
-    features (its cube of them is odd in the label), and there is no advantage left to have.
+    The Subject is the run's, with data in which the patch of the feature noise is zero: a single
+    expert can then add up all features (its cube of them is odd in the label), and there is no
+    advantage left to have.
     """
-    plain = trained.with_ingredients("no feature noise", draw_examples=without_structure(subject.draw_examples))
+    plain = trained.with_ingredients(
+        "no feature noise", draw_examples=without_structure(subject.draw_examples)
+    )
     statements = []
     for scenario, what in ((single, "single experts"), (mixture, "mixtures")):
         found = finished(plain.run.subject, plain, scenario, scenario.hyper.T)

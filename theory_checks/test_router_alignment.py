@@ -1,4 +1,5 @@
-"""Lemma 5.3: by the end of training the router sends each cluster to the experts that its initialisation marked for it."""
+"""Lemma 5.3: by the end of training the router sends each cluster to the experts that its
+initialisation marked for it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -24,7 +25,16 @@ from theory_checks.evidence import (
 )
 from theory_checks.evidence.design import frequency_resolution
 from theory_checks.ladder_pictures import along, ladder_picture, through_the_first
-from theory_checks.ladders import SURE_FALL, afforded, by_examples, by_size, designed, moment, mostly, sampling_error
+from theory_checks.ladders import (
+    SURE_FALL,
+    afforded,
+    by_examples,
+    by_size,
+    designed,
+    moment,
+    mostly,
+    sampling_error,
+)
 from theory_checks.pictures import Heatmap, Lines, Series, Style
 from theory_checks.replicates import Finished, finished, given_occupied_groups
 from theory_checks.scenarios import (
@@ -43,11 +53,14 @@ from theory_checks.trajectories import Trained
 RARE = 0.02  # replicates that may fail a claim of the form "with probability 1 - o(1)", by design
 SIGN_BIAS = 0.35  # of a sign test's probability: what A.6 resolves
 CLEAR_GAP = 1.1
-MOSTLY = 0.9  # a cluster goes to M_k when at least this share of it does: the stated level for 1 - o(1) at these sizes
+# a cluster goes to M_k when at least this share of it does: the stated level for 1 - o(1) at these
+# sizes
+MOSTLY = 0.9
 GIVEN = (
-    "E_init; the ladder and around it: sigma_0 = d^(-1/3), eta = sigma_0/50, eta_r = M^2 eta, T = 8/eta; n = max(4000, 4 d) on the "
-    "ladder in the deep profile, 1500 in the standard one, there with eta = sigma_0/32 up to d = 64; in the quick one K = 3, "
-    "M = J = 6, n = 1000, eta = sigma_0/16 and T = 6/eta"
+    "E_init; the ladder and around it: sigma_0 = d^(-1/3), eta = sigma_0/50, eta_r = M^2 eta, T ="
+    " 8/eta; n = max(4000, 4 d) on the ladder in the deep profile, 1500 in the standard one, there"
+    " with eta = sigma_0/32 up to d = 64; in the quick one K = 3, M = J = 6, n = 1000, eta ="
+    " sigma_0/16 and T = 6/eta"
 )
 CLEAR = f"{GIVEN}; clusters whose best cluster gap in M_k is at least {CLEAR_GAP}"
 
@@ -58,7 +71,12 @@ def trained_scenarios(profile: Profile) -> Inputs:
 
 
 def facts_about(scenario: Scenario, **_: Any) -> Mapping[str, Any]:
-    return {"K": scenario.problem.K, "d": scenario.problem.d, "n": scenario.hyper.n, "replicates": scenario.replicates}
+    return {
+        "K": scenario.problem.K,
+        "d": scenario.problem.d,
+        "n": scenario.hyper.n,
+        "replicates": scenario.replicates,
+    }
 
 
 def at_the_end(subject: Subject, trained: Trained, scenario: Scenario) -> list[Finished]:
@@ -67,7 +85,8 @@ def at_the_end(subject: Subject, trained: Trained, scenario: Scenario) -> list[F
 
 
 def rarely(events: np.ndarray, share: float, detail: str) -> Statement:
-    """The event happens in at most RARE of the replicates to which it applies. Raises HypothesesNotMet if those are too few."""
+    """The event happens in at most RARE of the replicates to which it applies. Raises
+    HypothesesNotMet if those are too few."""
     design = afforded(RARE, len(events), share, detail)
     return frequency_at_most(RARE, lambda stream, size: events, detail=detail, **design)
 
@@ -77,38 +96,65 @@ def clear_clusters(replicate: Finished) -> list[int]:
     return [k for k in range(replicate.scenario.problem.K) if replicate.best_gap(k) >= CLEAR_GAP]
 
 
-def for_clear_clusters(replicates: Sequence[Finished], good: Callable[[Finished, int], bool]) -> tuple[np.ndarray, int]:
-    """Whether some clear cluster is not good, for each replicate that has one, and the number of clear clusters.
+def for_clear_clusters(
+    replicates: Sequence[Finished], good: Callable[[Finished, int], bool]
+) -> tuple[np.ndarray, int]:
+    """Whether some clear cluster is not good, for each replicate that has one, and the number of
+    clear clusters.
 
     Raises HypothesesNotMet if fewer than half of the replicates have a clear cluster.
     """
     clear = [(replicate, clear_clusters(replicate)) for replicate in replicates]
     clear = [(replicate, clusters) for replicate, clusters in clear if clusters]
     if len(clear) < len(replicates) / 2:
-        raise HypothesesNotMet(f"{len(clear)} of {len(replicates)} replicates have a cluster with a gap of {CLEAR_GAP}")
+        raise HypothesesNotMet(
+            f"{len(clear)} of {len(replicates)} replicates have a cluster with a gap of {CLEAR_GAP}"
+        )
     failed = [not all(good(replicate, k) for k in clusters) for replicate, clusters in clear]
     return np.array(failed), sum(len(clusters) for _, clusters in clear)
 
 
 def given_clear_gaps(statement: Statement, scenario: Scenario, met: int) -> Statement:
-    """The statement given that a cluster's gap is clear, with the number of clusters that met it."""
+    """The statement given that a cluster's gap is clear, with the number of clusters that met
+    it."""
     tried = scenario.replicates * scenario.problem.K
-    return given(statement, met=met, tried=tried, least=scenario.replicates // 2, hypotheses="clear gap")
+    return given(
+        statement, met=met, tried=tried, least=scenario.replicates // 2, hypotheses="clear gap"
+    )
 
 
-def router_pictures(subject: Subject, trained: Trained, scenario: Scenario) -> tuple[Heatmap, Heatmap]:
+def router_pictures(
+    subject: Subject, trained: Trained, scenario: Scenario
+) -> tuple[Heatmap, Heatmap]:
     """Alignment of the router with the centres, and where examples go, for one replicate at T."""
     replicate = at_the_end(subject, trained, scenario)[0]
     order = replicate.group.argsort()
     experts = [f"m = {m}, in M_{int(replicate.group[m])}" for m in order]
     clusters = [f"k = {k}" for k in range(scenario.problem.K)]
     _, along_centres = router_alignment(replicate.signals, replicate.at.theta)
-    counts = dispatch_counts(replicate.outcome[1], replicate.fresh.k, scenario.hyper.M, scenario.problem.K)
+    counts = dispatch_counts(
+        replicate.outcome[1], replicate.fresh.k, scenario.hyper.M, scenario.problem.K
+    )
     share = counts / counts.sum(dim=0, keepdim=True)
     return (
-        Heatmap("<theta_m, c_k> at T", experts, clusters, along_centres[order].tolist(), "expert", "cluster"),
         Heatmap(
-            "Share of cluster k routed to expert m", experts, clusters, share[order].tolist(), "expert", "cluster", "", 0.0, 1.0
+            "<theta_m, c_k> at T",
+            experts,
+            clusters,
+            along_centres[order].tolist(),
+            "expert",
+            "cluster",
+        ),
+        Heatmap(
+            "Share of cluster k routed to expert m",
+            experts,
+            clusters,
+            share[order].tolist(),
+            "expert",
+            "cluster",
+            "",
+            0.0,
+            1.0,
         ),
     )
 
@@ -126,7 +172,9 @@ def router_pictures(subject: Subject, trained: Trained, scenario: Scenario) -> t
     cost=6,
     visits=facts_about,
 )
-def the_best_aligned_expert_is_in_the_group(subject: Subject, trained: Trained, share: float, scenario: Scenario) -> Statement:
+def the_best_aligned_expert_is_in_the_group(
+    subject: Subject, trained: Trained, share: float, scenario: Scenario
+) -> Statement:
     """At T the expert with the largest <theta_m, c_k> is in M_k."""
 
     def aligned(replicate: Finished, k: int) -> bool:
@@ -134,7 +182,9 @@ def the_best_aligned_expert_is_in_the_group(subject: Subject, trained: Trained, 
         return int(replicate.group[along_centres[:, k].argmax()]) == k
 
     failed, met = for_clear_clusters(at_the_end(subject, trained, scenario), aligned)
-    return given_clear_gaps(rarely(failed, share, "replicates with a cluster aligned elsewhere"), scenario, met)
+    return given_clear_gaps(
+        rarely(failed, share, "replicates with a cluster aligned elsewhere"), scenario, met
+    )
 
 
 def largest(products: Tensor) -> Tensor:
@@ -147,22 +197,38 @@ def mean_square(products: Tensor) -> Tensor:
     return products.square().mean(dim=(1, 2)).sqrt()
 
 
-def features_over_centres(trained: Trained, scenario: Scenario, size: Callable[[Tensor], Tensor]) -> np.ndarray:
+def features_over_centres(
+    trained: Trained, scenario: Scenario, size: Callable[[Tensor], Tensor]
+) -> np.ndarray:
     """The size of <theta_m, v_k> over that of <theta_m, c_k> of each replicate at T_1 (R,)."""
     watched = trained.trajectory(scenario).watched
-    return (size(watched["feature of router"][:, -1]) / size(watched["centre of router"][:, -1])).double().numpy()
+    return (
+        (size(watched["feature of router"][:, -1]) / size(watched["centre of router"][:, -1]))
+        .double()
+        .numpy()
+    )
 
 
 def features_along_examples(trained: Trained, scenarios: Sequence[Scenario]) -> Lines:
     """The ratios at T_1 along n."""
     ratios = by_examples(scenarios, [features_over_centres(trained, s, largest) for s in scenarios])
-    mean_ratios = by_examples(scenarios, [features_over_centres(trained, s, mean_square) for s in scenarios])
+    mean_ratios = by_examples(
+        scenarios, [features_over_centres(trained, s, mean_square) for s in scenarios]
+    )
     return ladder_picture(
         "What the router learns of features, over what it learns of centres, at T_1",
         "n",
         {"ratio of the largest products": ratios, "ratio of their root mean squares": mean_ratios},
-        bounds={"claimed: root mean squares fall like n^(-1/8)": through_the_first(mean_ratios, -SURE_FALL)},
-        references={"twice the sampling error of one step": along(list(ratios), [2 * sampling_error(s) for s in scenarios])},
+        bounds={
+            "claimed: root mean squares fall like n^(-1/8)": through_the_first(
+                mean_ratios, -SURE_FALL
+            )
+        },
+        references={
+            "twice the sampling error of one step": along(
+                list(ratios), [2 * sampling_error(s) for s in scenarios]
+            )
+        },
     )
 
 
@@ -172,9 +238,16 @@ def features_along_examples(trained: Trained, scenarios: Sequence[Scenario]) -> 
     source="Lemma 5.3, with the rate derived from A.6",
     given=f"{GIVEN_EXPLORATION}; at T: {GIVEN}",
     picture=features_along_examples,
-    formula=r"\frac{\max_{m,k}|\langle\theta_m,v_k\rangle|}{\max_{m,k}|\langle\theta_m,c_k\rangle|}\ \text{small},\qquad "
-    r"\frac{\|(\langle\theta_m,v_k\rangle)\|_F}{\|(\langle\theta_m,c_k\rangle)\|_F}\ \text{falling with}\ n",
-    over=lambda profile: {"scenarios": st.just(example_ladder(profile)), "whole": st.just(whole_runs(profile)[0])},
+    formula=(
+        r"\frac{\max_{m,k}|\langle\theta_m,v_k\rangle|}{\max_{m,k}|\langle\theta_m,c_k\rangle|}"
+        r"\ \text{small},\qquad "
+        r"\frac{\|(\langle\theta_m,v_k\rangle)\|_F}{\|(\langle\theta_m,c_k\rangle)\|_F}"
+        r"\ \text{falling with}\ n"
+    ),
+    over=lambda profile: {
+        "scenarios": st.just(example_ladder(profile)),
+        "whole": st.just(whole_runs(profile)[0]),
+    },
     depends_on=("A.5", "A.6"),
     examples=1,
     cost=110,
@@ -183,16 +256,21 @@ def features_along_examples(trained: Trained, scenarios: Sequence[Scenario]) -> 
 def the_router_learns_centres_not_features(
     subject: Subject, trained: Trained, share: float, scenarios: Sequence[Scenario], whole: Scenario
 ) -> Statement:
-    """max abs(<theta_m, v_k>) / max abs(<theta_m, c_k>) is small, and the ratio of the root mean squares falls with n.
+    """max abs(<theta_m, v_k>) / max abs(<theta_m, c_k>) is small, and the ratio of the root mean
+    squares falls with n.
 
-    By A.6 the products with features have mean 0, so they are sampling errors, of order n^(-1/2) against the products with centres.
-    At T_1 and the largest n the ratio is at most twice the sampling error of one step (`sampling_error`; the maximum over M K
-    products is two to three standard deviations, which many steps average). At T it is at most 1/2, by design: centres then lead
-    whatever the signs. That it falls is seen in root mean squares over (m, k), at least like n^(-1/8): one maximum fluctuates by
-    a factor of 1.4 between replicates and falls by n^(-1/4) from 250 to 4000 in only 83 % of pairs (40 of 48 in a pilot).
+    By A.6 the products with features have mean 0, so they are sampling errors, of order n^(-1/2)
+    against the products with centres. At T_1 and the largest n the ratio is at most twice the
+    sampling error of one step (`sampling_error`; the maximum over M K products is two to three
+    standard deviations, which many steps average). At T it is at most 1/2, by design: centres then
+    lead whatever the signs. That it falls is seen in root mean squares over (m, k), at least like
+    n^(-1/8): one maximum fluctuates by a factor of 1.4 between replicates and falls by n^(-1/4)
+    from 250 to 4000 in only 83 % of pairs (40 of 48 in a pilot).
     """
     peaks = features_over_centres(trained, scenarios[-1], largest)
-    ratios = by_examples(scenarios, [features_over_centres(trained, s, mean_square) for s in scenarios])
+    ratios = by_examples(
+        scenarios, [features_over_centres(trained, s, mean_square) for s in scenarios]
+    )
     failed = []
     for replicate in at_the_end(subject, trained, whole):
         along_features, along_centres = router_alignment(replicate.signals, replicate.at.theta)
@@ -200,9 +278,22 @@ def the_router_learns_centres_not_features(
     level = 2 * sampling_error(scenarios[-1])
     return given_occupied_groups(
         all_of(
-            mostly(peaks <= level, share / 3, f"replicates with features at most {level:.3g} of their centres at T_1"),
-            tends_to_zero(exponent=SURE_FALL, level=level, detail="root mean squares at T_1", **designed(ratios, 2, share / 3)),
-            rarely(np.array(failed), share / 3, "replicates whose features are above half of their centres, at T"),
+            mostly(
+                peaks <= level,
+                share / 3,
+                f"replicates with features at most {level:.3g} of their centres at T_1",
+            ),
+            tends_to_zero(
+                exponent=SURE_FALL,
+                level=level,
+                detail="root mean squares at T_1",
+                **designed(ratios, 2, share / 3),
+            ),
+            rarely(
+                np.array(failed),
+                share / 3,
+                "replicates whose features are above half of their centres, at T",
+            ),
         ),
         trained,
         *scenarios,
@@ -222,11 +313,14 @@ def the_router_learns_centres_not_features(
     cost=5,
     visits=facts_about,
 )
-def clusters_go_to_their_group_of_experts(subject: Subject, trained: Trained, share: float, scenario: Scenario) -> Statement:
-    """At T an x in Omega_k goes to an expert of M_k with probability 1 - o(1), without router noise and with it.
+def clusters_go_to_their_group_of_experts(
+    subject: Subject, trained: Trained, share: float, scenario: Scenario
+) -> Statement:
+    """At T an x in Omega_k goes to an expert of M_k with probability 1 - o(1), without router noise
+    and with it.
 
-    Without noise by argmax h, with it by the subject's own noisy choice and by the sum of the exact p_m(h(x)) over M_k; 1 - o(1) is
-    read as at least 0.9 of the fresh examples of the cluster.
+    Without noise by argmax h, with it by the subject's own noisy choice and by the sum of the exact
+    p_m(h(x)) over M_k; 1 - o(1) is read as at least 0.9 of the fresh examples of the cluster.
     """
 
     def goes(chosen: Callable[[Finished], Tensor]) -> Callable[[Finished, int], bool]:
@@ -235,7 +329,11 @@ def clusters_go_to_their_group_of_experts(subject: Subject, trained: Trained, sh
         def good(replicate: Finished, k: int) -> bool:
             cluster, member = replicate.fresh.k == k, replicate.group == k
             found = chosen(replicate)
-            to_group = found[member].sum(dim=0) if found.dim() == 2 else member[found].to(replicate.fresh.y)
+            to_group = (
+                found[member].sum(dim=0)
+                if found.dim() == 2
+                else member[found].to(replicate.fresh.y)
+            )
             return float(to_group[cluster].mean()) >= MOSTLY
 
         return good
@@ -243,7 +341,9 @@ def clusters_go_to_their_group_of_experts(subject: Subject, trained: Trained, sh
     replicates = at_the_end(subject, trained, scenario)
     quiet, met = for_clear_clusters(replicates, goes(lambda r: r.outcome[1]))
     noisy, _ = for_clear_clusters(replicates, goes(lambda r: r.noisily_routed))
-    exact, _ = for_clear_clusters(replicates, goes(lambda r: routing_probabilities(r.fresh_logits.double())))
+    exact, _ = for_clear_clusters(
+        replicates, goes(lambda r: routing_probabilities(r.fresh_logits.double()))
+    )
     statement = all_of(
         rarely(quiet, share / 3, "replicates where a cluster goes elsewhere, without noise"),
         rarely(noisy, share / 3, "replicates where a cluster goes elsewhere, with noise"),
@@ -255,7 +355,11 @@ def clusters_go_to_their_group_of_experts(subject: Subject, trained: Trained, sh
 def entropy(replicate: Finished) -> float:
     """Dispatch entropy of the fresh examples, nats."""
     problem, hyper = replicate.scenario.problem, replicate.scenario.hyper
-    return float(dispatch_entropy(dispatch_counts(replicate.outcome[1], replicate.fresh.k, hyper.M, problem.K)))
+    return float(
+        dispatch_entropy(
+            dispatch_counts(replicate.outcome[1], replicate.fresh.k, hyper.M, problem.K)
+        )
+    )
 
 
 @claim(
@@ -270,12 +374,16 @@ def entropy(replicate: Finished) -> float:
     cost=4,
     visits=facts_about,
 )
-def the_dispatch_entropy_vanishes(subject: Subject, trained: Trained, share: float, scenario: Scenario) -> Statement:
-    """The dispatch entropy tends to 0: along training it falls from log K, with all examples at one expert, to below 0.05 at T.
+def the_dispatch_entropy_vanishes(
+    subject: Subject, trained: Trained, share: float, scenario: Scenario
+) -> Statement:
+    """The dispatch entropy tends to 0: along training it falls from log K, with all examples at one
+    expert, to below 0.05 at T.
 
-    At reachable sizes it is exactly 0 in most replicates at T, so there is no rate along d to see. 0.05 nats: all examples at
-    experts with two clusters each of which the smaller has 1 % would have 0.056. The start is log K up to the frequencies of
-    the clusters in the sample, which cost (K - 1) / (2 n) in mean: above 0.99 log K.
+    At reachable sizes it is exactly 0 in most replicates at T, so there is no rate along d to see.
+    0.05 nats: all examples at experts with two clusters each of which the smaller has 1 % would
+    have 0.056. The start is log K up to the frequencies of the clusters in the sample, which cost
+    (K - 1) / (2 n) in mean: above 0.99 log K.
     """
     log_K = float(np.log(scenario.problem.K))
     starts = np.array([entropy(r) < 0.99 * log_K for r in finished(subject, trained, scenario, 0)])
@@ -288,12 +396,18 @@ def the_dispatch_entropy_vanishes(subject: Subject, trained: Trained, share: flo
 
 
 def mechanism(trained: Trained, scenario: Scenario) -> tuple[Tensor, Tensor]:
-    """<theta_m, c_k> at t = 0 .. T_1 as simulated and as the law has it, both (R, T_1 + 1, M, K)."""
+    """<theta_m, c_k> at t = 0 .. T_1 as simulated and as the law has it, both (R, T_1 + 1, M,
+    K)."""
     problem, hyper = scenario.problem, scenario.hyper
     strength = features(trained, scenario).pow(3).sum(dim=-2)  # A_mk(t)
     ahead = (strength - strength.mean(dim=2, keepdim=True)).cumsum(dim=1)
     summed = torch.cat([torch.zeros_like(ahead[:, :1]), ahead[:, :-1]], dim=1)
-    rate = hyper.eta_r * moment(problem.beta, 1) * moment(problem.alpha, 3) / (2 * hyper.M**2 * problem.K)
+    rate = (
+        hyper.eta_r
+        * moment(problem.beta, 1)
+        * moment(problem.alpha, 3)
+        / (2 * hyper.M**2 * problem.K)
+    )
     return trained.trajectory(scenario).watched["centre of router"].double(), rate * summed
 
 
@@ -304,13 +418,15 @@ def residual(trained: Trained, scenario: Scenario) -> np.ndarray:
 
 
 def slope(trained: Trained, scenario: Scenario) -> np.ndarray:
-    """Least-squares slope of the simulated on the law's products over (m, k) at T_1, of each replicate (R,)."""
+    """Least-squares slope of the simulated on the law's products over (m, k) at T_1, of each
+    replicate (R,)."""
     found, law = (values[:, -1].flatten(1) for values in mechanism(trained, scenario))
     return ((found * law).sum(dim=1) / law.square().sum(dim=1)).numpy()
 
 
 def alignment_along_exploration(trained: Trained, scenarios: Sequence[Scenario]) -> Lines:
-    """<theta_m, c_k> of one replicate over the law, for the four experts that are most aligned with cluster 0."""
+    """<theta_m, c_k> of one replicate over the law, for the four experts that are most aligned with
+    cluster 0."""
     scenario = scenarios[-1]
     found, law = (values[0, :, :, 0] for values in mechanism(trained, scenario))
     t = list(range(len(found)))
@@ -318,10 +434,17 @@ def alignment_along_exploration(trained: Trained, scenarios: Sequence[Scenario])
     for m in found[-1].topk(4).indices.tolist():
         series.append(Series(f"m = {m}", t, found[:, m].tolist()))
         series.append(Series("law", t, law[:, m].tolist(), style=Style.REFERENCE))
-    return Lines(f"The router finds centre 0, d = {scenario.problem.d}, n = {scenario.hyper.n}", "step t", "<theta_m, c_0>", series)
+    return Lines(
+        f"The router finds centre 0, d = {scenario.problem.d}, n = {scenario.hyper.n}",
+        "step t",
+        "<theta_m, c_0>",
+        series,
+    )
 
 
-def mechanism_pictures(trained: Trained, scenarios: Sequence[Scenario], more: Sequence[Scenario]) -> tuple[Lines, Lines]:
+def mechanism_pictures(
+    trained: Trained, scenarios: Sequence[Scenario], more: Sequence[Scenario]
+) -> tuple[Lines, Lines]:
     """One cluster over the law, and the residual of the law along n."""
     along_n = by_examples(more, [residual(trained, s) for s in more])
     errors = ladder_picture(
@@ -329,7 +452,11 @@ def mechanism_pictures(trained: Trained, scenarios: Sequence[Scenario], more: Se
         "n",
         {"relative residual": along_n},
         bounds={"claimed: falls like n^(-1/8)": through_the_first(along_n, -SURE_FALL)},
-        references={"1.5 times the sampling error of one step": along(list(along_n), [1.5 * sampling_error(s) for s in more])},
+        references={
+            "1.5 times the sampling error of one step": along(
+                list(along_n), [1.5 * sampling_error(s) for s in more]
+            )
+        },
     )
     return alignment_along_exploration(trained, scenarios), errors
 
@@ -339,8 +466,11 @@ def mechanism_pictures(trained: Trained, scenarios: Sequence[Scenario], more: Se
     kind=Kind.RATE,
     source="derived from Algorithm 1 at h = 0",
     given=GIVEN_EXPLORATION,
-    formula=r"\langle\theta_m,c_k\rangle\approx\frac{\eta_r\,\mathbb E[\beta]\,\mathbb E[\alpha^3]}{2M^2K}\sum_t"
-    r"\Bigl(A_{mk}^{(t)}-\overline{A_{\cdot k}^{(t)}}\Bigr),\qquad A_{mk}=\sum_j a_{mjk}^3",
+    formula=(
+        r"\langle\theta_m,c_k\rangle\approx\frac{\eta_r\,\mathbb E[\beta]\,\mathbb"
+        r" E[\alpha^3]}{2M^2K}\sum_t"
+        r"\Bigl(A_{mk}^{(t)}-\overline{A_{\cdot k}^{(t)}}\Bigr),\qquad A_{mk}=\sum_j a_{mjk}^3"
+    ),
     picture=mechanism_pictures,
     over=lambda profile: {
         **along_dimensions(profile),
@@ -353,21 +483,31 @@ def mechanism_pictures(trained: Trained, scenarios: Sequence[Scenario], more: Se
     visits=facts_about_ladder,
 )
 def the_router_follows_what_experts_learn(
-    trained: Trained, share: float, scenarios: Sequence[Scenario], more: Sequence[Scenario], other: Scenario
+    trained: Trained,
+    share: float,
+    scenarios: Sequence[Scenario],
+    more: Sequence[Scenario],
+    other: Scenario,
 ) -> Statement:
-    """Up to T_1, <theta_m, c_k> follows eta_r E[beta] E[alpha^3] / (2 M^2 K) sum_t (A_mk(t) - mean over m' of A_m'k(t)).
+    """Up to T_1, <theta_m, c_k> follows eta_r E[beta] E[alpha^3] / (2 M^2 K) sum_t (A_mk(t) - mean
+    over m' of A_m'k(t)).
 
-    With h = 0 the gate is 1/M, the slope of the loss -1/2, and of y f_m(x) only A_mk alpha^3 survives the mean over signs.
-    Residual at T_1, relative in norm over (m, k): at most 1.5 times the sampling error of one step (`sampling_error`) at every d,
-    K, M and law; in pairs of replicates falling at least like n^(-1/8) (`SURE_FALL`). Slope of the simulated on the law's
-    products: within 0.1 of 1 at every d. (The neglected terms are of relative order sigma_0^2, those of h in the gate and of the
-    margin in the slope of the loss.)
+    With h = 0 the gate is 1/M, the slope of the loss -1/2, and of y f_m(x) only A_mk alpha^3
+    survives the mean over signs. Residual at T_1, relative in norm over (m, k): at most 1.5 times
+    the sampling error of one step (`sampling_error`) at every d, K, M and law; in pairs of
+    replicates falling at least like n^(-1/8) (`SURE_FALL`). Slope of the simulated on the law's
+    products: within 0.1 of 1 at every d. (The neglected terms are of relative order sigma_0^2,
+    those of h in the gate and of the margin in the slope of the loss.)
     """
     part = share / (3 + len(scenarios))
     along_n = by_examples(more, [residual(trained, s) for s in more])
     along_d = by_size(scenarios, [residual(trained, s) for s in scenarios])
     slopes = [
-        mostly(np.abs(slope(trained, s) - 1) <= 0.1, part, f"replicates with a slope within 0.1 of 1 at d = {s.problem.d}")
+        mostly(
+            np.abs(slope(trained, s) - 1) <= 0.1,
+            part,
+            f"replicates with a slope within 0.1 of 1 at d = {s.problem.d}",
+        )
         for s in scenarios
     ]
     elsewhere = residual(trained, other) > 1.5 * sampling_error(other)
@@ -375,11 +515,24 @@ def the_router_follows_what_experts_learn(
     size = len(scenarios)
     return given_occupied_groups(
         all_of(
-            tends_to_zero(exponent=SURE_FALL, level=1.5 * sampling_error(more[-1]), detail="along n", **designed(along_n, 2, part)),
-            at_most_of_order(
-                scale=errors.__getitem__, constant=1.0, drift=2.0, detail="along d", **designed(along_d, size + 1, part)
+            tends_to_zero(
+                exponent=SURE_FALL,
+                level=1.5 * sampling_error(more[-1]),
+                detail="along n",
+                **designed(along_n, 2, part),
             ),
-            rarely(elsewhere, part, f"replicates beyond 1.5 times the sampling error at K = {other.problem.K}"),
+            at_most_of_order(
+                scale=errors.__getitem__,
+                constant=1.0,
+                drift=2.0,
+                detail="along d",
+                **designed(along_d, size + 1, part),
+            ),
+            rarely(
+                elsewhere,
+                part,
+                f"replicates beyond 1.5 times the sampling error at K = {other.problem.K}",
+            ),
             *slopes,
         ),
         trained,
@@ -390,24 +543,39 @@ def the_router_follows_what_experts_learn(
 
 
 def positive_half_of_the_time(values: np.ndarray, share: float, detail: str) -> Statement:
-    """P(value > 0) = 1/2 by an exact sign test on each side. Raises HypothesesNotMet if a value is exactly 0.
+    """P(value > 0) = 1/2 by an exact sign test on each side. Raises HypothesesNotMet if a value is
+    exactly 0.
 
-    Holds if 1/2 + SIGN_BIAS is rejected at 5 %: with 64 replicates or more a symmetric law passes with probability 99.9 %.
+    Holds if 1/2 + SIGN_BIAS is rejected at 5 %: with 64 replicates or more a symmetric law passes
+    with probability 99.9 %.
     """
     if (values == 0).any():
-        raise HypothesesNotMet(f"{detail}: exactly 0 in {int((values == 0).sum())} of {len(values)} replicates")
+        raise HypothesesNotMet(
+            f"{detail}: exactly 0 in {int((values == 0).sum())} of {len(values)} replicates"
+        )
     n, above = len(values), values > 0
-    design: dict[str, Any] = {"resolution": frequency_resolution(0.5, n, share / 2), "passing": SIGN_BIAS, "replicates": n}
+    design: dict[str, Any] = {
+        "resolution": frequency_resolution(0.5, n, share / 2),
+        "passing": SIGN_BIAS,
+        "replicates": n,
+    }
     return all_of(
-        frequency_at_most(0.5, lambda stream, size: above, detail=f"{detail} is positive", **design),
-        frequency_at_least(0.5, lambda stream, size: above, detail=f"{detail} is positive", **design),
+        frequency_at_most(
+            0.5, lambda stream, size: above, detail=f"{detail} is positive", **design
+        ),
+        frequency_at_least(
+            0.5, lambda stream, size: above, detail=f"{detail} is positive", **design
+        ),
     )
 
 
 def many_replicates(profile: Profile) -> Inputs:
     """Small problems, of which many replicates are cheap; the symmetry holds for every n and d."""
     replicates = profile.pick(64, 128, 512)
-    scenarios = [ladder(Problem(K=4, d=16), 100, replicates), ladder(Problem(K=3, d=64), 250, replicates, M=6)]
+    scenarios = [
+        ladder(Problem(K=4, d=16), 100, replicates),
+        ladder(Problem(K=3, d=64), 250, replicates, M=6),
+    ]
     return {"scenario": st.sampled_from(scenarios)}
 
 
@@ -415,21 +583,32 @@ def many_replicates(profile: Profile) -> Inputs:
     "A.6",
     kind=Kind.LAW,
     source="derived from G.4 and G.6",
-    given="E_init, which the symmetry preserves; K = 4, d = 16, n = 100 and K = 3, d = 64, n = 250, at the ladder's rates to T_1",
-    formula=r"\langle\theta_m,v_k\rangle\ \text{and}\ \langle w_{mj},c_k\rangle\ \text{are symmetric about}\ 0",
+    given=(
+        "E_init, which the symmetry preserves; K = 4, d = 16, n = 100 and K = 3, d = 64, n = 250,"
+        " at the ladder's rates to T_1"
+    ),
+    formula=(
+        r"\langle\theta_m,v_k\rangle\ \text{and}\ \langle w_{mj},c_k\rangle\ \text{are symmetric"
+        r" about}\ 0"
+    ),
     over=many_replicates,
     depends_on=("G.4", "G.6", "D.2"),
     examples=8,
     cost=40,
     visits=facts_about,
 )
-def what_is_not_learned_is_symmetric(subject: Subject, trained: Trained, share: float, scenario: Scenario) -> Statement:
-    """<theta_m, v_k> and <w_mj, c_k> are symmetric about 0 over replicates at T_1, as at every t, for every n and d.
+def what_is_not_learned_is_symmetric(
+    subject: Subject, trained: Trained, share: float, scenario: Scenario
+) -> Statement:
+    """<theta_m, v_k> and <w_mj, c_k> are symmetric about 0 over replicates at T_1, as at every t,
+    for every n and d.
 
-    Reflecting all v_k and flipping all labels maps the law of the data to itself; with W reflected and its sign flipped, training
-    commutes (G.4, G.6): all a_mjk, and so all groups, stay what they are, Theta is reflected, W reflected and flipped. So what is
-    odd under the map has a symmetric law. Exact sign tests, one value per replicate at T_1: the mean over k of <theta_m, v_k>, and
-    of max_j <w_mj, c_k> + min_j <w_mj, c_k>, each at the expert m with the largest initial score max_j a_mjk of cluster k.
+    Reflecting all v_k and flipping all labels maps the law of the data to itself; with W reflected
+    and its sign flipped, training commutes (G.4, G.6): all a_mjk, and so all groups, stay what they
+    are, Theta is reflected, W reflected and flipped. So what is odd under the map has a symmetric
+    law. Exact sign tests, one value per replicate at T_1: the mean over k of <theta_m, v_k>, and of
+    max_j <w_mj, c_k> + min_j <w_mj, c_k>, each at the expert m with the largest initial score max_j
+    a_mjk of cluster k.
     """
     router, experts = [], []
     for replicate in finished(subject, trained, scenario, scenario.hyper.T_1):

@@ -1,4 +1,5 @@
-"""Lemma 5.1 and relatives: the perturbed router picks expert m with probability p_m(h), which moves slowly with the logits."""
+"""Lemma 5.1 and relatives: the perturbed router picks expert m with probability p_m(h), which moves
+slowly with the logits."""
 
 import math
 from collections.abc import Mapping
@@ -38,16 +39,19 @@ EPS = torch.finfo(torch.float64).eps
 def rounding(M: int) -> float:
     """How far computed probabilities may be from exact ones.
 
-    p is a sum of M ceil(M/2) positive terms, each a product of M + 1 factors that are exact to 3 eps or so (the breakpoints and
-    u - h_m' each round once, and nodes and weights are correct to a few eps); the terms add up to at most 1. An absolute error
-    eps in u - h_m' changes one factor in [0, 1], so a term by eps times the weight: (M + 1) * 3 eps in all, and M eps for the
-    summation; rounding h - max h moves logits by eps, hence p by 2 eps (R.3). Twice that in total, for safety of the constants.
+    p is a sum of M ceil(M/2) positive terms, each a product of M + 1 factors that are exact to 3
+    eps or so (the breakpoints and u - h_m' each round once, and nodes and weights are correct to a
+    few eps); the terms add up to at most 1. An absolute error eps in u - h_m' changes one factor in
+    [0, 1], so a term by eps times the weight: (M + 1) * 3 eps in all, and M eps for the summation;
+    rounding h - max h moves logits by eps, hence p by 2 eps (R.3). Twice that in total, for safety
+    of the constants.
     """
     return 2 * (4 * M + 8) * EPS
 
 
 def facts_about(h: Tensor, **_: Any) -> Mapping[str, Any]:
-    """What a test visited: the number of experts, ties for the top, and how far apart the logits are."""
+    """What a test visited: the number of experts, ties for the top, and how far apart the logits
+    are."""
     top = h.max(dim=0).values
     return {
         "M": h.shape[0],
@@ -72,7 +76,11 @@ def moved(h: Tensor, perturbation: tuple[float, str, int]) -> Tensor:
     if shape == "signs":
         step = step.sign()
     if shape == "one up, rest down":
-        step = torch.where(torch.arange(len(h))[:, None] == seed % len(h), 1.0, -1.0).to(h).expand_as(h)
+        step = (
+            torch.where(torch.arange(len(h))[:, None] == seed % len(h), 1.0, -1.0)
+            .to(h)
+            .expand_as(h)
+        )
     return h + size * step
 
 
@@ -82,9 +90,11 @@ def sup_norm(difference: Tensor) -> np.ndarray:
 
 
 def rise_of_the_choice(subject: Subject, h: Tensor, other: Tensor, bound: np.ndarray) -> Statement:
-    """p_m(h') - p_m(h) <= bound for the subject's own router, where the closed form says that it is tightest.
+    """p_m(h') - p_m(h) <= bound for the subject's own router, where the closed form says that it is
+    tightest.
 
-    The same noise decides at h and at h': the difference of the two indicators has the difference of probabilities as its mean.
+    The same noise decides at h and at h': the difference of the two indicators has the difference
+    of probabilities as its mean.
     """
     rise = routing_probabilities(other) - routing_probabilities(h)
     column = int((rise.amax(dim=0) - torch.from_numpy(bound)).argmax())
@@ -94,53 +104,91 @@ def rise_of_the_choice(subject: Subject, h: Tensor, other: Tensor, bound: np.nda
     def draw(stream: np.random.SeedSequence, size: int) -> np.ndarray:
         noise = subject.router_noise((len(h), size), generator_from(stream), 0).to(h)
         chosen = subject.select(after.expand_as(noise), noise) == m
-        return (chosen.double() - (subject.select(before.expand_as(noise), noise) == m).double()).numpy()
+        return (
+            chosen.double() - (subject.select(before.expand_as(noise), noise) == m).double()
+        ).numpy()
 
     ceiling = min(float(bound[column]), 1.0)
-    return mean_at_most(ceiling, draw, resolution=0.1, low=-1, high=1, detail="rise of the drawn choice")
+    return mean_at_most(
+        ceiling, draw, resolution=0.1, low=-1, high=1, detail="rise of the drawn choice"
+    )
 
 
 @claim(
     "R.1",
     kind=Kind.EXACT,
     source="derived from the definition of p",
-    formula=r"\sum_m p_m(h)=1,\qquad p(h+c)=p(h),\qquad p_{\tau(m)}(\tau h)=p_m(h),\qquad p_m(0)=\tfrac1M",
+    formula=(
+        r"\sum_m p_m(h)=1,\qquad p(h+c)=p(h),\qquad p_{\tau(m)}(\tau h)=p_m(h),\qquad"
+        r" p_m(0)=\tfrac1M"
+    ),
     over={"h": logits(), "shift": st.sampled_from([-3.0, -0.5, 0.25, 1.0, 64.0]), "relabel": SEEDS},
     examples=120,
     visits=facts_about,
 )
-def probabilities_of_a_symmetric_choice(subject: Subject, h: Tensor, shift: float, relabel: int) -> Statement:
-    """p(h) sums to 1, is invariant to a common shift of h, equivariant to relabelling, and equals 1/M at h = 0; so is the choice.
+def probabilities_of_a_symmetric_choice(
+    subject: Subject, h: Tensor, shift: float, relabel: int
+) -> Statement:
+    """p(h) sums to 1, is invariant to a common shift of h, equivariant to relabelling, and equals
+    1/M at h = 0; so is the choice.
 
-    The router's own choice (select) is compared draw by draw: the shifts are powers of two or sums of few of them, and the noise
-    is rounded to multiples of 2^-20, so that moderate logits, rounded alike, are shifted without rounding.
+    The router's own choice (select) is compared draw by draw: the shifts are powers of two or sums
+    of few of them, and the noise is rounded to multiples of 2^-20, so that moderate logits, rounded
+    alike, are shifted without rounding.
     """
     M = len(h)
     p = routing_probabilities(h)
     order = torch.randperm(M, generator=torch.Generator().manual_seed(relabel))
-    shift_error = 2 * (h.abs().amax(dim=0).numpy() + abs(shift)) * EPS  # rounding of h + shift, through R.3's constant 2
+    shift_error = (
+        2 * (h.abs().amax(dim=0).numpy() + abs(shift)) * EPS
+    )  # rounding of h + shift, through R.3's constant 2
     grid = (h.clamp(-1e3, 1e3) * 2**20).round() / 2**20
     # Noise with distinct entries: the choice is equivariant only without ties.
-    noise = torch.stack([torch.randperm(M, generator=torch.Generator().manual_seed(relabel + i)) for i in range(h.shape[1])], dim=1)
+    noise = torch.stack(
+        [
+            torch.randperm(M, generator=torch.Generator().manual_seed(relabel + i))
+            for i in range(h.shape[1])
+        ],
+        dim=1,
+    )
     noise = (noise.to(h) + 0.5) / M
     noise = (noise * 2**20).round() / 2**20
     score = grid + noise
     unique = (score == score.amax(dim=0)).sum(dim=0) == 1
     chosen = subject.select(grid, noise)
-    shifted, relabelled = subject.select(grid + shift, noise), order[subject.select(grid[order], noise[order])]
+    shifted, relabelled = (
+        subject.select(grid + shift, noise),
+        order[subject.select(grid[order], noise[order])],
+    )
     wrong = ((shifted != chosen) | (relabelled != chosen)) & unique
     return all_of(
         equal(p.sum(dim=0), 1.0, tolerance=rounding(M), detail="sum of p"),
-        equal(routing_probabilities(h + shift), p, tolerance=rounding(M) + shift_error, detail="p after a common shift"),
-        equal(routing_probabilities(h[order]), p[order], tolerance=rounding(M), detail="p after relabelling"),
-        equal(routing_probabilities(torch.zeros_like(h)), 1 / M, tolerance=rounding(M), detail="p at h = 0"),
+        equal(
+            routing_probabilities(h + shift),
+            p,
+            tolerance=rounding(M) + shift_error,
+            detail="p after a common shift",
+        ),
+        equal(
+            routing_probabilities(h[order]),
+            p[order],
+            tolerance=rounding(M),
+            detail="p after relabelling",
+        ),
+        equal(
+            routing_probabilities(torch.zeros_like(h)),
+            1 / M,
+            tolerance=rounding(M),
+            detail="p at h = 0",
+        ),
         at_most(wrong.double(), 0.0, detail="choices that a shift or relabelling changes"),
     )
 
 
 def ratio_to_the_step(h: Tensor, perturbation: tuple[float, str, int]) -> Lines:
-    """norm_inf(p(h) - p(h')) / norm_inf(h - h') by the size of the step, the largest over columns, for the worst case's logits and
-    move, at h = 0 where it is largest, and for random logits; with both Lipschitz constants."""
+    """norm_inf(p(h) - p(h')) / norm_inf(h - h') by the size of the step, the largest over columns,
+    for the worst case's logits and move, at h = 0 where it is largest, and for random logits; with
+    both Lipschitz constants."""
     M, (_, shape, seed) = len(h), perturbation
     steps = np.geomspace(1e-4, 4, 25).tolist()
     random = torch.randn(M, 4, generator=torch.Generator().manual_seed(seed), dtype=h.dtype) / 2
@@ -166,7 +214,9 @@ def ratio_to_the_step(h: Tensor, perturbation: tuple[float, str, int]) -> Lines:
         [
             *(Series(name, steps, ratios(start, how)) for name, (start, how) in curves.items()),
             Series("2 (R.3)", [steps[0], steps[-1]], [2, 2], style=Style.BOUND),
-            Series("M^2 (R.2, Lemma 5.1)", [steps[0], steps[-1]], [M**2, M**2], style=Style.REFERENCE),
+            Series(
+                "M^2 (R.2, Lemma 5.1)", [steps[0], steps[-1]], [M**2, M**2], style=Style.REFERENCE
+            ),
         ],
         log_x=True,
         log_y=True,
@@ -184,7 +234,9 @@ def ratio_to_the_step(h: Tensor, perturbation: tuple[float, str, int]) -> Lines:
     examples=120,
     visits=facts_about,
 )
-def probabilities_are_lipschitz(subject: Subject, h: Tensor, perturbation: tuple[float, str, int]) -> Statement:
+def probabilities_are_lipschitz(
+    subject: Subject, h: Tensor, perturbation: tuple[float, str, int]
+) -> Statement:
     """norm_inf(p(h) - p(h')) <= M^2 norm_inf(h - h').
 
     For the closed form of p, exactly, and for the choices that the subject's router draws.
@@ -193,7 +245,11 @@ def probabilities_are_lipschitz(subject: Subject, h: Tensor, perturbation: tuple
     M, step = len(h), sup_norm(other - h)
     bound = M**2 * step
     return all_of(
-        at_most(sup_norm(routing_probabilities(other) - routing_probabilities(h)), bound, tolerance=2 * rounding(M)),
+        at_most(
+            sup_norm(routing_probabilities(other) - routing_probabilities(h)),
+            bound,
+            tolerance=2 * rounding(M),
+        ),
         rise_of_the_choice(subject, h, other, bound),
         exact_first=True,
     )
@@ -208,9 +264,18 @@ def probabilities_are_lipschitz(subject: Subject, h: Tensor, perturbation: tuple
     given="noise of density at most 1",
     over={"h": logits(), "perturbation": perturbations()},
     always=(
-        {"h": torch.zeros(64, 8, dtype=torch.float64), "perturbation": (1e-3, "one up, rest down", 0)},
-        {"h": torch.zeros(8, 8, dtype=torch.float64), "perturbation": (0.1, "one up, rest down", 3)},
-        {"h": torch.zeros(2, 8, dtype=torch.float64), "perturbation": (1e-6, "one up, rest down", 1)},
+        {
+            "h": torch.zeros(64, 8, dtype=torch.float64),
+            "perturbation": (1e-3, "one up, rest down", 0),
+        },
+        {
+            "h": torch.zeros(8, 8, dtype=torch.float64),
+            "perturbation": (0.1, "one up, rest down", 3),
+        },
+        {
+            "h": torch.zeros(2, 8, dtype=torch.float64),
+            "perturbation": (1e-6, "one up, rest down", 1),
+        },
     ),
     examples=120,
     visits=facts_about,
@@ -220,17 +285,24 @@ def probabilities_move_at_most_twice_as_far_as_logits(
 ) -> Statement:
     """norm_inf(p(h) - p(h')) <= 2 norm_inf(h - h').
 
-    With G(r) = prod F(r + h_m - h_m'), a move of size delta shifts the argument by at most 2 delta, and int density(r)
-    (G(r + 2 delta) - G(r)) dr <= 2 delta. Sharp: at h = 0, one coordinate up and the rest down by delta, p rises by
-    2 delta - (2 delta)^M / M. For the closed form of p, exactly, and for the choices that the subject's router draws.
+    With G(r) = prod F(r + h_m - h_m'), a move of size delta shifts the argument by at most 2 delta,
+    and int density(r) (G(r + 2 delta) - G(r)) dr <= 2 delta. Sharp: at h = 0, one coordinate up and
+    the rest down by delta, p rises by 2 delta - (2 delta)^M / M. For the closed form of p, exactly,
+    and for the choices that the subject's router draws.
     """
     other = moved(h, perturbation)
     M, step = len(h), sup_norm(other - h)
     bound = 2 * step
     delta = torch.from_numpy(step).clamp(max=0.5)
-    up = delta * (2 * torch.eye(M, 1, dtype=torch.float64) - 1)  # from h = 0, the first coordinate up and the rest down
+    up = delta * (
+        2 * torch.eye(M, 1, dtype=torch.float64) - 1
+    )  # from h = 0, the first coordinate up and the rest down
     return all_of(
-        at_most(sup_norm(routing_probabilities(other) - routing_probabilities(h)), bound, tolerance=2 * rounding(M)),
+        at_most(
+            sup_norm(routing_probabilities(other) - routing_probabilities(h)),
+            bound,
+            tolerance=2 * rounding(M),
+        ),
         rise_of_the_choice(subject, h, other, bound),
         equal(
             routing_probabilities(up)[0] - 1 / M,
@@ -252,23 +324,32 @@ def probabilities_move_at_most_twice_as_far_as_logits(
     examples=120,
     visits=facts_about,
 )
-def experts_further_than_the_noise_are_never_chosen(subject: Subject, h: Tensor, seed: int) -> Statement:
-    """p_m > 0 if and only if h_m > max h - 1, and the router never chooses an expert with h_m < max h - 1.
+def experts_further_than_the_noise_are_never_chosen(
+    subject: Subject, h: Tensor, seed: int
+) -> Statement:
+    """p_m > 0 if and only if h_m > max h - 1, and the router never chooses an expert with h_m < max
+    h - 1.
 
-    Quantitatively, with delta = h_m - (max h - 1): delta_+^M / M <= p_m <= delta_+, because for a winning value u in
-    [max h, h_m + 1] every factor is at least u - max h and at most 1.
+    Quantitatively, with delta = h_m - (max h - 1): delta_+^M / M <= p_m <= delta_+, because for a
+    winning value u in [max h, h_m + 1] every factor is at least u - max h and at most 1.
     """
     M = len(h)
     p = routing_probabilities(h)
     top = h.amax(dim=0)
     room = (h - top + 1).clamp(0, 1)
-    chosen = subject.select(h, subject.router_noise(tuple(h.shape), torch.Generator().manual_seed(seed), 0).to(h))
+    chosen = subject.select(
+        h, subject.router_noise(tuple(h.shape), torch.Generator().manual_seed(seed), 0).to(h)
+    )
     gap = top - h.gather(0, chosen[None]).squeeze(0)
     size = EPS * (1 + top.abs().numpy() + gap.numpy())  # rounding of h + r, and of the gap
-    # Two experts that are hardly further apart than the noise is wide, and many draws: noise with tails would cross the gap.
+    # Two experts that are hardly further apart than the noise is wide, and many draws: noise with
+    # tails would cross the gap.
     apart = torch.tensor([0.0, -1 - 1e-6], dtype=torch.float64)[:, None].expand(2, 4096)
-    crossing = subject.select(apart, subject.router_noise((2, 4096), torch.Generator().manual_seed(seed), 0).double())
-    # The expert with the least, but not tiny, chance by that lower bound: does the subject's router ever choose it?
+    crossing = subject.select(
+        apart, subject.router_noise((2, 4096), torch.Generator().manual_seed(seed), 0).double()
+    )
+    # The expert with the least, but not tiny, chance by that lower bound: does the subject's router
+    # ever choose it?
     least = torch.where(room**M / M > 0.02, room**M / M, torch.inf)
     m, column = divmod(int(least.argmin()), h.shape[1])
 
@@ -277,7 +358,11 @@ def experts_further_than_the_noise_are_never_chosen(subject: Subject, h: Tensor,
         return (subject.select(h[:, [column]].expand_as(noise), noise) == m).numpy()
 
     floor = float(least.min())
-    drawn = [mean_at_least(floor, chosen_at_all, resolution=0.9 * floor, detail="choices of m")] if floor < math.inf else []
+    drawn = (
+        [mean_at_least(floor, chosen_at_all, resolution=0.9 * floor, detail="choices of m")]
+        if floor < math.inf
+        else []
+    )
     return all_of(
         *drawn,
         at_most(p, room, tolerance=rounding(M), detail="p_m against its room"),
@@ -291,7 +376,8 @@ def experts_further_than_the_noise_are_never_chosen(subject: Subject, h: Tensor,
 
 @st.composite
 def small_logits(draw: st.DrawFn) -> Tensor:
-    """Logits (M, 2) of two examples for two to eight experts, within a few noise widths of each other."""
+    """Logits (M, 2) of two examples for two to eight experts, within a few noise widths of each
+    other."""
     M = draw(st.integers(2, 8))
     rows = st.lists(st.integers(-8, 8), min_size=2, max_size=2)
     return torch.tensor(draw(st.lists(rows, min_size=M, max_size=M)), dtype=torch.float64) / 8
@@ -301,29 +387,51 @@ def small_logits(draw: st.DrawFn) -> Tensor:
     "R.5",
     kind=Kind.LAW,
     source="Algorithm 1 with the definition of p",
-    formula=r"P\bigl(m_i^{(t)}=m\bigr)=p_m\bigl(h(x_i;\Theta^{(t)})\bigr)\ \text{independently over}\ i,\ t",
+    formula=(
+        r"P\bigl(m_i^{(t)}=m\bigr)=p_m\bigl(h(x_i;\Theta^{(t)})\bigr)\ \text{independently"
+        r" over}\ i,\ t"
+    ),
     over={"h": small_logits(), "steps": st.sampled_from([1, 2, 5])},
-    always=({"h": torch.tensor([[0, 3], [-1, 3], [-2, 2], [-3, 1], [-3, 0], [-4, -1]], dtype=torch.float64) / 8, "steps": 2},),
+    always=(
+        {
+            "h": (
+                torch.tensor(
+                    [[0, 3], [-1, 3], [-2, 2], [-3, 1], [-3, 0], [-4, -1]], dtype=torch.float64
+                )
+                / 8
+            ),
+            "steps": 2,
+        },
+    ),
     depends_on=("R.1",),
     examples=6,
     cost=10,
-    visits=lambda h, steps: {"M": len(h), "spread > 1": bool((h.amax(dim=0) - h.amin(dim=0) > 1).any()), "steps apart": steps},
+    visits=lambda h, steps: {
+        "M": len(h),
+        "spread > 1": bool((h.amax(dim=0) - h.amin(dim=0) > 1).any()),
+        "steps apart": steps,
+    },
 )
 def the_router_of_training_draws_from_p(subject: Subject, h: Tensor, steps: int) -> Statement:
     """Training draws m_i with exactly p(h(x_i)), independently over examples and steps.
 
-    Of the subject's noise and choice at these logits: the joint law of (m_1, m_2) of two examples at a step, and of m_1 at two
-    steps, is the product of the p; columns far apart in the noise array are used too, in case a variant shares noise between
-    neighbours. Of training itself, with the router held at 0, where p = 1/M: the choices that a run makes for an example at two
-    steps.
+    Of the subject's noise and choice at these logits: the joint law of (m_1, m_2) of two examples
+    at a step, and of m_1 at two steps, is the product of the p; columns far apart in the noise
+    array are used too, in case a variant shares noise between neighbours. Of training itself, with
+    the router held at 0, where p = 1/M: the choices that a run makes for an example at two steps.
     """
     M, columns = len(h), 64
     p = routing_probabilities(h).numpy()
-    wide = h.repeat(1, columns // 2)  # examples 0, 2, 4, ... have the first column, 1, 3, 5, ... the second
+    wide = h.repeat(
+        1, columns // 2
+    )  # examples 0, 2, 4, ... have the first column, 1, 3, 5, ... the second
 
     def choices(stream: np.random.SeedSequence, runs: int) -> np.ndarray:
         generator = generator_from(stream)
-        drawn = [subject.router_noise((M, columns), generator, t % (steps + 1)) for t in range(runs * (steps + 1))]
+        drawn = [
+            subject.router_noise((M, columns), generator, t % (steps + 1))
+            for t in range(runs * (steps + 1))
+        ]
         noise = torch.stack(drawn).to(wide.dtype)
         chosen = subject.select(wide.expand_as(noise), noise)
         return chosen.view(runs, steps + 1, columns).numpy()
@@ -351,17 +459,32 @@ def the_router_of_training_draws_from_p(subject: Subject, h: Tensor, steps: int)
             return made[-1]
 
         run = replace(subject, select=watched, initialise_router=zero_router)
-        train(run, Problem(K=2, d=4), hyper, seeds, look_every=hyper.T, memory_budget=2**30)  # one chunk
-        chosen = made[1:-1]  # the first and the last are those of the noise-free looks before and after training
+        train(
+            run, Problem(K=2, d=4), hyper, seeds, look_every=hyper.T, memory_budget=2**30
+        )  # one chunk
+        chosen = made[
+            1:-1
+        ]  # the first and the last are those of the noise-free looks before and after training
         return (chosen[0] * M + chosen[steps]).flatten()[:size].numpy()
 
     across = np.outer(p[:, 0], p[:, 1]).ravel()
     along = np.outer(p[:, 0], p[:, 0]).ravel()
     return all_of(
-        cells_follow(across, neighbours, resolution=0.02, detail="experts of two neighbouring examples"),
-        cells_follow(across, pairs_of_examples, resolution=0.02, detail="experts of two distant examples"),
-        cells_follow(along, pairs_of_steps, resolution=0.02, detail="experts of one example at two steps"),
-        cells_follow(np.full(M * M, 1 / M**2), steps_of_training, resolution=0.03, detail="experts at two steps of training"),
+        cells_follow(
+            across, neighbours, resolution=0.02, detail="experts of two neighbouring examples"
+        ),
+        cells_follow(
+            across, pairs_of_examples, resolution=0.02, detail="experts of two distant examples"
+        ),
+        cells_follow(
+            along, pairs_of_steps, resolution=0.02, detail="experts of one example at two steps"
+        ),
+        cells_follow(
+            np.full(M * M, 1 / M**2),
+            steps_of_training,
+            resolution=0.03,
+            detail="experts at two steps of training",
+        ),
     )
 
 
@@ -369,7 +492,10 @@ def the_router_of_training_draws_from_p(subject: Subject, h: Tensor, steps: int)
     "R.6",
     kind=Kind.LAW,
     source="derived from R.5 and G.3",
-    formula=r"\mathbb E_r[\nabla L]=\frac1n\sum_i\sum_m p_m(h(x_i))\,\nabla\ell\bigl(y_i\pi_m(x_i)f_m(x_i)\bigr)",
+    formula=(
+        r"\mathbb E_r[\nabla L]=\frac1n\sum_i\sum_m"
+        r" p_m(h(x_i))\,\nabla\ell\bigl(y_i\pi_m(x_i)f_m(x_i)\bigr)"
+    ),
     over={
         "seed": SEEDS,
         "sizes": st.tuples(st.integers(2, 4), st.integers(1, 3), st.integers(1, 6)),
@@ -378,15 +504,22 @@ def the_router_of_training_draws_from_p(subject: Subject, h: Tensor, steps: int)
     depends_on=("R.5", "G.3", "G.8"),
     examples=5,
     cost=15,
-    visits=lambda seed, sizes, router: {"M": sizes[0], "J": sizes[1], "n": sizes[2], "router scale": router},
+    visits=lambda seed, sizes, router: {
+        "M": sizes[0],
+        "J": sizes[1],
+        "n": sizes[2],
+        "router scale": router,
+    },
 )
 def expected_gradient_through_the_routing_probabilities(
     subject: Subject, seed: int, sizes: tuple[int, int, int], router: float
 ) -> Statement:
-    """E_r[grad L] = (1/n) sum_i sum_m p_m(h(x_i)) grad l(y_i pi_m(x_i) f_m(x_i)), for router and experts, at any Theta.
+    """E_r[grad L] = (1/n) sum_i sum_m p_m(h(x_i)) grad l(y_i pi_m(x_i) f_m(x_i)), for router and
+    experts, at any Theta.
 
-    Both gradients are projected on random directions. Given data and parameters the projection is an average of n independent
-    bounded variables, whose range follows from the per-expert gradients.
+    Both gradients are projected on random directions. Given data and parameters the projection is
+    an average of n independent bounded variables, whose range follows from the per-expert
+    gradients.
     """
     M, J, n = sizes
     problem = Problem(K=2, d=5)
@@ -397,7 +530,9 @@ def expected_gradient_through_the_routing_probabilities(
     x = examples.patches
     theta = router * torch.randn(M, problem.d, generator=generator, dtype=torch.float64)
     W = 2 * subject.initialise_experts(problem, hyper, generator).double()
-    along_W, along_theta = (torch.randn(a.shape, generator=generator, dtype=torch.float64) for a in (W, theta))
+    along_W, along_theta = (
+        torch.randn(a.shape, generator=generator, dtype=torch.float64) for a in (W, theta)
+    )
     p = routing_probabilities(subject.logits(theta, x))  # (M, n)
     of_W, of_theta = gradients_if_routed(subject, Parameters(theta, W), x, examples.y)
 
@@ -407,13 +542,20 @@ def expected_gradient_through_the_routing_probabilities(
     def statement(table: Tensor, which: int, along: Tensor, name: str) -> Statement:
         """table: the projection of example i's gradient if routed to m, (M, n)."""
         low, high = float(table.amin(dim=0).sum() / n), float(table.amax(dim=0).sum() / n)
-        slack = 1e-9 * (1 + abs(low) + abs(high))  # rounding of the observations must not leave the range
+        slack = 1e-9 * (
+            1 + abs(low) + abs(high)
+        )  # rounding of the observations must not leave the range
 
         def draw(stream: np.random.SeedSequence, size: int) -> np.ndarray:
             g = generator_from(child(stream, which))
             noise = torch.stack([subject.router_noise((M, n), g, t) for t in range(size)]).double()
             many = Parameters(theta.expand(size, -1, -1), W.expand(size, -1, -1, -1))
-            return projected(gradients(subject, many, stack([x] * size), examples.y.expand(size, -1), noise)[which], along)
+            return projected(
+                gradients(subject, many, stack([x] * size), examples.y.expand(size, -1), noise)[
+                    which
+                ],
+                along,
+            )
 
         expected = float((p * table).sum() / n)
         sample = draw(np.random.SeedSequence(seed), 256)
@@ -435,7 +577,9 @@ def expected_gradient_through_the_routing_probabilities(
 
     table_W = torch.einsum("mijkl,jkl->mi", of_W, along_W)
     table_theta = torch.einsum("mijk,jk->mi", of_theta, along_theta)
-    return all_of(statement(table_W, 0, along_W, "W"), statement(table_theta, 1, along_theta, "theta"))
+    return all_of(
+        statement(table_W, 0, along_W, "W"), statement(table_theta, 1, along_theta, "theta")
+    )
 
 
 @claim(
@@ -445,8 +589,11 @@ def expected_gradient_through_the_routing_probabilities(
     formula=r"h_m(x;\Theta)=\sum_p\langle\theta_m,x^{(p)}\rangle",
     over={"problem": problems(most_K=8, most_d=32), "M": st.integers(1, 32), "seed": SEEDS},
 )
-def logits_are_sums_of_inner_products(subject: Subject, problem: Problem, M: int, seed: int) -> Statement:
-    """h_m(x; Theta) = sum_p <theta_m, x^(p)>. The rounding of a sum of P d products: (P d + 2) eps times their sizes."""
+def logits_are_sums_of_inner_products(
+    subject: Subject, problem: Problem, M: int, seed: int
+) -> Statement:
+    """h_m(x; Theta) = sum_p <theta_m, x^(p)>. The rounding of a sum of P d products: (P d + 2) eps
+    times their sizes."""
     generator = torch.Generator().manual_seed(seed)
     signals = subject.draw_signals(problem, generator)
     x = subject.draw_examples(problem, signals, 16, generator).patches
@@ -477,9 +624,10 @@ def numbers(value: Tensor) -> Tensor:
 def the_gate_is_a_softmax(subject: Subject, h: Tensor) -> Statement:
     """pi is positive and sums to 1, and log pi_m - log pi_m' = h_m - h_m'.
 
-    In the form pi_m = pi_m* exp(h_m - h_m*), m* the top: no logarithm of an underflow. exp rounds |h_m - h_m*| eps relative. What
-    is not a number counts as 0: the others then do not sum to 1. Its derivative is that of a softmax, pi_m (1[m = m'] - pi_m');
-    the gates of many examples, or of replicates side by side, are those of each alone."""
+    In the form pi_m = pi_m* exp(h_m - h_m*), m* the top: no logarithm of an underflow. exp rounds
+    |h_m - h_m*| eps relative. What is not a number counts as 0: the others then do not sum to 1.
+    Its derivative is that of a softmax, pi_m (1[m = m'] - pi_m'); the gates of many examples, or of
+    replicates side by side, are those of each alone."""
     at = h.clone().requires_grad_()
     pi = subject.gate(at)
     weight = torch.randn(h.shape, generator=torch.Generator().manual_seed(len(h)), dtype=h.dtype)
@@ -494,8 +642,15 @@ def the_gate_is_a_softmax(subject: Subject, h: Tensor) -> Statement:
     return all_of(
         equal(pi.sum(dim=0), 1.0, tolerance=4 * len(h) * EPS, detail="sum of the gate"),
         equal(pi, expected, tolerance=4 * size, detail="ratio of two experts' gates"),
-        equal(slope, derived, tolerance=16 * len(h) * EPS * weight.abs().amax(), detail="derivative"),
-        equal(numbers(subject.gate(many)), pi.repeat(1, 101)[:, :805], tolerance=4 * EPS, detail="gate of many examples"),
+        equal(
+            slope, derived, tolerance=16 * len(h) * EPS * weight.abs().amax(), detail="derivative"
+        ),
+        equal(
+            numbers(subject.gate(many)),
+            pi.repeat(1, 101)[:, :805],
+            tolerance=4 * EPS,
+            detail="gate of many examples",
+        ),
         equal(
             numbers(subject.gate(batch)),
             numbers(torch.stack([subject.gate(part) for part in batch])),
@@ -519,9 +674,11 @@ def the_gate_is_a_softmax(subject: Subject, h: Tensor) -> Statement:
     examples=6,
 )
 def noise_is_fresh(subject: Subject, distance: int, step: int, later: int) -> Statement:
-    """At any step, and for any two examples and any two steps, the choices at equal logits are independent and uniform.
+    """At any step, and for any two examples and any two steps, the choices at equal logits are
+    independent and uniform.
 
-    They are so for noise of any width; that its law stays the same is told by the choices of that step at unequal logits.
+    They are so for noise of any width; that its law stays the same is told by the choices of that
+    step at unequal logits.
     """
     M, n, most_M = 4, 5000, 64
     h = torch.zeros(M, n, dtype=torch.float64)
@@ -540,7 +697,11 @@ def noise_is_fresh(subject: Subject, distance: int, step: int, later: int) -> St
         found: list[Tensor] = []
         while sum(map(len, found)) < size:
             first = subject.select(h, subject.router_noise((M, n), generator, step).double())
-            second = subject.select(h, subject.router_noise((M, n), generator, step + later).double()) if later else first
+            second = (
+                subject.select(h, subject.router_noise((M, n), generator, step + later).double())
+                if later
+                else first
+            )
             if later:
                 found.append(first * M + second)
             else:
@@ -549,11 +710,21 @@ def noise_is_fresh(subject: Subject, distance: int, step: int, later: int) -> St
         return torch.cat(found)[:size].numpy()
 
     return all_of(
-        cells_follow(np.full(M * M, 1 / M**2), pairs, resolution=0.03, detail="choices at equal logits"),
         cells_follow(
-            routing_probabilities(unequal)[:, 0].numpy(), at_unequal_logits, resolution=0.03, detail="choices at unequal logits"
+            np.full(M * M, 1 / M**2), pairs, resolution=0.03, detail="choices at equal logits"
         ),
-        cells_follow(np.full(most_M, 1 / most_M), among_many, resolution=0.03, detail=f"choices among {most_M} experts"),
+        cells_follow(
+            routing_probabilities(unequal)[:, 0].numpy(),
+            at_unequal_logits,
+            resolution=0.03,
+            detail="choices at unequal logits",
+        ),
+        cells_follow(
+            np.full(most_M, 1 / most_M),
+            among_many,
+            resolution=0.03,
+            detail=f"choices among {most_M} experts",
+        ),
     )
 
 
@@ -564,11 +735,18 @@ def noise_is_fresh(subject: Subject, distance: int, step: int, later: int) -> St
     formula=r"m_i=\operatorname*{argmax}_m\,(h_m(x_i)+r_{mi})",
     over={"h": logits(), "dtype": st.sampled_from(["float32", "float64"]), "seed": SEEDS},
     always=(
-        {"h": torch.tensor([[0.0], [-0.9], [-0.9], [-0.9], [-0.9], [-0.9]], dtype=torch.float64), "dtype": "float32", "seed": 0},
+        {
+            "h": torch.tensor([[0.0], [-0.9], [-0.9], [-0.9], [-0.9], [-0.9]], dtype=torch.float64),
+            "dtype": "float32",
+            "seed": 0,
+        },
     ),
 )
-def the_choice_is_the_largest_perturbed_logit(subject: Subject, h: Tensor, dtype: str, seed: int) -> Statement:
-    """m_i = argmax_m (h_m(x_i) + r_mi), up to the rounding of h + r, of few examples and many, of one replicate and several."""
+def the_choice_is_the_largest_perturbed_logit(
+    subject: Subject, h: Tensor, dtype: str, seed: int
+) -> Statement:
+    """m_i = argmax_m (h_m(x_i) + r_mi), up to the rounding of h + r, of few examples and many, of
+    one replicate and several."""
     h = h.to(getattr(torch, dtype))
     eps = torch.finfo(h.dtype).eps
     many = h.repeat(1, 2000 // h.shape[1] + 1)[:, :1999]
@@ -577,8 +755,17 @@ def the_choice_is_the_largest_perturbed_logit(subject: Subject, h: Tensor, dtype
     for at in (h, many, several):
         noise = torch.rand(at.shape, generator=torch.Generator().manual_seed(seed), dtype=at.dtype)
         score = at.double() + noise.double()
-        gap = score.amax(dim=-2) - score.gather(-2, subject.select(at, noise).unsqueeze(-2)).squeeze(-2)
-        statements.append(at_most(gap, 0.0, tolerance=2 * eps * (1 + score.abs().amax(dim=-2)), detail=f"{tuple(at.shape)}: gap"))
+        gap = score.amax(dim=-2) - score.gather(
+            -2, subject.select(at, noise).unsqueeze(-2)
+        ).squeeze(-2)
+        statements.append(
+            at_most(
+                gap,
+                0.0,
+                tolerance=2 * eps * (1 + score.abs().amax(dim=-2)),
+                detail=f"{tuple(at.shape)}: gap",
+            )
+        )
     return all_of(*statements)
 
 
@@ -595,13 +782,15 @@ def the_choice_is_the_largest_perturbed_logit(subject: Subject, h: Tensor, dtype
     cost=3,
 )
 def the_noise_of_every_step_is_uniform(subject: Subject, first: int) -> Statement:
-    """Router noise is Unif[0, 1] at every step t < 4800, up to a shift that all experts have in common, and repeats with its
-    generator.
+    """Router noise is Unif[0, 1] at every step t < 4800, up to a shift that all experts have in
+    common, and repeats with its generator.
 
-    A stretch of 1600 steps is suspicious if one of them is further from the uniform law than has chance 1/1000 in all together. The
-    distance is that of Kolmogorov and Smirnov at the best shift, (a + b)/2 of what the draws are ahead and behind at most, so no
-    larger than at the true one, of which the Dvoretzky-Kiefer-Wolfowitz inequality speaks. Suspicious in most runs is a law that is
-    further than twice that away at one step, or, at very many, a little further than it. The longest runs have 4032 steps.
+    A stretch of 1600 steps is suspicious if one of them is further from the uniform law than has
+    chance 1/1000 in all together. The distance is that of Kolmogorov and Smirnov at the best shift,
+    (a + b)/2 of what the draws are ahead and behind at most, so no larger than at the true one, of
+    which the Dvoretzky-Kiefer-Wolfowitz inequality speaks. Suspicious in most runs is a law that is
+    further than twice that away at one step, or, at very many, a little further than it. The
+    longest runs have 4032 steps.
     """
     M, n, seldom, steps = 8, 128, 1e-3, range(first, first + 1600)
     largest = (math.log(2 * len(steps) / seldom) / (2 * M * n)) ** 0.5
@@ -611,13 +800,17 @@ def the_noise_of_every_step_is_uniform(subject: Subject, first: int) -> Statemen
         found = []
         for i in range(size):
             generator = generator_from(child(stream, i))
-            noise = torch.stack([subject.router_noise((M, n), generator, t) for t in steps]).double()
+            noise = torch.stack(
+                [subject.router_noise((M, n), generator, t) for t in steps]
+            ).double()
             drawn = np.sort(noise.flatten(1).numpy())  # several times as fast as torch
             ahead, behind = (place - drawn).max(axis=1), (drawn - place).max(axis=1) + 1 / (M * n)
             found.append(bool(((ahead + behind) / 2 > largest).any()))
         return np.array(found)
 
-    once, again = (subject.router_noise((M, n), torch.Generator().manual_seed(first), first) for _ in range(2))
+    once, again = (
+        subject.router_noise((M, n), torch.Generator().manual_seed(first), first) for _ in range(2)
+    )
     return all_of(
         equal(again, once, tolerance=0, detail="noise of one generator, drawn twice"),
         frequency_at_most(

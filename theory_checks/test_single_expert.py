@@ -1,4 +1,5 @@
-"""Theorem 4.1: every patch-additive single classifier errs on at least an eighth of the data when D_alpha = D_gamma."""
+"""Theorem 4.1: every patch-additive single classifier errs on at least an eighth of the data when
+D_alpha = D_gamma."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -59,16 +60,23 @@ def classifiers() -> st.SearchStrategy[Classifier]:
     )
 
 
-def opposite_signs(subject: Subject, problem: Problem, signals: Signals, stream: np.random.SeedSequence, size: int) -> Examples:
-    """`size` examples given eps = -y, the first of so many that they suffice, also where eps is correlated with y."""
+def opposite_signs(
+    subject: Subject, problem: Problem, signals: Signals, stream: np.random.SeedSequence, size: int
+) -> Examples:
+    """`size` examples given eps = -y, the first of so many that they suffice, also where eps is
+    correlated with y."""
     examples = subject.draw_examples(problem, signals, 4 * size + 200, generator_from(stream))
     chosen = (examples.eps == -examples.y).nonzero()[:size, 0]
     if len(chosen) < size:
-        raise HypothesesNotMet(f"only {len(chosen)} of {len(examples.y)} examples have eps = -y, needs {size}")
+        raise HypothesesNotMet(
+            f"only {len(chosen)} of {len(examples.y)} examples have eps = -y, needs {size}"
+        )
     return examples.where(chosen)
 
 
-def some_opposite_signs(subject: Subject, problem: Problem, signals: Signals, generator: torch.Generator) -> Examples:
+def some_opposite_signs(
+    subject: Subject, problem: Problem, signals: Signals, generator: torch.Generator
+) -> Examples:
     """Those of 64 examples that have eps = -y."""
     drawn = subject.draw_examples(problem, signals, 64, generator)
     examples = drawn.where(drawn.eps == -drawn.y)
@@ -77,17 +85,24 @@ def some_opposite_signs(subject: Subject, problem: Problem, signals: Signals, ge
     return examples
 
 
-def given_opposite_signs(statement: Statement, subject: Subject, problem: Problem, signals: Signals, seed: int) -> Statement:
-    """The statement given eps = -y, with how often that happens in a sample of the subject's draws."""
+def given_opposite_signs(
+    statement: Statement, subject: Subject, problem: Problem, signals: Signals, seed: int
+) -> Statement:
+    """The statement given eps = -y, with how often that happens in a sample of the subject's
+    draws."""
     sample = subject.draw_examples(problem, signals, 1000, torch.Generator().manual_seed(seed))
     opposite = int((sample.eps == -sample.y).sum())
     return given(statement, met=opposite, tried=len(sample.y), least=10, hypotheses="eps = -y")
 
 
-def beta_prime(subject: Subject, problem: Problem, stream: np.random.SeedSequence, size: int) -> Tensor:
+def beta_prime(
+    subject: Subject, problem: Problem, stream: np.random.SeedSequence, size: int
+) -> Tensor:
     """Fresh centre amplitudes, from the subject's own draws."""
     generator = generator_from(child(stream, 1000))
-    return subject.draw_examples(problem, subject.draw_signals(problem, generator), size, generator).beta
+    return subject.draw_examples(
+        problem, subject.draw_signals(problem, generator), size, generator
+    ).beta
 
 
 @claim(
@@ -98,13 +113,19 @@ def beta_prime(subject: Subject, problem: Problem, stream: np.random.SeedSequenc
     given="eps = -y",
     depends_on=("D.5",),
     over={"problem": problems(), "classifier": classifiers(), "seed": SEEDS},
-    visits=lambda problem, classifier, seed: {"K": problem.K, "P": problem.P, "f": f"{classifier.how} {classifier.activation}"},
+    visits=lambda problem, classifier, seed: {
+        "K": problem.K,
+        "P": problem.P,
+        "f": f"{classifier.how} {classifier.activation}",
+    },
 )
-def the_margins_of_an_orbit_sum_to_zero(subject: Subject, problem: Problem, classifier: Classifier, seed: int) -> Statement:
+def the_margins_of_an_orbit_sum_to_zero(
+    subject: Subject, problem: Problem, classifier: Classifier, seed: int
+) -> Statement:
     """The margins yF of the four members A, B, C, D of an orbit sum to 0, for any patch function f.
 
-    Every f-value occurs twice with opposite signs; equal patches get equal values, because f is computed once for all. What is
-    left is the rounding of a sum of 4P values.
+    Every f-value occurs twice with opposite signs; equal patches get equal values, because f is
+    computed once for all. What is left is the rounding of a sum of 4P values.
     """
     generator = torch.Generator().manual_seed(seed)
     signals = subject.draw_signals(problem, generator)
@@ -134,13 +155,16 @@ def the_margins_of_an_orbit_sum_to_zero(subject: Subject, problem: Problem, clas
 def orbit_members_follow_the_data_law(subject: Subject, problem: Problem) -> Statement:
     """For D_alpha = D_gamma each of B, C, D has the law D given eps = -y, as A has.
 
-    Read off the members' patches: the cell (k, k', y) is uniform, and the three amplitudes follow their laws and are above their
-    medians independently of it and of each other. The random noise of all members is the same, and their order is nothing to a sum.
+    Read off the members' patches: the cell (k, k', y) is uniform, and the three amplitudes follow
+    their laws and are above their medians independently of it and of each other. The random noise
+    of all members is the same, and their order is nothing to a sum.
     """
     K = problem.K
     laws = {"feature": problem.alpha, "centre": problem.beta, "feature noise": problem.gamma}
 
-    def members(stream: np.random.SeedSequence, size: int, which: int) -> tuple[Tensor, Tensor, Tensor, Tensor, dict[str, Tensor]]:
+    def members(
+        stream: np.random.SeedSequence, size: int, which: int
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, dict[str, Tensor]]:
         signals = subject.draw_signals(problem, generator_from(child(stream, 2000)))
         examples = opposite_signs(subject, problem, signals, stream, size)
         found = orbit(problem, signals, examples, beta_prime(subject, problem, stream, size))
@@ -164,11 +188,19 @@ def orbit_members_follow_the_data_law(subject: Subject, problem: Problem) -> Sta
         def draw(stream: np.random.SeedSequence, size: int) -> np.ndarray:
             k, other, centre, y, amplitudes = members(stream, size, which)
             number = (k * (K - 1) + (other - k) % K - 1) * 2 + (y > 0).long()
-            large = as_number(*(above_median(law, amplitudes[role])[0] for role, law in laws.items()))
-            return torch.where((other == k) | (centre != k), len(table) - 1, 8 * number + large).numpy()
+            large = as_number(
+                *(above_median(law, amplitudes[role])[0] for role, law in laws.items())
+            )
+            return torch.where(
+                (other == k) | (centre != k), len(table) - 1, 8 * number + large
+            ).numpy()
 
-        table = np.append(np.tile(above, 2 * K * (K - 1)) / (2 * K * (K - 1)), 0.0)  # the last cell is for the impossible
-        return cells_follow(table, draw, resolution=0.06, detail=f"cell and amplitudes of {'ABCD'[which]}")
+        table = np.append(
+            np.tile(above, 2 * K * (K - 1)) / (2 * K * (K - 1)), 0.0
+        )  # the last cell is for the impossible
+        return cells_follow(
+            table, draw, resolution=0.06, detail=f"cell and amplitudes of {'ABCD'[which]}"
+        )
 
     def amplitude(which: int, role: str, law: AmplitudeLaw) -> Statement:
         return follows_law(
@@ -194,7 +226,8 @@ def always_tried() -> tuple[dict[str, object], ...]:
 
 
 def errors_of_classifiers(judged: Sequence[tuple[Mapping[str, Any], Evidence]]) -> Lines:
-    """The error of every classifier that was judged, smallest first, as its evidence tells it, with 95 % intervals."""
+    """The error of every classifier that was judged, smallest first, as its evidence tells it, with
+    95 % intervals."""
     found = []
     for inputs, evidence in judged:
         if told := re.match(r"error ([\d.]+) on", evidence.detail):
@@ -203,7 +236,9 @@ def errors_of_classifiers(judged: Sequence[tuple[Mapping[str, Any], Evidence]]) 
     found.sort()
     errors = [error for error, _ in found]
     around = [1.96 * (error * (1 - error) / FRESH) ** 0.5 for error in errors]
-    low, high = ([error + way * off for error, off in zip(errors, around, strict=True)] for way in (-1, 1))
+    low, high = (
+        [error + way * off for error, off in zip(errors, around, strict=True)] for way in (-1, 1)
+    )
     places = list(range(len(found)))
     ends = [-0.5, len(found) - 0.5]
     return Lines(
@@ -213,7 +248,9 @@ def errors_of_classifiers(judged: Sequence[tuple[Mapping[str, Any], Evidence]]) 
         [
             Series(f"error on {FRESH} fresh examples", places, errors, low, high, Style.POINTS),
             Series("1/8", ends, [1 / 8] * 2, style=Style.BOUND),
-            Series("1/4, without looking at the centre (S.6)", ends, [1 / 4] * 2, style=Style.REFERENCE),
+            Series(
+                "1/4, without looking at the centre (S.6)", ends, [1 / 4] * 2, style=Style.REFERENCE
+            ),
         ],
         ticks=[name for _, name in found],
     )
@@ -227,22 +264,32 @@ def errors_of_classifiers(judged: Sequence[tuple[Mapping[str, Any], Evidence]]) 
     formula=r"P\left(yF(x)\le 0\right)\ge\tfrac18\quad\text{for every}\ F(x)=\sum_p f(x^{(p)})",
     given=EQUAL_LAWS,
     depends_on=("S.1", "S.2"),
-    over={"problem": problems(most_K=4, most_P=5, most_d=16, equal_laws=True), "classifier": classifiers()},
+    over={
+        "problem": problems(most_K=4, most_P=5, most_d=16, equal_laws=True),
+        "classifier": classifiers(),
+    },
     always=always_tried(),
     examples=8,
     cost=40,
-    visits=lambda problem, classifier: {"K": problem.K, "classifier": f"{classifier.how} {classifier.activation}".strip()},
+    visits=lambda problem, classifier: {
+        "K": problem.K,
+        "classifier": f"{classifier.how} {classifier.activation}".strip(),
+    },
 )
 def every_patch_additive_classifier_errs_on_an_eighth(
     subject: Subject, profile: Profile, problem: Problem, classifier: Classifier
 ) -> Statement:
-    """P(yF(x) <= 0) >= 1/8 for every F(x) = sum_p f(x^(p)), on fresh examples; given eps = -y it is at least 1/4.
+    """P(yF(x) <= 0) >= 1/8 for every F(x) = sum_p f(x^(p)), on fresh examples; given eps = -y it is
+    at least 1/4.
 
-    The second is the sharper form: every orbit has a wrong member surely, and eps = -y half of the time.
+    The second is the sharper form: every orbit has a wrong member surely, and eps = -y half of the
+    time.
     """
     signals = subject.draw_signals(problem, stream_of(classifier.seed, 0))
     f = build(classifier, subject, problem, signals, steps=profile.pick(100, 300, 1000))
-    measured = wrong(f, subject.draw_examples(problem, signals, FRESH, stream_of(classifier.seed, 3))).mean()
+    measured = wrong(
+        f, subject.draw_examples(problem, signals, FRESH, stream_of(classifier.seed, 3))
+    ).mean()
 
     def fresh(stream: np.random.SeedSequence, size: int) -> np.ndarray:
         return wrong(f, subject.draw_examples(problem, signals, size, generator_from(stream)))
@@ -250,7 +297,12 @@ def every_patch_additive_classifier_errs_on_an_eighth(
     def conditional(stream: np.random.SeedSequence, size: int) -> np.ndarray:
         return wrong(f, opposite_signs(subject, problem, signals, stream, size))
 
-    sharper = mean_at_least(1 / 4, conditional, resolution=profile.pick(0.02, 0.01, 0.005), detail="error given eps = -y")
+    sharper = mean_at_least(
+        1 / 4,
+        conditional,
+        resolution=profile.pick(0.02, 0.01, 0.005),
+        detail="error given eps = -y",
+    )
     return all_of(
         mean_at_least(1 / 8, fresh, resolution=profile.pick(0.01, 0.005, 0.0025), detail="error"),
         given_opposite_signs(sharper, subject, problem, signals, classifier.seed),
@@ -262,31 +314,46 @@ def every_patch_additive_classifier_errs_on_an_eighth(
     "S.4",
     kind=Kind.EXACT,
     source="derived: the constant of Theorem 4.1 is sharp",
-    formula=r"f(\alpha v_k)=\operatorname{sign}(\alpha)(2^{K+1}-2^k),\ f(\beta c_k)=2^k-1:\qquad P(yF(x)\le 0)=\tfrac18",
+    formula=(
+        r"f(\alpha v_k)=\operatorname{sign}(\alpha)(2^{K+1}-2^k),\ f(\beta c_k)=2^k-1:\qquad"
+        r" P(yF(x)\le 0)=\tfrac18"
+    ),
     over={"K": st.integers(2, 16), "seed": SEEDS, "perturbation": st.floats(0, 0.2499)},
     depends_on=("D.1",),
     examples=60,
     visits=lambda K, seed, perturbation: {"K": K, "perturbation": perturbation},
 )
 def an_eighth_is_attained(subject: Subject, K: int, seed: int, perturbation: float) -> Statement:
-    """f(a v_k) = sign(a) s_k, f(b c_k) = b_k with s_k = 2^(K+1) - 2^k, b_k = 2^k - 1 errs on exactly 1/8, with all margins >= 1.
+    """f(a v_k) = sign(a) s_k, f(b c_k) = b_k with s_k = 2^(K+1) - 2^k, b_k = 2^k - 1 errs on
+    exactly 1/8, with all margins >= 1.
 
-    Enumerated over (k, k', y, eps), and checked on drawn examples, where only k, k', y, eps may matter. All f-values are whole
-    numbers, so nothing is rounded. A perturbation of the f-values below 1/4 moves a margin (P = 4: four values) by less than 1.
+    Enumerated over (k, k', y, eps), and checked on drawn examples, where only k, k', y, eps may
+    matter. All f-values are whole numbers, so nothing is rounded. A perturbation of the f-values
+    below 1/4 moves a margin (P = 4: four values) by less than 1.
     """
     problem = Problem(K=K, d=2 * K + 1)
     generator = torch.Generator().manual_seed(seed)
     signals = subject.draw_signals(problem, generator)
     exact = witness(signals)
     moved = perturbed(exact, seed, perturbation)
-    margins, moved_margins = enumerated_margins(exact.s, exact.b), enumerated_margins(moved.s, moved.b)
+    margins, moved_margins = (
+        enumerated_margins(exact.s, exact.b),
+        enumerated_margins(moved.s, moved.b),
+    )
     e = subject.draw_examples(problem, signals, 256, generator)
     predicted = exact.s[e.k] + e.y * exact.b[e.k] + e.y * e.eps * exact.s[e.k_prime]
     return all_of(
         equal((margins <= 0).double().mean(), 1 / 8, tolerance=0, detail="enumerated error"),
         at_least(margins.abs(), 1, detail="size of a margin"),
-        equal((moved_margins <= 0).double(), (margins <= 0).double(), tolerance=0, detail="wrong after perturbation"),
-        equal(e.y * exact(e.x).sum(dim=-1), predicted, tolerance=0, detail="margins of drawn examples"),
+        equal(
+            (moved_margins <= 0).double(),
+            (margins <= 0).double(),
+            tolerance=0,
+            detail="wrong after perturbation",
+        ),
+        equal(
+            e.y * exact(e.x).sum(dim=-1), predicted, tolerance=0, detail="margins of drawn examples"
+        ),
     )
 
 
@@ -300,17 +367,25 @@ def an_eighth_is_attained(subject: Subject, K: int, seed: int, perturbation: flo
     examples=2,
     cost=10,
 )
-def unequal_laws_let_a_single_expert_succeed(subject: Subject, profile: Profile, seed: int) -> Statement:
-    """With D_alpha = Unif[1.5, 2] and D_gamma = Unif[0.25, 0.5] a trained cubic single expert errs on at most 0.1 < 1/8.
+def unequal_laws_let_a_single_expert_succeed(
+    subject: Subject, profile: Profile, seed: int
+) -> Statement:
+    """With D_alpha = Unif[1.5, 2] and D_gamma = Unif[0.25, 0.5] a trained cubic single expert errs
+    on at most 0.1 < 1/8.
 
-    0.1 stands for "clearly below 1/8"; y alpha^3 outweighs eps gamma^3 by a factor of at least 27, whatever the signs.
+    0.1 stands for "clearly below 1/8"; y alpha^3 outweighs eps gamma^3 by a factor of at least 27,
+    whatever the signs.
     """
     problem = Problem(K=4, d=16, alpha=Uniform(1.5, 2.0), gamma=Uniform(0.25, 0.5), C1=0.25)
     signals = subject.draw_signals(problem, torch.Generator().manual_seed(seed))
-    f = trained_network(subject, problem, signals, "cubic", seed, n=2000, steps=profile.pick(300, 400, 1000))
+    f = trained_network(
+        subject, problem, signals, "cubic", seed, n=2000, steps=profile.pick(300, 400, 1000)
+    )
     return mean_at_most(
         0.1,
-        lambda stream, size: wrong(f, subject.draw_examples(problem, signals, size, generator_from(stream))),
+        lambda stream, size: wrong(
+            f, subject.draw_examples(problem, signals, size, generator_from(stream))
+        ),
         resolution=0.02,
         detail="error",
     )
@@ -320,7 +395,10 @@ def unequal_laws_let_a_single_expert_succeed(subject: Subject, profile: Profile,
     "S.6",
     kind=Kind.EXACT,
     source="derived",
-    formula=r"f(\beta c_k)\ \text{constant}:\qquad y_AF(x_A)+y_CF(x_C)=0,\qquad P(yF(x)\le 0)\ge\tfrac14",
+    formula=(
+        r"f(\beta c_k)\ \text{constant}:\qquad y_AF(x_A)+y_CF(x_C)=0,\qquad P(yF(x)\le"
+        r" 0)\ge\tfrac14"
+    ),
     given=f"{EQUAL_LAWS}, f constant on the centres",
     over={
         "problem": problems(equal_laws=True),
@@ -330,10 +408,14 @@ def unequal_laws_let_a_single_expert_succeed(subject: Subject, profile: Profile,
     depends_on=("S.1", "S.2"),
     visits=lambda problem, activation, seed: {"K": problem.K, "activation": activation},
 )
-def centre_blind_classifiers_err_on_a_quarter(subject: Subject, problem: Problem, activation: str, seed: int) -> Statement:
-    """If f is one constant on all centre patches, A and C alone have margins that sum to 0, so the error is at least 1/4.
+def centre_blind_classifiers_err_on_a_quarter(
+    subject: Subject, problem: Problem, activation: str, seed: int
+) -> Statement:
+    """If f is one constant on all centre patches, A and C alone have margins that sum to 0, so the
+    error is at least 1/4.
 
-    f(a v_k) = k sign(a) attains it. As in S.1, f is computed once for all patches, and the rounding left is that of a sum.
+    f(a v_k) = k sign(a) attains it. As in S.1, f is computed once for all patches, and the rounding
+    left is that of a sum.
     """
     generator = torch.Generator().manual_seed(seed)
     signals = subject.draw_signals(problem, generator)
@@ -346,10 +428,17 @@ def centre_blind_classifiers_err_on_a_quarter(subject: Subject, problem: Problem
     both = (members.labels[:, (0, 2), None] * f_values).flatten(1).sum(dim=1)
     tolerance = 2 * problem.P * EPS * f_values.abs().flatten(1).sum(dim=1)
     K = problem.K
-    attained = OnSignals(signals, torch.arange(1, K + 1, dtype=torch.float64), torch.zeros(K, dtype=torch.float64))
+    attained = OnSignals(
+        signals, torch.arange(1, K + 1, dtype=torch.float64), torch.zeros(K, dtype=torch.float64)
+    )
     return all_of(
         equal(both, 0, tolerance=tolerance, detail="sum of the margins of A and C"),
-        equal((enumerated_margins(attained.s, attained.b) <= 0).double().mean(), 1 / 4, tolerance=0, detail="enumerated error"),
+        equal(
+            (enumerated_margins(attained.s, attained.b) <= 0).double().mean(),
+            1 / 4,
+            tolerance=0,
+            detail="enumerated error",
+        ),
         equal(
             examples.y * attained(examples.x).sum(dim=-1),
             (examples.k + 1) + examples.y * examples.eps * (examples.k_prime + 1),
@@ -363,22 +452,34 @@ def centre_blind_classifiers_err_on_a_quarter(subject: Subject, problem: Problem
     "S.7",
     kind=Kind.PROBABILITY,
     source="derived: corollaries of Theorem 4.1",
-    formula=r"M=1,\ \text{or no routing},\ \text{or}\ \Theta=0,\ \text{or}\ m(x)\ \text{random}:\qquad P(yF(x)\le 0)\ge\tfrac18",
+    formula=(
+        r"M=1,\ \text{or no routing},\ \text{or}\ \Theta=0,\ \text{or}\ m(x)\ \text{random}:\qquad"
+        r" P(yF(x)\le 0)\ge\tfrac18"
+    ),
     given=EQUAL_LAWS,
     over={
-        "control": st.sampled_from(["one expert", "unrouted sum", "router frozen at 0", "random routing"]),
+        "control": st.sampled_from(
+            ["one expert", "unrouted sum", "router frozen at 0", "random routing"]
+        ),
         "seed": st.integers(0, 2**16),
     },
-    always=tuple({"control": c, "seed": 0} for c in ("one expert", "unrouted sum", "router frozen at 0", "random routing")),
+    always=tuple(
+        {"control": c, "seed": 0}
+        for c in ("one expert", "unrouted sum", "router frozen at 0", "random routing")
+    ),
     depends_on=("S.3",),
     examples=1,
     cost=15,
     visits=lambda control, seed: {"control": control},
 )
-def without_a_router_experts_are_no_better(subject: Subject, profile: Profile, control: str, seed: int) -> Statement:
-    """One expert, unrouted sums of experts, a router frozen at Theta = 0 and routing independent of x all err on at least 1/8.
+def without_a_router_experts_are_no_better(
+    subject: Subject, profile: Profile, control: str, seed: int
+) -> Statement:
+    """One expert, unrouted sums of experts, a router frozen at Theta = 0 and routing independent of
+    x all err on at least 1/8.
 
-    Trained to T = 8/eta like the ladder's whole runs: an expert that could combine patches would have got below 1/8 by then.
+    Trained to T = 8/eta like the ladder's whole runs: an expert that could combine patches would
+    have got below 1/8 by then.
     """
     problem = Problem(K=3, d=16)
     M = 1 if control == "one expert" else 6
@@ -387,7 +488,9 @@ def without_a_router_experts_are_no_better(subject: Subject, profile: Profile, c
     run = np.random.SeedSequence(seed)
     trajectory = train(subject, problem, hyper, [run], dtype=torch.float64)
     W, theta = trajectory.W[0, -1], trajectory.theta[0, -1]
-    signals = subject.draw_signals(problem, generator_from(child(run, 0)))  # as training drew them from this seed
+    signals = subject.draw_signals(
+        problem, generator_from(child(run, 0))
+    )  # as training drew them from this seed
 
     def wrong_examples(stream: np.random.SeedSequence, size: int) -> np.ndarray:
         generator = generator_from(stream)

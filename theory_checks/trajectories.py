@@ -24,7 +24,9 @@ from theory_checks.scenarios import Scenario
 SEARCH, DECIDE = 0, 1
 LOOK_EVERY = 10  # steps between two looks at the training error
 Value = TypeVar("Value")
-BLOCK = 8000  # training examples simulated at a time: few enough for workers to share a scenario, enough to share the overhead
+# training examples simulated at a time: few enough for workers to share a scenario, enough to share
+# the overhead
+BLOCK = 8000
 
 
 def groups_occupied(signals: Signals, W: torch.Tensor) -> bool:
@@ -33,9 +35,15 @@ def groups_occupied(signals: Signals, W: torch.Tensor) -> bool:
 
 
 WATCHED: Mapping[str, Watch] = {
-    "feature of filter": lambda signals, at: feature_alignment(signals, at.W),  # a_mjk, (R, M, J, K)
-    "feature of router": lambda signals, at: router_alignment(signals, at.theta)[0],  # <theta_m, v_k>, (R, M, K)
-    "centre of router": lambda signals, at: router_alignment(signals, at.theta)[1],  # <theta_m, c_k>, (R, M, K)
+    "feature of filter": lambda signals, at: feature_alignment(
+        signals, at.W
+    ),  # a_mjk, (R, M, J, K)
+    "feature of router": lambda signals, at: router_alignment(signals, at.theta)[
+        0
+    ],  # <theta_m, v_k>, (R, M, K)
+    "centre of router": lambda signals, at: router_alignment(signals, at.theta)[
+        1
+    ],  # <theta_m, c_k>, (R, M, K)
 }  # measured at every step up to T_1
 
 
@@ -51,28 +59,42 @@ class Trained:
     variant: str = ""
 
     def with_ingredients(self, variant: str, **ingredients: Any) -> "Trained":
-        """The same for the run's subject with some ingredients replaced; the name tells variants apart."""
-        return Trained(replace(self.run, subject=replace(self.run.subject, **ingredients)), self.phase, variant)
+        """The same for the run's subject with some ingredients replaced; the name tells variants
+        apart."""
+        return Trained(
+            replace(self.run, subject=replace(self.run.subject, **ingredients)), self.phase, variant
+        )
 
     def seeds(self, scenario: Scenario) -> list[np.random.SeedSequence]:
         """A seed for every replicate of the scenario."""
-        return [self.run.stream("trajectory", scenario, self.phase, i) for i in range(scenario.replicates)]
+        return [
+            self.run.stream("trajectory", scenario, self.phase, i)
+            for i in range(scenario.replicates)
+        ]
 
     def replicate(self, scenario: Scenario, seed: np.random.SeedSequence) -> Replicate:
-        """Signals, training examples and initial parameters of one replicate, drawn again from its seed."""
+        """Signals, training examples and initial parameters of one replicate, drawn again from its
+        seed."""
         accept = groups_occupied if scenario.given_occupied_groups else None
-        return draw_replicate(self.run.subject, scenario.problem, scenario.hyper, seed, accept=accept)
+        return draw_replicate(
+            self.run.subject, scenario.problem, scenario.hyper, seed, accept=accept
+        )
 
     def trajectory(self, scenario: Scenario) -> Trajectory:
-        """All replicates of the scenario, with the parameters at 0, T_1 and T and the alignments WATCHED up to T_1.
+        """All replicates of the scenario, with the parameters at 0, T_1 and T and the alignments
+        WATCHED up to T_1.
 
-        Workers share the work: each first simulates the blocks that no other is busy with, then waits for the rest.
+        Workers share the work: each first simulates the blocks that no other is busy with, then
+        waits for the rest.
         """
         seeds = self.seeds(scenario)
         size = max(1, BLOCK // scenario.hyper.n)
         blocks = [seeds[i : i + size] for i in range(0, len(seeds), size)]
         folder = self._folder(scenario)
-        parts = [(folder / f"{i}.pt", partial(self._simulate, scenario, block)) for i, block in enumerate(blocks)]
+        parts = [
+            (folder / f"{i}.pt", partial(self._simulate, scenario, block))
+            for i, block in enumerate(blocks)
+        ]
         for path, simulate in parts:
             with contextlib.suppress(Timeout):
                 _make(path, simulate, timeout=0)
@@ -81,7 +103,8 @@ class Trained:
         return _put_together(tuple(path for path, _ in parts))
 
     def derived(self, name: str, scenario: Scenario, compute: Callable[[], Value]) -> Value:
-        """compute(), a quantity of all replicates of the scenario by this name, done by the first claim or worker that asks."""
+        """compute(), a quantity of all replicates of the scenario by this name, done by the first
+        claim or worker that asks."""
         return _once(self._folder(scenario) / f"{name}.pt", compute)
 
     def _folder(self, scenario: Scenario) -> Path:
@@ -90,7 +113,8 @@ class Trained:
         return folder
 
     def _simulate(self, scenario: Scenario, seeds: Sequence[np.random.SeedSequence]) -> Trajectory:
-        """A block of replicates; the training error of runs that only explore is not looked at on the way."""
+        """A block of replicates; the training error of runs that only explore is not looked at on
+        the way."""
         hyper = scenario.hyper
         explored = min(hyper.T_1, hyper.T)
         try:
@@ -118,7 +142,8 @@ def _once(path: Path, compute: Callable[[], Value]) -> Value:
 
 
 def _make(path: Path, compute: Callable[[], Any], timeout: float = -1) -> None:
-    """Has compute() at `path`, if it is not there yet. Raises Timeout if another worker is still at it after so many seconds."""
+    """Has compute() at `path`, if it is not there yet. Raises Timeout if another worker is still at
+    it after so many seconds."""
     if not path.exists():
         with FileLock(f"{path}.lock", timeout=timeout):
             if not path.exists():
@@ -133,5 +158,6 @@ def _read(path: Path) -> Any:
 
 @lru_cache(maxsize=16)
 def _put_together(paths: tuple[Path, ...]) -> Trajectory:
-    """The replicates of all blocks of a scenario; kept, as most claims look at the same few scenarios."""
+    """The replicates of all blocks of a scenario; kept, as most claims look at the same few
+    scenarios."""
     return concatenate([_read(path) for path in paths])

@@ -1,4 +1,5 @@
-"""Makes the oracles beside the tests importable. The folder must not become a package: it would be a second `core`."""
+"""Makes the oracles beside the tests importable. The folder must not become a package: it would be
+a second `core`."""
 
 import sys
 from pathlib import Path

@@ -1,6 +1,8 @@
-"""Naive oracles for core, written from shared/theory.md: one example, one expert, one filter at a time, in float64 or fractions.
+"""Naive oracles for core, written from shared/theory.md: one example, one expert, one filter at a
+time, in float64 or fractions.
 
-They see one replicate at a time, as NumPy arrays: theta (M, d), W (M, J, d), x (n, P, d), y (n,), noise r (M, n).
+They see one replicate at a time, as NumPy arrays: theta (M, d), W (M, J, d), x (n, P, d), y (n,),
+noise r (M, n).
 """
 
 import math
@@ -18,7 +20,9 @@ from core import Patches
 
 EPS = float(np.finfo(np.float64).eps)
 EPS_32 = float(np.finfo(np.float32).eps)
-SURE = 1e-6  # probability with which a statistical test here would fail although all is well (its seeds are fixed)
+# probability with which a statistical test here would fail although all is well (its seeds are
+# fixed)
+SURE = 1e-6
 
 
 def examples(count: int) -> settings:
@@ -54,7 +58,8 @@ def assert_uniform(cell: np.ndarray, cells: int) -> None:
 
 
 def assert_follows(sample: np.ndarray, cdf: Callable[[np.ndarray], np.ndarray]) -> None:
-    """Independent draws from a continuous law? The Dvoretzky-Kiefer-Wolfowitz inequality bounds the error by SURE."""
+    """Independent draws from a continuous law? The Dvoretzky-Kiefer-Wolfowitz inequality bounds the
+    error by SURE."""
     sample = np.sort(np.asarray(sample, dtype=float))
     n = len(sample)
     expected = cdf(sample)
@@ -109,22 +114,30 @@ class Naive:
         return [route(self.logits(theta, x[i]), r[:, i]) for i in range(len(x))]
 
     def margin(self, theta, W, x_i, y_i, m):
-        return y_i * self.gate(self.logits(theta, x_i))[m] * self.respond(pre_activations(W[m], x_i))
+        return (
+            y_i * self.gate(self.logits(theta, x_i))[m] * self.respond(pre_activations(W[m], x_i))
+        )
 
     def total_loss(self, theta, W, x, y, routed):
-        return sum(self.loss(self.margin(theta, W, x[i], y[i], m)) for i, m in enumerate(routed)) / len(y)
+        return sum(
+            self.loss(self.margin(theta, W, x[i], y[i], m)) for i, m in enumerate(routed)
+        ) / len(y)
 
     def test_margins(self, theta, W, x, y):
         """y F(x) and the expert, under noise-free top-1 routing."""
         routed = self.routes(theta, x, np.zeros((len(theta), len(x))))
-        return np.array([self.margin(theta, W, x[i], y[i], m) for i, m in enumerate(routed)]), np.array(routed)
+        return np.array(
+            [self.margin(theta, W, x[i], y[i], m) for i, m in enumerate(routed)]
+        ), np.array(routed)
 
 
 def central_differences(function, point):
-    """Gradient of function at point by central differences, extrapolated to step 0, and how far that may be off, entry by entry.
+    """Gradient of function at point by central differences, extrapolated to step 0, and how far
+    that may be off, entry by entry.
 
-    Differences at steps s and 2s differ by three times the s^2 term of the former, which the extrapolation removes; what stays
-    is smaller. Rounding: function is a sum of a few hundred terms of its own size.
+    Differences at steps s and 2s differ by three times the s^2 term of the former, which the
+    extrapolation removes; what stays is smaller. Rounding: function is a sum of a few hundred terms
+    of its own size.
     """
     s = 2.0**-14
     gradient, error = np.empty_like(point), np.empty_like(point)
@@ -144,7 +157,8 @@ def central_differences(function, point):
 
 
 def loss_derivatives(naive, theta, W, x, y, routed):
-    """Central differences of the loss, experts held fixed: gradient in W and its error, gradient in theta and its error."""
+    """Central differences of the loss, experts held fixed: gradient in W and its error, gradient in
+    theta and its error."""
     by_W = central_differences(lambda at: naive.total_loss(theta, at, x, y, routed), W)
     by_theta = central_differences(lambda at: naive.total_loss(at, W, x, y, routed), theta)
     return *by_W, *by_theta
@@ -152,7 +166,8 @@ def loss_derivatives(naive, theta, W, x, y, routed):
 
 @dataclass(frozen=True)
 class PaperGradients:
-    """theory.md's formulas, and the sums of the sizes of the terms they add up, which rounding errors are relative to."""
+    """theory.md's formulas, and the sums of the sizes of the terms they add up, which rounding
+    errors are relative to."""
 
     theta: np.ndarray
     W: np.ndarray
@@ -161,8 +176,11 @@ class PaperGradients:
     routed: list[int]
 
 
-def paper_gradients(theta, W, x, y, r, *, sigma=lambda z: z**3, slope=lambda z: 3 * z**2, shift=0.0):
-    """Gradients of Algorithm 1, times e^-shift; `shift` keeps them representable when all margins are huge."""
+def paper_gradients(
+    theta, W, x, y, r, *, sigma=lambda z: z**3, slope=lambda z: 3 * z**2, shift=0.0
+):
+    """Gradients of Algorithm 1, times e^-shift; `shift` keeps them representable when all margins
+    are huge."""
     M, J, _ = W.shape
     n, P, _ = x.shape
     g_theta, g_W = np.zeros_like(theta), np.zeros_like(W)
@@ -206,9 +224,12 @@ def algorithm_1(theta, W, x, y, eta, eta_r, noise):
 
 
 def routing_probability(h, m):
-    """p_m(h) = int_0^1 prod_{m' != m} clip(r + h_m - h_m', 0, 1) dr in rational arithmetic (every float is a rational)."""
+    """p_m(h) = int_0^1 prod_{m' != m} clip(r + h_m - h_m', 0, 1) dr in rational arithmetic (every
+    float is a rational)."""
     shifts = [Fraction(h[m]) - Fraction(other) for j, other in enumerate(h) if j != m]
-    breaks = sorted({Fraction(0), Fraction(1), *(b for s in shifts for b in (-s, 1 - s) if 0 < b < 1)})
+    breaks = sorted(
+        {Fraction(0), Fraction(1), *(b for s in shifts for b in (-s, 1 - s) if 0 < b < 1)}
+    )
     total = Fraction(0)
     for low, high in pairwise(breaks):
         middle = (low + high) / 2
@@ -220,7 +241,9 @@ def routing_probability(h, m):
                 times_s = [c * s for c in polynomial] + [Fraction(0)]
                 times_r = [Fraction(0), *polynomial]
                 polynomial = [a + b for a, b in zip(times_s, times_r, strict=True)]
-        total += sum(c * (high ** (k + 1) - low ** (k + 1)) / (k + 1) for k, c in enumerate(polynomial))
+        total += sum(
+            c * (high ** (k + 1) - low ** (k + 1)) / (k + 1) for k, c in enumerate(polynomial)
+        )
     return total
 
 
@@ -233,7 +256,8 @@ def tensors_of(record):
 
 
 def vectors(patches):
-    """The patches of Patches, one after the other: patch p is piece order[p], a multiple of a vector or one of the others."""
+    """The patches of Patches, one after the other: patch p is piece order[p], a multiple of a
+    vector or one of the others."""
     *lead, n, P = patches.order.shape
     Q, d = patches.which.shape[-1], patches.noise.shape[-1]
     x = np.empty((*lead, n, P, d))
@@ -254,7 +278,9 @@ def random_patches(seed, *lead, n, P, d, Q, D=5, dtype=torch.float64):
     return Patches(
         dictionary=torch.from_numpy(rng.normal(size=(*lead, D, d))).to(dtype),
         which=torch.from_numpy(rng.integers(0, D, size=(*lead, n, Q))),
-        coefficient=torch.from_numpy(rng.choice([-1, 1], (*lead, n, Q)) * rng.uniform(0.5, 1.5, (*lead, n, Q))).to(dtype),
+        coefficient=torch.from_numpy(
+            rng.choice([-1, 1], (*lead, n, Q)) * rng.uniform(0.5, 1.5, (*lead, n, Q))
+        ).to(dtype),
         noise=torch.from_numpy(rng.normal(size=(*lead, n, P - Q, d))).to(dtype),
         order=torch.from_numpy(rng.permuted(np.broadcast_to(np.arange(P), (*lead, n, P)), axis=-1)),
     )
@@ -272,7 +298,9 @@ class Instance:
 
     def __getitem__(self, replicate):
         """One replicate, as the float64 arrays that the oracles take."""
-        theta, W, y, r = (t[replicate].double().numpy() for t in (self.theta, self.W, self.y, self.r))
+        theta, W, y, r = (
+            t[replicate].double().numpy() for t in (self.theta, self.W, self.y, self.r)
+        )
         return theta, W, vectors(self.x)[replicate], y, r
 
     def only(self, replicate):

@@ -14,7 +14,9 @@ from core import AmplitudeLaw, Discrete, Problem, Uniform
 from core.data import draw_examples, draw_signals
 
 JUST_BELOW_1 = math.nextafter(1.0, 0.0)
-weights = st.lists(st.integers(1, 1000), min_size=1, max_size=6).map(lambda w: tuple(v / sum(w) for v in w))
+weights = st.lists(st.integers(1, 1000), min_size=1, max_size=6).map(
+    lambda w: tuple(v / sum(w) for v in w)
+)
 
 
 def double(*values):
@@ -34,12 +36,21 @@ def test_uniform_quantile_is_linear_and_inside_the_support(low, width, u):
 @examples(100)
 def test_uniform_cdf_inverts_its_quantile(low, width, u):
     law = Uniform(low, low + width)
-    # The quantile is rounded relative to itself, at most low + width, which the cdf divides by the width.
-    assert law.cdf(law.quantile(double(u)).numpy())[0] == pytest.approx(u, abs=8 * EPS * (low + width) / width)
+    # The quantile is rounded relative to itself, at most low + width, which the cdf divides by the
+    # width.
+    assert law.cdf(law.quantile(double(u)).numpy())[0] == pytest.approx(
+        u, abs=8 * EPS * (low + width) / width
+    )
 
 
 def test_uniform_cdf_outside_and_at_the_ends():
-    assert Uniform(1.0, 3.0).cdf(np.array([-5.0, 1.0, 1.5, 3.0, 9.0])).tolist() == [0.0, 0.0, 0.25, 1.0, 1.0]
+    assert Uniform(1.0, 3.0).cdf(np.array([-5.0, 1.0, 1.5, 3.0, 9.0])).tolist() == [
+        0.0,
+        0.0,
+        0.25,
+        1.0,
+        1.0,
+    ]
 
 
 def test_point_mass():
@@ -81,13 +92,19 @@ def test_discrete_quantile_never_leaves_the_values(weights):
 def test_discrete_cdf_adds_up_the_weights(w, a):
     law = Discrete(tuple(1.0 + i for i in range(len(w))), w)
     for amplitude in (a, *law.values):
-        expected = sum(weight for value, weight in zip(law.values, w, strict=True) if value <= amplitude)
+        expected = sum(
+            weight for value, weight in zip(law.values, w, strict=True) if value <= amplitude
+        )
         assert law.cdf(np.array([amplitude]))[0] == pytest.approx(expected, abs=8 * EPS)
-    assert law.cdf(np.array([0.999, law.values[-1], 99.0])).tolist() == pytest.approx([0.0, 1.0, 1.0], abs=8 * EPS)
+    assert law.cdf(np.array([0.999, law.values[-1], 99.0])).tolist() == pytest.approx(
+        [0.0, 1.0, 1.0], abs=8 * EPS
+    )
     assert law.support == (1.0, float(len(w)))
 
 
-@pytest.mark.parametrize("law", [Uniform(0.5, 2.0), Uniform(1.0, 1.0), Discrete((0.5, 2.0), (0.5, 0.5))])
+@pytest.mark.parametrize(
+    "law", [Uniform(0.5, 2.0), Uniform(1.0, 1.0), Discrete((0.5, 2.0), (0.5, 0.5))]
+)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_quantile_keeps_shape_and_dtype(law, dtype):
     u = torch.rand(3, 5, 2, generator=generator(1), dtype=dtype).mT

@@ -6,7 +6,16 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import torch
-from oracles import EPS, Naive, algorithm_1, generator, paper_gradients, seed_of, tensors_of, vectors
+from oracles import (
+    EPS,
+    Naive,
+    algorithm_1,
+    generator,
+    paper_gradients,
+    seed_of,
+    tensors_of,
+    vectors,
+)
 
 from core import PAPER, Hyperparameters, Parameters, Patches, Problem, train
 from core.model import linear_response
@@ -37,7 +46,9 @@ def replicates(count=2, dtype=torch.float64, hyper=HYPER):
     """Starts, data and noise seeds of the first replicates."""
     drawn = [draw_replicate(PAPER, PROBLEM, hyper, seed_of(i), dtype=dtype) for i in range(count)]
     patches = stack([r.examples.patches for r in drawn])
-    data = Data(patches, torch.from_numpy(vectors(patches)), torch.stack([r.examples.y for r in drawn]))
+    data = Data(
+        patches, torch.from_numpy(vectors(patches)), torch.stack([r.examples.y for r in drawn])
+    )
     return stack([r.start for r in drawn]), data, [r.noise_seed for r in drawn]
 
 
@@ -55,8 +66,13 @@ def test_a_run_is_the_naive_one():
         begin = start.theta[i].numpy(), start.W[i].numpy()
         data = e.x[i].numpy(), e.y[i].numpy(), HYPER.eta, HYPER.eta_r, r[:, i]
         expected = algorithm_1(*begin, *data)
-        # A rounding error grows as any small displacement does: measure that growth on the oracle, displaced by 1e-9.
-        shifted = algorithm_1(begin[0], begin[1] + 1e-9 * np.random.default_rng(2).choice([-1, 1], begin[1].shape), *data)
+        # A rounding error grows as any small displacement does: measure that growth on the oracle,
+        # displaced by 1e-9.
+        shifted = algorithm_1(
+            begin[0],
+            begin[1] + 1e-9 * np.random.default_rng(2).choice([-1, 1], begin[1].shape),
+            *data,
+        )
         for t, ((theta_t, W_t), (theta_s, W_s)) in enumerate(zip(expected, shifted, strict=True)):
             growth = 1 + max(np.abs(theta_s - theta_t).max(), np.abs(W_s - W_t).max()) / 1e-9
             # Each step adds errors of about n P d eps relative to steps of size 1 at most.
@@ -72,10 +88,21 @@ def test_a_run_is_the_naive_one():
 
 def test_train_is_descent_with_the_replicates_own_noise():
     keep = range(HYPER.T + 1)
-    trajectory = train(PAPER, PROBLEM, HYPER, [seed_of(i) for i in range(2)], keep=keep, look_every=7, dtype=torch.float64)
+    trajectory = train(
+        PAPER,
+        PROBLEM,
+        HYPER,
+        [seed_of(i) for i in range(2)],
+        keep=keep,
+        look_every=7,
+        dtype=torch.float64,
+    )
     start, e, noise_seeds = replicates()
     generators = [generator_from(s) for s in noise_seeds]
-    r = [torch.stack([PAPER.router_noise((HYPER.M, HYPER.n), g, t) for g in generators]) for t in range(HYPER.T)]
+    r = [
+        torch.stack([PAPER.router_noise((HYPER.M, HYPER.n), g, t) for g in generators])
+        for t in range(HYPER.T)
+    ]
     theta, W = run(PAPER, HYPER, start, e.patches, e.y, lambda t: r[t])
     assert trajectory.steps == tuple(keep)
     assert torch.equal(trajectory.theta, theta.transpose(0, 1))
@@ -91,8 +118,12 @@ def test_each_step_is_the_updates_on_the_gradients():
     iterates = list(descent(PAPER, HYPER, start, e.patches, e.y, lambda t: r[t]))
     for t in (0, 3, 29):
         g_W, g_theta = gradients(PAPER, iterates[t], e.patches, e.y, r[t])
-        assert torch.equal(iterates[t + 1].W, normalised_step(iterates[t].W, g_W, HYPER.eta, None)[0])
-        assert torch.equal(iterates[t + 1].theta, plain_step(iterates[t].theta, g_theta, HYPER.eta_r, None)[0])
+        assert torch.equal(
+            iterates[t + 1].W, normalised_step(iterates[t].W, g_W, HYPER.eta, None)[0]
+        )
+        assert torch.equal(
+            iterates[t + 1].theta, plain_step(iterates[t].theta, g_theta, HYPER.eta_r, None)[0]
+        )
 
 
 def test_experts_move_by_eta_if_and_only_if_they_have_examples():
@@ -107,7 +138,9 @@ def test_experts_move_by_eta_if_and_only_if_they_have_examples():
             for m in range(hyper.M):
                 if m in routed:
                     length = (W[t + 1, i, m] - W[t, i, m]).norm().item()
-                    assert length == pytest.approx(hyper.eta, abs=100 * EPS * W[t, i, m].norm().item())
+                    assert length == pytest.approx(
+                        hyper.eta, abs=100 * EPS * W[t, i, m].norm().item()
+                    )
                 else:
                     idle += 1
                     assert torch.equal(W[t + 1, i, m], W[t, i, m])
@@ -120,9 +153,12 @@ def test_the_sum_of_the_router_is_conserved(M):
     start, e, _ = replicates(hyper=hyper)
     r = noises(hyper=hyper)
     begin = torch.randn(start.theta.shape, generator=generator(3), dtype=torch.float64) / 10
-    theta, _ = run(PAPER, hyper, Parameters(begin, start.W), e.patches, e.y, lambda t: torch.from_numpy(r[t]))
+    theta, _ = run(
+        PAPER, hyper, Parameters(begin, start.W), e.patches, e.y, lambda t: torch.from_numpy(r[t])
+    )
     steps = theta.diff(dim=0)
-    # Each of the n terms of a step cancels over the experts up to a few eps, and each addition rounds once.
+    # Each of the n terms of a step cancels over the experts up to a few eps, and each addition
+    # rounds once.
     sizes = theta.abs().amax(dim=(0, 2)).sum() + M * hyper.n * steps.abs().sum(dim=(0, 2)).max()
     assert (theta.sum(dim=2) - begin.sum(dim=1)).abs().max() <= 10 * EPS * sizes
     if M == 1:
@@ -149,7 +185,14 @@ def test_nothing_is_changed_in_place():
 
 def test_no_steps():
     start, e, _ = replicates()
-    (only,) = descent(PAPER, replace(HYPER, T=0), start, e.patches, e.y, lambda t: pytest.fail("no noise is needed"))
+    (only,) = descent(
+        PAPER,
+        replace(HYPER, T=0),
+        start,
+        e.patches,
+        e.y,
+        lambda t: pytest.fail("no noise is needed"),
+    )
     assert only is start
 
 
@@ -189,28 +232,56 @@ def test_updates_keep_a_state_each():
 def test_experts_may_take_plain_steps():
     start, e, _ = replicates()
     r = torch.from_numpy(noises())
-    _, W = run(replace(PAPER, expert_update=plain_step), replace(HYPER, T=1), start, e.patches, e.y, lambda t: r[t])
+    _, W = run(
+        replace(PAPER, expert_update=plain_step),
+        replace(HYPER, T=1),
+        start,
+        e.patches,
+        e.y,
+        lambda t: r[t],
+    )
     for i in range(2):
-        g = paper_gradients(start.theta[i].numpy(), start.W[i].numpy(), e.x[i].numpy(), e.y[i].numpy(), r[0, i].numpy())
-        np.testing.assert_allclose(W[1, i].numpy(), start.W[i].numpy() - HYPER.eta * g.W, rtol=0, atol=1e-13)
+        g = paper_gradients(
+            start.theta[i].numpy(),
+            start.W[i].numpy(),
+            e.x[i].numpy(),
+            e.y[i].numpy(),
+            r[0, i].numpy(),
+        )
+        np.testing.assert_allclose(
+            W[1, i].numpy(), start.W[i].numpy() - HYPER.eta * g.W, rtol=0, atol=1e-13
+        )
 
 
 def test_the_router_may_take_normalised_steps():
     start, e, _ = replicates()
     r = torch.from_numpy(noises())
-    theta, _ = run(replace(PAPER, router_update=normalised_step), HYPER, start, e.patches, e.y, lambda t: r[t])
-    np.testing.assert_allclose(theta.diff(dim=0).norm(dim=(-2, -1)).numpy(), HYPER.eta_r, rtol=1e-12)
+    theta, _ = run(
+        replace(PAPER, router_update=normalised_step), HYPER, start, e.patches, e.y, lambda t: r[t]
+    )
+    np.testing.assert_allclose(
+        theta.diff(dim=0).norm(dim=(-2, -1)).numpy(), HYPER.eta_r, rtol=1e-12
+    )
 
 
 def test_without_noise_the_first_of_equal_experts_gets_everything():
     subject = replace(PAPER, router_noise=no_noise)
-    trajectory = train(subject, PROBLEM, replace(HYPER, T=1), [seed_of(1)], keep=[0], dtype=torch.float64)
+    trajectory = train(
+        subject, PROBLEM, replace(HYPER, T=1), [seed_of(1)], keep=[0], dtype=torch.float64
+    )
     moved = trajectory.W.diff(dim=1)[0, 0].abs().amax(dim=(-2, -1)) > 0
     assert moved.tolist() == [True, False, False]
 
 
 def test_filters_of_a_linear_expert_move_together():
-    trajectory = train(replace(PAPER, respond=linear_response), PROBLEM, HYPER, [seed_of(1)], keep=[0], dtype=torch.float64)
+    trajectory = train(
+        replace(PAPER, respond=linear_response),
+        PROBLEM,
+        HYPER,
+        [seed_of(1)],
+        keep=[0],
+        dtype=torch.float64,
+    )
     moved = trajectory.W.diff(dim=1)[0, 0]
     assert (moved[:, 0] - moved[:, 1]).abs().max() <= 10 * HYPER.T * EPS
     assert moved.abs().max() > HYPER.eta

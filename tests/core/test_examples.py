@@ -1,4 +1,5 @@
-"""Definition 3.1: signals and examples, their structure exactly and their laws with exact thresholds."""
+"""Definition 3.1: signals and examples, their structure exactly and their laws with exact
+thresholds."""
 
 import math
 from itertools import permutations
@@ -8,7 +9,16 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from oracles import EPS, EPS_32, SURE, assert_count, assert_follows, assert_uniform, examples, generator
+from oracles import (
+    EPS,
+    EPS_32,
+    SURE,
+    assert_count,
+    assert_follows,
+    assert_uniform,
+    examples,
+    generator,
+)
 from scipy.stats import beta as beta_law
 from scipy.stats import chi2, norm
 
@@ -42,18 +52,24 @@ def test_signals_are_uniformly_distributed():
         signals = draw_signals(problem, random)
         frames.append(torch.cat([signals.features, signals.centres]).numpy())
     frames = np.array(frames)
-    # A coordinate u of a uniform unit vector in R^d: (1 + u) / 2 ~ Beta((d - 1) / 2, (d - 1) / 2). Also in any fixed direction.
+    # A coordinate u of a uniform unit vector in R^d: (1 + u) / 2 ~ Beta((d - 1) / 2, (d - 1) / 2).
+    # Also in any fixed direction.
     direction = np.array([0.5, -0.5, 0.5, 0.5])
     for vector in range(4):
         for sample in (frames[:, vector, 0], frames[:, vector, 3], frames[:, vector] @ direction):
             assert_follows((1 + sample) / 2, beta_law(1.5, 1.5).cdf)
     # A QR decomposition without fixed signs has a frame of constant determinant.
     assert_count(int((np.linalg.det(frames) > 0).sum()), draws, 0.5)
-    # The frame is uniform under rotations from the other side too: v_1 + c_2 over sqrt(2) is a uniform unit vector.
-    assert_follows((1 + (frames[:, 0, 1] + frames[:, 3, 1]) / math.sqrt(2)) / 2, beta_law(1.5, 1.5).cdf)
+    # The frame is uniform under rotations from the other side too: v_1 + c_2 over sqrt(2) is a
+    # uniform unit vector.
+    assert_follows(
+        (1 + (frames[:, 0, 1] + frames[:, 3, 1]) / math.sqrt(2)) / 2, beta_law(1.5, 1.5).cdf
+    )
 
 
-shapes = st.integers(2, 6).flatmap(lambda K: st.tuples(st.just(K), st.integers(2 * K, 2 * K + 5), st.integers(4, 8)))
+shapes = st.integers(2, 6).flatmap(
+    lambda K: st.tuples(st.just(K), st.integers(2 * K, 2 * K + 5), st.integers(4, 8))
+)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -77,7 +93,11 @@ def test_every_example_is_built_as_defined(dtype, shape, n, seed):
         assert e.y[i].item() in (-1.0, 1.0)
         assert e.eps[i].item() in (-1.0, 1.0)
         eps = EPS if dtype == torch.float64 else EPS_32
-        for amplitude, law in ((e.alpha, problem.alpha), (e.beta, problem.beta), (e.gamma, problem.gamma)):
+        for amplitude, law in (
+            (e.alpha, problem.alpha),
+            (e.beta, problem.beta),
+            (e.gamma, problem.gamma),
+        ):
             assert law.low * (1 - eps) <= amplitude[i].item() <= law.high * (1 + eps)
         places = e.positions[i].tolist()
         assert len(set(places)) == 3
@@ -121,7 +141,9 @@ def test_places_are_independent_of_labels_and_clusters():
 
 def test_amplitudes_are_independent_of_the_rest():
     n = 40000
-    _, e = draw(Problem(K=2, d=4, alpha=Uniform(1, 2), beta=Uniform(1, 2), gamma=Uniform(1, 2)), n, seed=40)
+    _, e = draw(
+        Problem(K=2, d=4, alpha=Uniform(1, 2), beta=Uniform(1, 2), gamma=Uniform(1, 2)), n, seed=40
+    )
     halves = [(a > 1.5).long() for a in (e.alpha, e.beta, e.gamma)]
     signs = [(e.y > 0).long(), (e.eps > 0).long(), e.k]
     early = (e.positions < 2).long().unbind(dim=1)
@@ -138,7 +160,8 @@ def noise_patches(problem, n, seed):
 
 
 def assert_variance(sample, variance):
-    """Independent centred Gaussians: their sum of squares over the variance is chi^2, their mean Gaussian."""
+    """Independent centred Gaussians: their sum of squares over the variance is chi^2, their mean
+    Gaussian."""
     n = sample.numel()
     assert SURE / 2 < chi2(n).cdf((sample**2).sum().item() / variance) < 1 - SURE / 2
     assert abs(sample.mean().item()) <= norm.isf(SURE / 2) * math.sqrt(variance / n)
@@ -152,7 +175,8 @@ def test_noise_patches_have_covariance_sigma_p_squared_over_d(d, P, sigma_p):
     for projection in (xi[..., 0], xi @ signals.features[0], xi @ signals.centres[1]):
         assert_variance(projection, variance)
         assert_follows(projection.flatten().numpy(), norm(scale=math.sqrt(variance)).cdf)
-    # Uncorrelated: sums of two components, of two patches, of two examples; unrelated to label and sign.
+    # Uncorrelated: sums of two components, of two patches, of two examples; unrelated to label and
+    # sign.
     assert_variance(xi[..., 0] + xi[..., 1], 2 * variance)
     assert_variance(xi[::2] + xi[1::2], 2 * variance)
     if P > 4:

@@ -1,4 +1,5 @@
-"""gradients() and margins() against naive loops: the paper's formulas for PAPER, central differences for other ingredients."""
+"""gradients() and margins() against naive loops: the paper's formulas for PAPER, central
+differences for other ingredients."""
 
 import math
 from dataclasses import fields, replace
@@ -40,7 +41,8 @@ def computed(subject, it):
 
 
 def assert_agree(actual, expected, terms, roundings, eps=EPS):
-    """Equal up to `roundings` rounding errors relative to the sum of the sizes of the terms added up; zero where that is zero."""
+    """Equal up to `roundings` rounding errors relative to the sum of the sizes of the terms added
+    up; zero where that is zero."""
     assert np.all(np.abs(actual - expected) <= roundings * eps * terms)
 
 
@@ -48,7 +50,15 @@ SIZES = [
     {"R": 1, "M": 1, "J": 1, "P": 4, "d": 4, "n": 1},
     {"R": 1, "M": 2, "J": 1, "P": 4, "d": 4, "n": 5},
     {"R": 3, "M": 3, "J": 2, "P": 5, "d": 7, "n": 9},
-    {"R": 3, "M": 3, "J": 2, "P": 5, "d": 7, "n": 9, "Q": 0},  # no patch known to lie along a signal
+    {
+        "R": 3,
+        "M": 3,
+        "J": 2,
+        "P": 5,
+        "d": 7,
+        "n": 9,
+        "Q": 0,
+    },  # no patch known to lie along a signal
     {"R": 2, "M": 3, "J": 2, "P": 4, "d": 5, "n": 9, "Q": 4},  # all of them
     {"R": 2, "M": 8, "J": 3, "P": 4, "d": 5, "n": 20},
     {"R": 2, "M": 16, "J": 1, "P": 6, "d": 5, "n": 6},  # most experts without examples
@@ -63,8 +73,9 @@ def test_paper_gradients_are_the_formulas(size, dtype, eps):
     g_W, g_theta = computed(PAPER, it)
     for replicate in range(size["R"]):
         expected = paper_gradients(*it[replicate])
-        # A term is off by its factors' errors: those of z (d + 2 roundings, with |z| |sigma'| amplified up to threefold) and of
-        # the margin (P J d roundings of |f| < 100, which moves l' by as much); the sum over examples and patches adds n P.
+        # A term is off by its factors' errors: those of z (d + 2 roundings, with |z| |sigma'|
+        # amplified up to threefold) and of the margin (P J d roundings of |f| < 100, which moves l'
+        # by as much); the sum over examples and patches adds n P.
         roundings = 100 * size["P"] * size["J"] * size["d"] + size["n"] * size["P"]
         assert_agree(g_W[replicate], expected.W, expected.W_terms, roundings, eps)
         assert_agree(g_theta[replicate], expected.theta, expected.theta_terms, roundings, eps)
@@ -108,19 +119,35 @@ VARIANTS = {
     "exponential loss": ({"loss": lambda m: torch.exp(-m)}, Naive(loss=lambda m: math.exp(-m))),
     "increasing loss": ({"loss": torch.tanh}, Naive(loss=math.tanh)),
     "cold gate": ({"gate": lambda h: (h / 0.3).softmax(dim=-2)}, Naive(gate=tempered(0.3))),
-    "sigmoid gate": ({"gate": torch.sigmoid}, Naive(gate=lambda h: [1 / (1 + math.exp(-v)) for v in h])),
+    "sigmoid gate": (
+        {"gate": torch.sigmoid},
+        Naive(gate=lambda h: [1 / (1 + math.exp(-v)) for v in h]),
+    ),
     "linear experts": ({"respond": linear_response}, Naive(respond=summed(lambda z: z))),
-    "relu experts": ({"respond": response(torch.relu)}, Naive(respond=summed(lambda z: max(z, 0.0)))),
+    "relu experts": (
+        {"respond": response(torch.relu)},
+        Naive(respond=summed(lambda z: max(z, 0.0))),
+    ),
     "tanh experts": ({"respond": response(torch.tanh)}, Naive(respond=summed(math.tanh))),
     "gelu experts": ({"respond": response(torch.nn.functional.gelu)}, Naive(respond=summed(gelu))),
-    "experts not additive": ({"respond": lambda z: z.pow(3).sum(dim=(-2, -1)).sin()}, Naive(respond=lambda z: math.sin(cubic(z)))),
+    "experts not additive": (
+        {"respond": lambda z: z.pow(3).sum(dim=(-2, -1)).sin()},
+        Naive(respond=lambda z: math.sin(cubic(z))),
+    ),
     "experts that know places": (
         {"respond": lambda z: (z[..., 0, :] * z[..., 1, :]).sum(dim=-1) + z[..., 3, 0]},
         Naive(respond=lambda z: sum(a * b for a, b in zip(z[0], z[1], strict=True)) + z[3][0]),
     ),
-    "router of one patch": ({"logits": lambda theta, x: theta @ x.dense[..., 0, :].mT}, Naive(logits=first_patch_logits)),
+    "router of one patch": (
+        {"logits": lambda theta, x: theta @ x.dense[..., 0, :].mT},
+        Naive(logits=first_patch_logits),
+    ),
     "several at once": (
-        {"loss": lambda m: (1 - m) ** 2, "gate": lambda h: (h / 2).softmax(dim=-2), "respond": response(torch.tanh)},
+        {
+            "loss": lambda m: (1 - m) ** 2,
+            "gate": lambda h: (h / 2).softmax(dim=-2),
+            "respond": response(torch.tanh),
+        },
         Naive(loss=lambda m: (1 - m) ** 2, gate=tempered(2), respond=summed(math.tanh)),
     ),
 }
@@ -225,7 +252,9 @@ def test_margins_and_noise_free_routing(size):
         assert routed[replicate].tolist() == expected_routed.tolist()
         for i, m in enumerate(expected_routed):
             size_of_f = summed(lambda z: abs(z) ** 3)(pre_activations(np.abs(W[m]), np.abs(x[i])))
-            assert margin[replicate, i].item() == pytest.approx(expected[i], abs=20 * size["P"] * size["d"] * EPS * size_of_f)
+            assert margin[replicate, i].item() == pytest.approx(
+                expected[i], abs=20 * size["P"] * size["d"] * EPS * size_of_f
+            )
 
 
 @pytest.mark.parametrize("name", VARIANTS)
@@ -262,7 +291,9 @@ def test_slopes_come_as_sign_and_log(loss, slope, dtype):
         if expected == 0:
             assert log == -math.inf
         else:
-            assert log == pytest.approx(math.log(abs(expected)), rel=1e-6 if dtype == torch.float32 else 1e-13, abs=1e-12)
+            assert log == pytest.approx(
+                math.log(abs(expected)), rel=1e-6 if dtype == torch.float32 else 1e-13, abs=1e-12
+            )
 
 
 def test_a_constant_loss_has_slope_zero():
@@ -289,7 +320,9 @@ def test_slopes_are_taken_in_double_precision():
 
 def test_value_of_a_gradient():
     direction = double([[1.0, -2.0]])
-    assert Gradient(direction, double([[math.log(3)]])).value.tolist() == [pytest.approx([3.0, -6.0], rel=4 * EPS)]
+    assert Gradient(direction, double([[math.log(3)]])).value.tolist() == [
+        pytest.approx([3.0, -6.0], rel=4 * EPS)
+    ]
     assert not Gradient(direction, double([[-1e4]])).value.any()
 
 
@@ -297,9 +330,11 @@ def test_value_of_a_gradient():
 
 
 def confident(scale, dtype=torch.float64):
-    """Experts whose smallest margins are `scale`, and margins above that by up to some tens, with mixed routing.
+    """Experts whose smallest margins are `scale`, and margins above that by up to some tens, with
+    mixed routing.
 
-    Every filter sees every patch, z is about (3 scale)^(1/3) and f about pi^-1 scale; labels are the signs of f.
+    Every filter sees every patch, z is about (3 scale)^(1/3) and f about pi^-1 scale; labels are
+    the signs of f.
     """
     rng = np.random.default_rng(12)
     R, M, J, P, d, n = 1, 2, 2, 4, 3, 12
@@ -330,15 +365,22 @@ def test_directions_survive_margins_whose_slopes_underflow(scale):
     arrays = [a[0].numpy() for a in (theta, W, x, y, r)]
     naive = Naive()
     routed = naive.routes(arrays[0], arrays[2], arrays[4])
-    values = [naive.margin(arrays[0], arrays[1], arrays[2][i], arrays[3][i], m) for i, m in enumerate(routed)]
+    values = [
+        naive.margin(arrays[0], arrays[1], arrays[2][i], arrays[3][i], m)
+        for i, m in enumerate(routed)
+    ]
     assert {0, 1} == set(routed)
     assert min(values) > 0.99 * scale
     shift = -min(values)  # log of the largest slope, nearly
     expected = paper_gradients(*arrays, shift=shift)
     g_W, g_theta = gradients(PAPER, Parameters(theta, W), Patches.of(x), y, r)
-    # A margin is off by some 1000 eps of itself (the sums behind f), and so is the log of its slope.
+    # A margin is off by some 1000 eps of itself (the sums behind f), and so is the log of its
+    # slope.
     relative = 2000 * EPS * max(values)
-    for g, value, terms in ((g_W, expected.W, expected.W_terms), (g_theta, expected.theta, expected.theta_terms)):
+    for g, value, terms in (
+        (g_W, expected.W, expected.W_terms),
+        (g_theta, expected.theta, expected.theta_terms),
+    ):
         assert (g.direction != 0).any()
         actual = (g.direction * (g.log_scale - shift).exp())[0].numpy()
         assert np.all(np.abs(actual - value) <= relative * terms)
@@ -357,7 +399,8 @@ def test_directions_survive_in_float32(scale):
     arrays = [a[0].double().numpy() for a in (theta, W, x, y, r)]
     expected = paper_gradients(*arrays, shift=-scale)
     moved, _ = PAPER.expert_update(torch.zeros_like(W), g_W, 0.25, None)
-    # The margins have an error of at most some 100 float32 eps of themselves: 0.1 at 1e4, which turns the direction that much.
+    # The margins have an error of at most some 100 float32 eps of themselves: 0.1 at 1e4, which
+    # turns the direction that much.
     turn = 100 * EPS_32 * scale + 1e-4
     for m in range(2):
         unit = expected.W[m] / np.linalg.norm(expected.W[m])
@@ -367,24 +410,39 @@ def test_directions_survive_in_float32(scale):
 
 
 def test_experts_with_very_different_slopes_all_move():
-    """Expert 0 is unsure (slope 1/2), expert 1 sure (slope e^-500): each is normalised on its own."""
+    """Expert 0 is unsure (slope 1/2), expert 1 sure (slope e^-500): each is normalised on its
+    own."""
     x = Patches.of(double([[[[1.0, 0.0]], [[0.0, 1.0]]]]))
     W = double([[[[0.1, 0.0]], [[0.0, 10.0]]]])
     r = double([[[9.0, 0.0], [0.0, 9.0]]])
-    g_W, g_theta = gradients(PAPER, Parameters(torch.zeros(1, 2, 2).double(), W), x, torch.ones(1, 2).double(), r)
+    g_W, g_theta = gradients(
+        PAPER, Parameters(torch.zeros(1, 2, 2).double(), W), x, torch.ones(1, 2).double(), r
+    )
     moved, _ = PAPER.expert_update(W, g_W, 0.5, None)
-    torch.testing.assert_close(moved - W, double([[[[0.5, 0.0]], [[0.0, 0.5]]]]), rtol=1e-14, atol=1e-14)
-    # pi = 1/2 and margin 500: log_scale is that of the largest |l' df/dz| of the expert, df/dz = 3 z^2, and of |l' f| of all.
+    torch.testing.assert_close(
+        moved - W, double([[[[0.5, 0.0]], [[0.0, 0.5]]]]), rtol=1e-14, atol=1e-14
+    )
+    # pi = 1/2 and margin 500: log_scale is that of the largest |l' df/dz| of the expert, df/dz = 3
+    # z^2, and of |l' f| of all.
     unsure = -math.log(1 + math.exp(0.0005))
-    assert g_W.log_scale.flatten().tolist() == pytest.approx([unsure + math.log(0.03), -500 + math.log(300)], rel=1e-12)
+    assert g_W.log_scale.flatten().tolist() == pytest.approx(
+        [unsure + math.log(0.03), -500 + math.log(300)], rel=1e-12
+    )
     assert g_theta.log_scale.item() == pytest.approx(unsure + math.log(0.001), rel=1e-12)
 
 
 def test_small_slopes_count_where_no_larger_one_does():
-    """Two examples of one expert along different axes, with slopes 1/2 and e^-50: the second alone moves its own axis."""
+    """Two examples of one expert along different axes, with slopes 1/2 and e^-50: the second alone
+    moves its own axis."""
     x = Patches.of(double([[[[1.0, 0.0]], [[0.0, 1.0]]]]))
     W = double([[[[0.1, 50.0 ** (1 / 3)]]]])
-    g_W, _ = gradients(PAPER, Parameters(double([[[0.0, 0.0]]]), W), x, double([[1.0, 1.0]]), double([[[0.0, 0.0]]]))
+    g_W, _ = gradients(
+        PAPER,
+        Parameters(double([[[0.0, 0.0]]]), W),
+        x,
+        double([[1.0, 1.0]]),
+        double([[[0.0, 0.0]]]),
+    )
     expected = [-3 * w**2 / (1 + math.exp(w**3)) / 2 for w in W.flatten().tolist()]
     # The margin 50 is rounded to a few eps of itself, which moves the slope by as much.
     assert g_W.value.flatten().tolist() == pytest.approx(expected, rel=500 * EPS, abs=0)
@@ -392,12 +450,20 @@ def test_small_slopes_count_where_no_larger_one_does():
 
 @pytest.mark.parametrize("scale", [1e4, 1e6, 1e8])
 def test_large_responses_keep_their_share(scale):
-    """f = 1e12 and more with margins of both signs: the slope of a confident example is far smaller than 1 / f."""
+    """f = 1e12 and more with margins of both signs: the slope of a confident example is far smaller
+    than 1 / f."""
     it = instance(17, R=2, M=2)
     W = scale * it.W
     exact = gradients(PAPER, Parameters(it.theta, W), it.x, it.y, it.r)
-    x = Patches(*(part.float() if part.is_floating_point() else part for part in (getattr(it.x, f.name) for f in fields(Patches))))
-    rounded = gradients(PAPER, Parameters(it.theta.float(), W.float()), x, it.y.float(), it.r.float())
+    x = Patches(
+        *(
+            part.float() if part.is_floating_point() else part
+            for part in (getattr(it.x, f.name) for f in fields(Patches))
+        )
+    )
+    rounded = gradients(
+        PAPER, Parameters(it.theta.float(), W.float()), x, it.y.float(), it.r.float()
+    )
     for found, expected in zip(rounded, exact, strict=True):
         largest = expected.value.abs().amax()
         assert largest > 0
@@ -416,20 +482,39 @@ def test_slopes_of_exactly_zero_give_a_zero_gradient():
 
 
 def test_a_dead_example_does_not_hide_a_confident_one():
-    # ReLU: example 0 is seen by no filter (margin 0, slope 1/2, no gradient), example 1 has margin 80 and slope e^-80.
+    # ReLU: example 0 is seen by no filter (margin 0, slope 1/2, no gradient), example 1 has margin
+    # 80 and slope e^-80.
     x = Patches.of(double([[[[-1.0, 0.0]], [[1.0, 0.0]]]]))
     W = double([[[[80.0, 0.0]]]])
     parameters = Parameters(torch.zeros(1, 1, 2).double(), W)
-    g_W, _ = gradients(replace(PAPER, respond=response(torch.relu)), parameters, x, torch.ones(1, 2).double(), torch.zeros(1, 1, 2))
+    g_W, _ = gradients(
+        replace(PAPER, respond=response(torch.relu)),
+        parameters,
+        x,
+        torch.ones(1, 2).double(),
+        torch.zeros(1, 1, 2),
+    )
     moved, _ = PAPER.expert_update(W, g_W, 0.5, None)
     assert moved.flatten().tolist() == [80.5, 0.0]
 
 
 @pytest.mark.parametrize(("dtype", "margin"), [(torch.float64, 100.0), (torch.float32, 60.0)])
 def test_an_example_whose_response_cancels_still_counts(dtype, margin):
-    # Linear: example 0 has z = 1 and -1, so f = 0 but a gradient sum_p x^(p) = (0, 2); example 1 has a huge margin.
-    x = Patches.of(torch.tensor([[[[1.0, 1.0], [-1.0, 1.0]], [[margin, 0.0], [0.0, 0.0]]]], dtype=dtype))
-    parameters = Parameters(torch.zeros(1, 1, 2, dtype=dtype), torch.tensor([[[[1.0, 0.0]]]], dtype=dtype))
-    g_W, _ = gradients(replace(PAPER, respond=linear_response), parameters, x, torch.ones(1, 2, dtype=dtype), torch.zeros(1, 1, 2))
-    # (1 / n) l'(0) (0, 2), with n = 2 and l'(0) = -1/2; the other example adds less than rounding errors.
+    # Linear: example 0 has z = 1 and -1, so f = 0 but a gradient sum_p x^(p) = (0, 2); example 1
+    # has a huge margin.
+    x = Patches.of(
+        torch.tensor([[[[1.0, 1.0], [-1.0, 1.0]], [[margin, 0.0], [0.0, 0.0]]]], dtype=dtype)
+    )
+    parameters = Parameters(
+        torch.zeros(1, 1, 2, dtype=dtype), torch.tensor([[[[1.0, 0.0]]]], dtype=dtype)
+    )
+    g_W, _ = gradients(
+        replace(PAPER, respond=linear_response),
+        parameters,
+        x,
+        torch.ones(1, 2, dtype=dtype),
+        torch.zeros(1, 1, 2),
+    )
+    # (1 / n) l'(0) (0, 2), with n = 2 and l'(0) = -1/2; the other example adds less than rounding
+    # errors.
     assert g_W.value.flatten().tolist() == pytest.approx([0.0, -0.5], abs=1e-6)

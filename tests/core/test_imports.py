@@ -7,13 +7,22 @@ from pathlib import Path
 
 import core
 
-MODULES = sorted(f"core.{path.stem}" for path in Path(core.__file__).parent.glob("*.py") if path.stem != "__init__")
+MODULES = sorted(
+    f"core.{path.stem}"
+    for path in Path(core.__file__).parent.glob("*.py")
+    if path.stem != "__init__"
+)
 
 
 def test_core_imports_neither_test_tools_nor_the_claims():
     code = f"import json, sys, core, {', '.join(MODULES)}; print(json.dumps(sorted(sys.modules)))"
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=Path(core.__file__).parents[1], capture_output=True, text=True, check=True, timeout=120
+        [sys.executable, "-c", code],
+        cwd=Path(core.__file__).parents[1],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
     )
     imported = {name.split(".")[0] for name in json.loads(done.stdout)}
     assert {"core", "torch", "numpy"} <= imported

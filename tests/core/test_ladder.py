@@ -1,4 +1,5 @@
-"""The first point of the ladder, a whole run in float32: what theory.md says of it, to the last step."""
+"""The first point of the ladder, a whole run in float32: what theory.md says of it, to the last
+step."""
 
 import numpy as np
 import pytest
@@ -30,8 +31,12 @@ def test_training_error_reaches_zero_and_the_test_error_is_small(trajectory):
     assert HYPER.T_1 == 100
     assert (trajectory.training_error == 0).any()
     replicate = draw_replicate(PAPER, PROBLEM, HYPER, SEED, accept=occupied)
-    fresh = PAPER.draw_examples(PROBLEM, replicate.signals, 20_000, generator_from(np.random.SeedSequence(1)))
-    margin, routed = margins(PAPER, trajectory.parameters(HYPER.T), stack([fresh.patches]), fresh.y[None])
+    fresh = PAPER.draw_examples(
+        PROBLEM, replicate.signals, 20_000, generator_from(np.random.SeedSequence(1))
+    )
+    margin, routed = margins(
+        PAPER, trajectory.parameters(HYPER.T), stack([fresh.patches]), fresh.y[None]
+    )
     assert is_error(margin).float().mean() < 0.001
     own = groups(feature_alignment(replicate.signals, replicate.start.W))
     assert (own[routed[0]] == fresh.k).float().mean() > 0.99
@@ -40,7 +45,9 @@ def test_training_error_reaches_zero_and_the_test_error_is_small(trajectory):
 def test_the_sum_of_router_weights_stays_zero(trajectory):
     final: Parameters = trajectory.parameters(HYPER.T)
     # Each of T steps rounds M entries of theta, by eps / 2 of their size.
-    assert final.theta.sum(dim=1).abs().max() <= HYPER.T * HYPER.M * EPS / 2 * final.theta.abs().max()
+    assert (
+        final.theta.sum(dim=1).abs().max() <= HYPER.T * HYPER.M * EPS / 2 * final.theta.abs().max()
+    )
     assert final.theta.abs().max() > 0.1
 
 

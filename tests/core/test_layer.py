@@ -6,7 +6,19 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
-from oracles import EPS, EPS_32, double, generator, instance, pre_activations, random_patches, softmax, sum_logits, summed, vectors
+from oracles import (
+    EPS,
+    EPS_32,
+    double,
+    generator,
+    instance,
+    pre_activations,
+    random_patches,
+    softmax,
+    sum_logits,
+    summed,
+    vectors,
+)
 
 from core.model import (
     LogisticLoss,
@@ -38,7 +50,9 @@ def test_router_logits(batch, M, n, P, d):
         for i in range(n):
             expected = sum_logits(theta[at].numpy(), x[at][i].numpy())
             sizes = sum_logits(theta[at].abs().numpy(), x[at][i].abs().numpy())
-            assert np.all(np.abs(h[at][:, i].numpy() - expected) <= 2 * (P + d) * EPS * np.array(sizes))
+            assert np.all(
+                np.abs(h[at][:, i].numpy() - expected) <= 2 * (P + d) * EPS * np.array(sizes)
+            )
 
 
 @pytest.mark.parametrize("batch", BATCHES)
@@ -48,7 +62,9 @@ def test_softmax_gate(batch):
     assert pi.shape == h.shape
     for at in np.ndindex(*batch):
         for i in range(3):
-            assert pi[at][:, i].tolist() == pytest.approx(softmax(h[at][:, i].tolist()), rel=64 * EPS)
+            assert pi[at][:, i].tolist() == pytest.approx(
+                softmax(h[at][:, i].tolist()), rel=64 * EPS
+            )
 
 
 def test_softmax_gate_at_huge_gaps():
@@ -84,7 +100,9 @@ def test_logistic_loss_and_its_slope_at_any_margin(dtype, eps):
         margin = torch.tensor([z], dtype=dtype)
         z = margin.item()
         # To rounding: torch's softplus turns linear above 20, which drops e^-20 = 2e-9.
-        assert LogisticLoss()(margin).item() == pytest.approx(float(np.logaddexp(0, -z)), rel=4 * eps, abs=1e-44)
+        assert LogisticLoss()(margin).item() == pytest.approx(
+            float(np.logaddexp(0, -z)), rel=4 * eps, abs=1e-44
+        )
         sign, log_size = LogisticLoss().slope(margin)
         assert sign.item() == -1
         assert log_size.dtype == dtype
@@ -100,7 +118,10 @@ def test_logistic_slope_is_the_derivative_of_the_loss():
 
 
 @pytest.mark.parametrize("batch", BATCHES)
-@pytest.mark.parametrize(("sigma", "naive"), [(cube, lambda z: z**3), (torch.tanh, math.tanh), (torch.relu, lambda z: max(z, 0.0))])
+@pytest.mark.parametrize(
+    ("sigma", "naive"),
+    [(cube, lambda z: z**3), (torch.tanh, math.tanh), (torch.relu, lambda z: max(z, 0.0))],
+)
 def test_patch_additive_classifier(batch, sigma, naive):
     J, d = 3, 5
     W, b, a = normal(J, d, seed=4), normal(J, seed=5), normal(J, seed=6)
@@ -108,9 +129,15 @@ def test_patch_additive_classifier(batch, sigma, naive):
     f = PatchAdditive(sigma, W, b, a)(patches)
     assert f.shape == (*batch, 7, 4)
     for at in np.ndindex(*batch, 7, 4):
-        terms = [float(a[j]) * naive(float(W[j].numpy() @ patches[at].numpy()) + float(b[j])) for j in range(J)]
-        # The pre-activation's rounding error, d * eps * (its size), is amplified by a slope of at most 3 z^2 < 100.
-        assert f[at].item() == pytest.approx(sum(terms), abs=100 * d * EPS * (1 + sum(map(abs, terms))))
+        terms = [
+            float(a[j]) * naive(float(W[j].numpy() @ patches[at].numpy()) + float(b[j]))
+            for j in range(J)
+        ]
+        # The pre-activation's rounding error, d * eps * (its size), is amplified by a slope of at
+        # most 3 z^2 < 100.
+        assert f[at].item() == pytest.approx(
+            sum(terms), abs=100 * d * EPS * (1 + sum(map(abs, terms)))
+        )
 
 
 def test_a_single_expert_is_patch_additive():
@@ -118,11 +145,15 @@ def test_a_single_expert_is_patch_additive():
     single = PatchAdditive(cube, it.W[0, 0], torch.zeros(2).double(), torch.ones(2).double())
     for x in vectors(it.x)[0]:
         expected = summed(lambda z: z**3)(pre_activations(it.W[0, 0].numpy(), x))
-        assert single(torch.from_numpy(x)).sum().item() == pytest.approx(expected, rel=1000 * EPS, abs=1000 * EPS)
+        assert single(torch.from_numpy(x)).sum().item() == pytest.approx(
+            expected, rel=1000 * EPS, abs=1000 * EPS
+        )
 
 
 def test_homogeneity_is_exact_for_powers_of_two():
     z = normal(3, 4, 2)
     assert torch.equal(cubic_response(4 * z), 64 * cubic_response(z))
     assert torch.equal(cubic_response(-z), -cubic_response(z))
-    assert Fraction(cubic_response(double([[0.5, -0.25]])).item()) == Fraction(1, 8) - Fraction(1, 64)
+    assert Fraction(cubic_response(double([[0.5, -0.25]])).item()) == Fraction(1, 8) - Fraction(
+        1, 64
+    )

@@ -25,24 +25,33 @@ def whole(high, *shape, seed=0):
 @pytest.mark.parametrize("batch", BATCHES)
 def test_error_by_cluster(batch):
     n, K = 20, 4
-    margin, k = normal(*batch, n, seed=1).round(), whole(K - 1, *batch, n, seed=2)  # cluster K - 1 is empty, some margins are 0
+    margin, k = (
+        normal(*batch, n, seed=1).round(),
+        whole(K - 1, *batch, n, seed=2),
+    )  # cluster K - 1 is empty, some margins are 0
     assert (margin == 0).any()
     error = measures.error_by_cluster(margin, k, K)
     assert error.shape == (*batch, K)
     for at in np.ndindex(*batch):
         for cluster in range(K - 1):
             own = [margin[at][i].item() for i in range(n) if k[at][i] == cluster]
-            assert error[at][cluster].item() == pytest.approx(sum(v <= 0 for v in own) / len(own), rel=EPS)
+            assert error[at][cluster].item() == pytest.approx(
+                sum(v <= 0 for v in own) / len(own), rel=EPS
+            )
         assert math.isnan(error[at][K - 1])
 
 
 def test_errors_are_margins_that_are_not_positive():
-    margin = torch.tensor([-math.inf, -1.0, -0.0, 0.0, 5e-324, 1.0, math.inf, math.nan], dtype=torch.float64)
+    margin = torch.tensor(
+        [-math.inf, -1.0, -0.0, 0.0, 5e-324, 1.0, math.inf, math.nan], dtype=torch.float64
+    )
     assert measures.is_error(margin).tolist() == [True, True, True, True, False, False, False, True]
 
 
 def test_a_margin_that_is_not_a_number_is_an_error():
-    assert measures.error_by_cluster(torch.tensor([math.nan, 1.0]), torch.tensor([0, 0]), 2)[0] == 0.5
+    assert (
+        measures.error_by_cluster(torch.tensor([math.nan, 1.0]), torch.tensor([0, 0]), 2)[0] == 0.5
+    )
 
 
 @pytest.mark.parametrize("batch", BATCHES)
@@ -69,12 +78,16 @@ def test_dispatch_entropy(counts):
         for c in row:
             if c:
                 expected -= sum(row) / total * (c / sum(row)) * math.log(c / sum(row))
-    assert measures.dispatch_entropy(torch.tensor(counts)).item() == pytest.approx(expected, abs=32 * EPS)
+    assert measures.dispatch_entropy(torch.tensor(counts)).item() == pytest.approx(
+        expected, abs=32 * EPS
+    )
 
 
 def test_dispatch_entropy_of_pure_and_even_experts():
     assert measures.dispatch_entropy(torch.tensor([[7, 0, 0], [0, 0, 3], [0, 0, 0]])).item() == 0
-    assert measures.dispatch_entropy(torch.tensor([[5, 5], [1, 1]])).item() == pytest.approx(math.log(2), rel=4 * EPS)
+    assert measures.dispatch_entropy(torch.tensor([[5, 5], [1, 1]])).item() == pytest.approx(
+        math.log(2), rel=4 * EPS
+    )
 
 
 def test_dispatch_entropy_under_leading_axes():
@@ -82,7 +95,9 @@ def test_dispatch_entropy_under_leading_axes():
     entropy = measures.dispatch_entropy(counts)
     assert entropy.shape == (2, 3)
     for at in np.ndindex(2, 3):
-        assert entropy[at] == pytest.approx(measures.dispatch_entropy(counts[at]).item(), rel=8 * EPS)
+        assert entropy[at] == pytest.approx(
+            measures.dispatch_entropy(counts[at]).item(), rel=8 * EPS
+        )
 
 
 @pytest.mark.parametrize("batch", BATCHES)
@@ -96,7 +111,9 @@ def test_alignments(batch):
     assert a.shape == (*batch, M, J, K)
 
     def inner(p, q):
-        return pytest.approx(float(p.numpy() @ q.numpy()), abs=2 * d * EPS * float(p.abs().numpy() @ q.abs().numpy()))
+        return pytest.approx(
+            float(p.numpy() @ q.numpy()), abs=2 * d * EPS * float(p.abs().numpy() @ q.abs().numpy())
+        )
 
     for at in np.ndindex(*batch):
         for m in range(M):
@@ -134,15 +151,27 @@ def test_groups_and_gaps(batch, M, J, K):
             best = max(range(K), key=lambda k, scores=scores: scores[k])
             seen.add(best)
             assert group[at][m] == best
-            assert cluster_gap[at][m].item() == pytest.approx(naive_ratio(scores), rel=2 * EPS, nan_ok=True)
+            assert cluster_gap[at][m].item() == pytest.approx(
+                naive_ratio(scores), rel=2 * EPS, nan_ok=True
+            )
         assert bool(occupied[at]) == (len(seen) == K)
 
 
 def test_groups_are_signed_and_gaps_have_their_exceptions():
     #                    J = 1, K = 3: the largest value decides, not the largest size
-    a = torch.tensor([[[1.0, -5.0, 0.5]], [[2.0, -1.0, 0.0]], [[-1.0, -2.0, -3.0]], [[3.0, 3.0, 1.0]], [[0.0, -1.0, -2.0]]])
+    a = torch.tensor(
+        [
+            [[1.0, -5.0, 0.5]],
+            [[2.0, -1.0, 0.0]],
+            [[-1.0, -2.0, -3.0]],
+            [[3.0, 3.0, 1.0]],
+            [[0.0, -1.0, -2.0]],
+        ]
+    )
     assert measures.groups(a).tolist()[:3] == [0, 0, 0]
-    assert measures.cluster_gap(a).tolist() == pytest.approx([2.0, math.inf, math.nan, 1.0, math.nan], nan_ok=True)
+    assert measures.cluster_gap(a).tolist() == pytest.approx(
+        [2.0, math.inf, math.nan, 1.0, math.nan], nan_ok=True
+    )
     # Another filter of the same cluster makes no gap.
     assert measures.cluster_gap(torch.tensor([[[4.0, 1.0], [2.0, -1.0]]])).tolist() == [4.0]
 
@@ -151,4 +180,7 @@ def test_occupation_of_the_groups():
     one_each = torch.eye(3)[:, None, :]
     assert measures.every_group_occupied(one_each)
     assert not measures.every_group_occupied(one_each[:2])
-    assert measures.every_group_occupied(torch.stack([one_each, one_each[[0, 0, 1]]])).tolist() == [True, False]
+    assert measures.every_group_occupied(torch.stack([one_each, one_each[[0, 0, 1]]])).tolist() == [
+        True,
+        False,
+    ]

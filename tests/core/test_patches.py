@@ -15,7 +15,9 @@ BATCHES = [(), (2,), (2, 3)]
 
 
 @pytest.mark.parametrize("batch", BATCHES)
-@pytest.mark.parametrize(("n", "P", "d", "Q"), [(6, 5, 4, 3), (3, 4, 6, 0), (3, 4, 6, 4), (1, 7, 4, 2)])
+@pytest.mark.parametrize(
+    ("n", "P", "d", "Q"), [(6, 5, 4, 3), (3, 4, 6, 0), (3, 4, 6, 4), (1, 7, 4, 2)]
+)
 def test_dense_and_total(batch, n, P, d, Q):
     patches = random_patches(1, *batch, n=n, P=P, d=d, Q=Q)
     expected = vectors(patches)
@@ -25,7 +27,9 @@ def test_dense_and_total(batch, n, P, d, Q):
     for p in range(P):
         total += expected[..., p, :]
     assert patches.total.shape == (*batch, n, d)
-    assert np.all(np.abs(patches.total.numpy() - total) <= 2 * P * EPS * np.abs(expected).sum(axis=-2))
+    assert np.all(
+        np.abs(patches.total.numpy() - total) <= 2 * P * EPS * np.abs(expected).sum(axis=-2)
+    )
 
 
 @pytest.mark.parametrize("batch", BATCHES)
@@ -60,7 +64,9 @@ def test_a_changed_copy_forgets_what_was_computed():
 def test_choosing_examples(chosen):
     problem = Problem(K=2, d=5, P=5)
     e = draw_examples(problem, draw_signals(problem, generator(6)), 5, generator(7))
-    index = torch.tensor(chosen, dtype=torch.bool if chosen and isinstance(chosen[0], bool) else torch.int64)
+    index = torch.tensor(
+        chosen, dtype=torch.bool if chosen and isinstance(chosen[0], bool) else torch.int64
+    )
     part = e.where(index)
     rows = [i for i, yes in enumerate(chosen) if yes] if index.dtype == torch.bool else chosen
     for name in ("x", "positions", "y", "eps", "k", "k_prime", "alpha", "beta", "gamma"):

@@ -62,7 +62,18 @@ def test_needs_positive_finite_noise_scale(value):
 
 
 @pytest.mark.parametrize(
-    ("C1", "C2"), [(0.0, 2.0), (-1.0, 2.0), (2.5, 2.0), (NAN, 2.0), (0.5, NAN), (0.5, INF), (INF, INF), (-INF, 2.0), (1, 0)]
+    ("C1", "C2"),
+    [
+        (0.0, 2.0),
+        (-1.0, 2.0),
+        (2.5, 2.0),
+        (NAN, 2.0),
+        (0.5, NAN),
+        (0.5, INF),
+        (INF, INF),
+        (-INF, 2.0),
+        (1, 0),
+    ],
 )
 def test_needs_a_positive_bounded_range_of_amplitudes(C1, C2):
     refused(lambda: Problem(C1=C1, C2=C2), f"[{C1}, {C2}]", "0 < C1 <= C2 < infinity")
@@ -92,7 +103,9 @@ class Draws(Support):
 @pytest.mark.parametrize("drawn", [NAN, INF, 0.4, 1.6])
 def test_laws_draw_from_their_support(name, drawn):
     assert Problem(**{name: Draws(0.5, 1.5)})
-    refused(lambda: Problem(**{name: Draws(0.5, 1.5, drawn)}), f"D_{name}", f"{drawn}", "[0.5, 1.5]")
+    refused(
+        lambda: Problem(**{name: Draws(0.5, 1.5, drawn)}), f"D_{name}", f"{drawn}", "[0.5, 1.5]"
+    )
 
 
 @pytest.mark.parametrize("law", [None, 1.0, "uniform", Uniform])
@@ -120,19 +133,40 @@ def test_needs_laws(law):
 )
 def test_needs_laws_within_the_range(name, law):
     low, high = law.support
-    refused(lambda: Problem(**{name: law}), f"D_{name}", f"[{low}, {high}]", "[C1, C2] = [0.5, 2.0]")
+    refused(
+        lambda: Problem(**{name: law}), f"D_{name}", f"[{low}, {high}]", "[C1, C2] = [0.5, 2.0]"
+    )
 
 
 def test_accepts_the_limits_themselves():
     point = Uniform(0.7, 0.7)
-    problem = Problem(K=2, d=4, P=4, alpha=point, beta=Discrete((0.7,), (1.0,)), gamma=point, sigma_p=1e-300, C1=0.7, C2=0.7)
+    problem = Problem(
+        K=2,
+        d=4,
+        P=4,
+        alpha=point,
+        beta=Discrete((0.7,), (1.0,)),
+        gamma=point,
+        sigma_p=1e-300,
+        C1=0.7,
+        C2=0.7,
+    )
     assert problem.d == 4
     assert Problem(alpha=Uniform(0.5, 2.0), C1=0.5, C2=2.0).alpha.support == (0.5, 2.0)
 
 
 @pytest.mark.parametrize(
     ("low", "high"),
-    [(2.0, 1.0), (NAN, 1.0), (1.0, NAN), (NAN, NAN), (-INF, 1.0), (1.0, INF), (INF, INF), (1.0, math.nextafter(1, 0))],
+    [
+        (2.0, 1.0),
+        (NAN, 1.0),
+        (1.0, NAN),
+        (NAN, NAN),
+        (-INF, 1.0),
+        (1.0, INF),
+        (INF, INF),
+        (1.0, math.nextafter(1, 0)),
+    ],
 )
 def test_uniform_needs_an_interval(low, high):
     refused(lambda: Uniform(low, high), f"low={low}, high={high}", "finite low <= high")
@@ -176,22 +210,38 @@ def test_needs_a_number_of_steps(value):
 @pytest.mark.parametrize("name", ["sigma_0", "eta"])
 @pytest.mark.parametrize("value", [0.0, -0.1, NAN, INF, -INF, *NOT_NUMBERS])
 def test_needs_positive_rates_and_scales(name, value):
-    refused(lambda: Hyperparameters(**{**HYPER, name: value}), f"{name} = {value!r}", "finite float or int > 0")
+    refused(
+        lambda: Hyperparameters(**{**HYPER, name: value}),
+        f"{name} = {value!r}",
+        "finite float or int > 0",
+    )
 
 
 @pytest.mark.parametrize("value", [-0.1, NAN, INF, -INF, *NOT_NUMBERS])
 def test_router_rate_may_be_zero_but_not_less(value):
-    refused(lambda: Hyperparameters(**{**HYPER, "eta_r": value}), f"eta_r = {value!r}", "finite float or int >= 0")
+    refused(
+        lambda: Hyperparameters(**{**HYPER, "eta_r": value}),
+        f"eta_r = {value!r}",
+        "finite float or int >= 0",
+    )
     assert Hyperparameters(**HYPER).eta_r == 0
 
 
-@pytest.mark.parametrize(("sigma_0", "eta", "T_1"), [(0.25, 0.01, 50), (0.25, 0.03, 16), (1.0, 2.0, 0), (0.04, 0.001, 200)])
+@pytest.mark.parametrize(
+    ("sigma_0", "eta", "T_1"),
+    [(0.25, 0.01, 50), (0.25, 0.03, 16), (1.0, 2.0, 0), (0.04, 0.001, 200)],
+)
 def test_exploration_ends_at_floor_of_root_sigma_0_over_eta(sigma_0, eta, T_1):
     assert Hyperparameters(**{**HYPER, "sigma_0": sigma_0, "eta": eta}).T_1 == T_1
 
 
 def test_records_are_frozen():
     one = Discrete((1.0,), (1.0,))
-    for record, name in ((Problem(), "K"), (Hyperparameters(**HYPER), "M"), (Uniform(1, 2), "low"), (one, "values")):
+    for record, name in (
+        (Problem(), "K"),
+        (Hyperparameters(**HYPER), "M"),
+        (Uniform(1, 2), "low"),
+        (one, "values"),
+    ):
         with pytest.raises(AttributeError):
             setattr(record, name, 1)

@@ -8,7 +8,17 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from oracles import EPS, EPS_32, argmax, assert_count, assert_follows, assert_uniform, examples, generator, routing_probability
+from oracles import (
+    EPS,
+    EPS_32,
+    argmax,
+    assert_count,
+    assert_follows,
+    assert_uniform,
+    examples,
+    generator,
+    routing_probability,
+)
 
 from core.routing import no_noise, routing_probabilities, top_1, uniform_noise
 
@@ -19,7 +29,8 @@ def probabilities(h, dtype=torch.float64):
 
 
 def check(h, dtype=torch.float64, experts=None):
-    """A factor u - h_m' in [0, 1] is off by a few eps, a product of M of them by M times that, and so is its integral."""
+    """A factor u - h_m' in [0, 1] is off by a few eps, a product of M of them by M times that, and
+    so is its integral."""
     h = torch.tensor(h, dtype=dtype).tolist()
     p = probabilities(h, dtype)
     tolerance = 8 * len(h) * torch.finfo(dtype).eps
@@ -69,7 +80,9 @@ def test_probabilities_at_ties_and_ends(h):
 @pytest.mark.parametrize("M", [1, 2, 3, 8, 63, 64])
 def test_equal_logits_share_equally(M):
     assert probabilities([3.25] * M) == pytest.approx([1 / M] * M, rel=8 * M * EPS)
-    assert probabilities([3.25] * M, torch.float32) == pytest.approx([1 / M] * M, rel=8 * M * EPS_32)
+    assert probabilities([3.25] * M, torch.float32) == pytest.approx(
+        [1 / M] * M, rel=8 * M * EPS_32
+    )
 
 
 def test_sixty_four_experts():
@@ -125,7 +138,9 @@ def test_probabilities_under_leading_axes(batch):
 
 
 @pytest.mark.parametrize(
-    "h", [[0.0, math.nan], [math.nan] * 2, [math.inf, 0.0], [-math.inf, 0.0], [math.inf, math.inf]], ids=lambda h: f"{h[0]},{h[1]}"
+    "h",
+    [[0.0, math.nan], [math.nan] * 2, [math.inf, 0.0], [-math.inf, 0.0], [math.inf, math.inf]],
+    ids=lambda h: f"{h[0]},{h[1]}",
 )
 def test_logits_must_be_finite(h):
     value = next(v for v in h if not math.isfinite(v))
@@ -140,7 +155,10 @@ def test_logits_must_be_floating_point():
 
 @pytest.mark.parametrize("batch", [(), (3,), (2, 2)])
 def test_top_1_is_the_argmax_of_logits_and_noise(batch):
-    h, r = torch.randn(*batch, 4, 20, generator=generator(8)) / 2, torch.rand(*batch, 4, 20, generator=generator(9))
+    h, r = (
+        torch.randn(*batch, 4, 20, generator=generator(8)) / 2,
+        torch.rand(*batch, 4, 20, generator=generator(9)),
+    )
     routed = top_1(h, r)
     assert routed.shape == (*batch, 20)
     assert routed.dtype == torch.int64
@@ -159,8 +177,13 @@ def test_noise_is_uniform_and_fresh():
     assert first.shape == (4, 5000)
     for r in (first, second):
         assert_follows(r.flatten().numpy(), lambda u: np.clip(u, 0, 1))
-    # Independent over experts, examples and steps: the ranks of any three are uniform on the 6 orders.
-    for three in (first[:3], torch.stack([first[0], second[0], second[1]]), first[0, :4998].view(3, -1)):
+    # Independent over experts, examples and steps: the ranks of any three are uniform on the 6
+    # orders.
+    for three in (
+        first[:3],
+        torch.stack([first[0], second[0], second[1]]),
+        first[0, :4998].view(3, -1),
+    ):
         assert_uniform(code(three.argsort(dim=0)), 6)
     assert torch.equal(uniform_noise((4, 5000), generator(10), 0), first)
 

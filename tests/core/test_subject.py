@@ -40,12 +40,23 @@ def raise_used(*arguments, **named):
 
 
 def run(of=PAPER, **named):
-    return train(of, PROBLEM, HYPER, SEEDS, keep=range(5), look_every=1, dtype=torch.float64, **named)
+    return train(
+        of, PROBLEM, HYPER, SEEDS, keep=range(5), look_every=1, dtype=torch.float64, **named
+    )
 
 
 def test_the_ingredients_are_those_of_the_design():
     assert [
-        *("draw_signals", "draw_examples", "initialise_router", "initialise_experts", "logits", "router_noise", "select", "gate"),
+        *(
+            "draw_signals",
+            "draw_examples",
+            "initialise_router",
+            "initialise_experts",
+            "logits",
+            "router_noise",
+            "select",
+            "gate",
+        ),
         *("respond", "loss", "expert_update", "router_update"),
     ] == INGREDIENTS
 
@@ -79,7 +90,8 @@ def test_a_wrapper_that_delegates_changes_nothing(name):
 
 def test_a_loss_without_its_slope_is_differentiated():
     paper, plain = run(), run(replace(PAPER, loss=lambda margin: PAPER.loss(margin)))
-    # Logits of order 1 in float64: both ways of taking the slope agree to rounding, which 4 steps do not amplify much.
+    # Logits of order 1 in float64: both ways of taking the slope agree to rounding, which 4 steps
+    # do not amplify much.
     torch.testing.assert_close(plain.W, paper.W, rtol=0, atol=1e-12)
     torch.testing.assert_close(plain.theta, paper.theta, rtol=0, atol=1e-12)
 
@@ -98,7 +110,8 @@ def test_the_number_of_calls_is_that_of_the_algorithm():
 
 
 def test_nothing_reaches_around_the_subject(monkeypatch):
-    """With every name of the paper's ingredients in core broken, PAPER, which holds the functions themselves, still runs."""
+    """With every name of the paper's ingredients in core broken, PAPER, which holds the functions
+    themselves, still runs."""
     before = run()
     ingredients = [getattr(PAPER, name) for name in INGREDIENTS]
     broken = []
@@ -107,17 +120,25 @@ def test_nothing_reaches_around_the_subject(monkeypatch):
             if any(value is ingredient for ingredient in ingredients) or value is LogisticLoss:
                 monkeypatch.setattr(module, name, raise_used)
                 broken.append(name)
-    assert {"draw_signals", "top_1", "softmax_gate", "normalised_step", "LogisticLoss"} <= set(broken)
+    assert {"draw_signals", "top_1", "softmax_gate", "normalised_step", "LogisticLoss"} <= set(
+        broken
+    )
     assert same(before, run())
 
 
 CHANGES = {
-    "draw_signals": lambda problem, generator: data.Signals(*(-s for s in vars(PAPER.draw_signals(problem, generator)).values())),
+    "draw_signals": lambda problem, generator: data.Signals(
+        *(-s for s in vars(PAPER.draw_signals(problem, generator)).values())
+    ),
     "draw_examples": lambda problem, signals, n, generator: replace(
         (e := PAPER.draw_examples(problem, signals, n, generator)), y=-e.y
     ),
-    "initialise_router": lambda problem, hyper, generator: PAPER.initialise_router(problem, hyper, generator) + 0.1,
-    "initialise_experts": lambda problem, hyper, generator: 2 * PAPER.initialise_experts(problem, hyper, generator),
+    "initialise_router": lambda problem, hyper, generator: (
+        PAPER.initialise_router(problem, hyper, generator) + 0.1
+    ),
+    "initialise_experts": lambda problem, hyper, generator: (
+        2 * PAPER.initialise_experts(problem, hyper, generator)
+    ),
     "logits": lambda theta, x: 2 * PAPER.logits(theta, x),
     "router_noise": routing.no_noise,
     "select": lambda h, r: (h - r).argmax(dim=-2),
@@ -132,7 +153,9 @@ CHANGES = {
 @pytest.mark.parametrize("name", INGREDIENTS)
 def test_another_ingredient_changes_the_run(name):
     changed = run(replace(PAPER, **{name: CHANGES[name]}))
-    assert not torch.equal(changed.W[:, -1], run().W[:, -1]) or not torch.equal(changed.theta[:, -1], run().theta[:, -1])
+    assert not torch.equal(changed.W[:, -1], run().W[:, -1]) or not torch.equal(
+        changed.theta[:, -1], run().theta[:, -1]
+    )
     assert changed.W.isfinite().all()
 
 

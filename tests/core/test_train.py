@@ -28,9 +28,22 @@ def same(a, b):
 def same_replicate(a, b):
     def tensors(replicate):
         e = replicate.examples
-        return [*vars(replicate.signals).values(), e.x, e.positions, e.y, e.eps, e.k, e.k_prime, e.alpha, e.beta, e.gamma]
+        return [
+            *vars(replicate.signals).values(),
+            e.x,
+            e.positions,
+            e.y,
+            e.eps,
+            e.k,
+            e.k_prime,
+            e.alpha,
+            e.beta,
+            e.gamma,
+        ]
 
-    pairs = zip([*tensors(a), *vars(a.start).values()], [*tensors(b), *vars(b.start).values()], strict=True)
+    pairs = zip(
+        [*tensors(a), *vars(a.start).values()], [*tensors(b), *vars(b.start).values()], strict=True
+    )
     return all(torch.equal(s, t) for s, t in pairs) and a.initialisations == b.initialisations
 
 
@@ -62,7 +75,9 @@ def test_kept_steps_do_not_depend_on_what_else_is_kept():
     some = train(PAPER, PROBLEM, HYPER, SEEDS[:2], keep=(0, 4), look_every=1)
     for t in (0, 4, 12):
         for name in ("theta", "W"):
-            assert torch.equal(getattr(some.parameters(t), name), getattr(everything.parameters(t), name))
+            assert torch.equal(
+                getattr(some.parameters(t), name), getattr(everything.parameters(t), name)
+            )
     assert torch.equal(everything.parameters(4).W, everything.W[:, 4])
     assert not torch.equal(everything.W[:, 4], everything.W[:, 5])
 
@@ -86,7 +101,8 @@ def test_initialisation_has_the_stated_scale():
     hyper = replace(HYPER, M=20, J=30, sigma_0=0.25)
     W = draw_replicate(PAPER, Problem(K=2, d=40), hyper, SEEDS[0], dtype=torch.float64).start.W
     assert W.shape == (20, 30, 40)
-    # 24000 Gaussians: sum of squares over variance is chi^2, standard deviation sqrt(2 / 24000) = 0.0091; 5 of those.
+    # 24000 Gaussians: sum of squares over variance is chi^2, standard deviation sqrt(2 / 24000) =
+    # 0.0091; 5 of those.
     assert (W**2).mean().item() == pytest.approx(0.25**2 / 40, rel=0.046)
     assert abs(W.mean().item()) <= 5 * 0.25 / 40**0.5 / 24000**0.5
 
@@ -101,12 +117,16 @@ def test_step_lengths_are_those_of_the_kept_parameters():
 
 @pytest.mark.parametrize("look_every", [1, 4, 5, 100])
 def test_training_error_is_that_of_noise_free_routing(look_every):
-    t = train(PAPER, PROBLEM, HYPER, SEEDS, keep=range(13), look_every=look_every, dtype=torch.float64)
+    t = train(
+        PAPER, PROBLEM, HYPER, SEEDS, keep=range(13), look_every=look_every, dtype=torch.float64
+    )
     assert t.looked_at == tuple(sorted({*range(0, 13, look_every), 12}))
     for i, seed in enumerate(SEEDS):
         e = draw_replicate(PAPER, PROBLEM, HYPER, seed, dtype=torch.float64).examples
         for at, step in enumerate(t.looked_at):
-            margin, _ = Naive().test_margins(t.theta[i, step].numpy(), t.W[i, step].numpy(), e.x.numpy(), e.y.numpy())
+            margin, _ = Naive().test_margins(
+                t.theta[i, step].numpy(), t.W[i, step].numpy(), e.x.numpy(), e.y.numpy()
+            )
             assert t.training_error[i, at].item() == pytest.approx(np.mean(margin <= 0), rel=1e-6)
     assert 0 < t.training_error.mean() < 1
 
@@ -125,7 +145,10 @@ def test_no_steps():
     assert t.step_lengths.shape == (2, 0, 3)
 
 
-@pytest.mark.parametrize("hyper", [replace(HYPER, M=1), replace(HYPER, J=1), replace(HYPER, n=1), replace(HYPER, eta_r=0.0)])
+@pytest.mark.parametrize(
+    "hyper",
+    [replace(HYPER, M=1), replace(HYPER, J=1), replace(HYPER, n=1), replace(HYPER, eta_r=0.0)],
+)
 def test_smallest_sizes(hyper):
     t = train(PAPER, PROBLEM, hyper, SEEDS[:2], keep=[0])
     assert t.W.isfinite().all()
@@ -243,13 +266,23 @@ def test_accept_conditions_the_initialisation():
 
 
 def test_accepting_everything_changes_nothing():
-    assert same(train(PAPER, PROBLEM, HYPER, SEEDS), train(PAPER, PROBLEM, HYPER, SEEDS, accept=lambda signals, W: True))
+    assert same(
+        train(PAPER, PROBLEM, HYPER, SEEDS),
+        train(PAPER, PROBLEM, HYPER, SEEDS, accept=lambda signals, W: True),
+    )
 
 
 def test_an_impossible_condition_is_an_error():
     calls = []
     with pytest.raises(RuntimeError, match=r"no acceptable initialisation in 7 draws.*M=3"):
-        draw_replicate(PAPER, PROBLEM, HYPER, SEEDS[0], accept=lambda signals, W: calls.append(1) and False, most_initialisations=7)
+        draw_replicate(
+            PAPER,
+            PROBLEM,
+            HYPER,
+            SEEDS[0],
+            accept=lambda signals, W: calls.append(1) and False,
+            most_initialisations=7,
+        )
     assert len(calls) == 7
     with pytest.raises(RuntimeError, match="1000 draws"):
         train(PAPER, PROBLEM, HYPER, SEEDS, accept=lambda signals, W: False)
@@ -313,7 +346,9 @@ def test_draws_do_not_depend_on_the_batch():
         subject, noise = recorded(PAPER)
         other = train(subject, PROBLEM, HYPER, [SEEDS[i] for i in order], keep=range(13))
         for place, i in enumerate(order):
-            for a, b in zip(noise_of(noise, place, len(order)), noise_of(together, i, 5), strict=True):
+            for a, b in zip(
+                noise_of(noise, place, len(order)), noise_of(together, i, 5), strict=True
+            ):
                 assert torch.equal(a, b)
             assert torch.equal(other.W[place, 0], batch.W[i, 0])
             assert torch.equal(other.signals.centres[place], batch.signals.centres[i])
@@ -321,7 +356,8 @@ def test_draws_do_not_depend_on_the_batch():
 
 
 def assert_close_runs(one, i, other, j):
-    """Replicate i of one run and j of the other, to 1e-5 relative (of the largest entry; design.md)."""
+    """Replicate i of one run and j of the other, to 1e-5 relative (of the largest entry;
+    design.md)."""
     for name in ("theta", "W", "step_lengths"):
         a, b = getattr(one, name)[i], getattr(other, name)[j]
         assert (a - b).abs().max() <= 1e-5 * b.abs().max()
@@ -330,33 +366,53 @@ def assert_close_runs(one, i, other, j):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_chunks_change_results_by_rounding_only(dtype):
-    chunk = HYPER.n * (PROBLEM.P - 3 + 1) * PROBLEM.d * dtype.itemsize  # noise patches and patch sums
+    chunk = (
+        HYPER.n * (PROBLEM.P - 3 + 1) * PROBLEM.d * dtype.itemsize
+    )  # noise patches and patch sums
     whole = train(PAPER, PROBLEM, HYPER, SEEDS, keep=range(13), dtype=dtype, memory_budget=2**31)
     for budget in (1, 2 * chunk, 3 * chunk + 1):
         t = train(PAPER, PROBLEM, HYPER, SEEDS, keep=range(13), dtype=dtype, memory_budget=budget)
-        assert (t.steps, t.looked_at, t.initialisations) == (whole.steps, whole.looked_at, whole.initialisations)
+        assert (t.steps, t.looked_at, t.initialisations) == (
+            whole.steps,
+            whole.looked_at,
+            whole.initialisations,
+        )
         for i in range(5):
             assert_close_runs(t, i, whole, i)
-        assert same(t, train(PAPER, PROBLEM, HYPER, SEEDS, keep=range(13), dtype=dtype, memory_budget=budget))
+        assert same(
+            t,
+            train(PAPER, PROBLEM, HYPER, SEEDS, keep=range(13), dtype=dtype, memory_budget=budget),
+        )
 
 
 def test_chunks_fit_the_budget():
     sizes = []
 
     def logits(theta, x):
-        sizes.append((x.noise.numel() + x.total.numel()) * x.noise.element_size())  # what is of size d
+        sizes.append(
+            (x.noise.numel() + x.total.numel()) * x.noise.element_size()
+        )  # what is of size d
         return PAPER.logits(theta, x)
 
     one = HYPER.n * (PROBLEM.P - 3 + 1) * PROBLEM.d * 4
     # Five replicates, in chunks of nearly equal size: where four fit, two and three.
-    for budget, largest in ((1, 1), (one, 1), (2 * one - 1, 1), (2 * one, 2), (4 * one, 3), (99 * one, 5)):
+    for budget, largest in (
+        (1, 1),
+        (one, 1),
+        (2 * one - 1, 1),
+        (2 * one, 2),
+        (4 * one, 3),
+        (99 * one, 5),
+    ):
         sizes.clear()
         train(replace(PAPER, logits=logits), PROBLEM, HYPER, SEEDS, memory_budget=budget)
         assert max(sizes) == largest * one
 
 
 def test_replicates_are_drawn_from_their_seed_alone():
-    one, again, other = (draw_replicate(PAPER, PROBLEM, HYPER, s) for s in (SEEDS[0], seed_of(0), SEEDS[1]))
+    one, again, other = (
+        draw_replicate(PAPER, PROBLEM, HYPER, s) for s in (SEEDS[0], seed_of(0), SEEDS[1])
+    )
     assert same_replicate(one, again)
     assert not same_replicate(one, other)
     assert one.examples.x.dtype == one.start.W.dtype == one.signals.features.dtype == torch.float32
@@ -367,7 +423,8 @@ def test_replicates_are_drawn_from_their_seed_alone():
 
 
 def test_no_stream_is_used_twice():
-    """Signals, experts, examples and every step's noise start from different states of a generator."""
+    """Signals, experts, examples and every step's noise start from different states of a
+    generator."""
     states = []
 
     def recording(ingredient, at):
@@ -378,7 +435,9 @@ def test_no_stream_is_used_twice():
         return draw
 
     places = {"draw_signals": 1, "draw_examples": 3, "initialise_experts": 2, "router_noise": 1}
-    subject = replace(PAPER, **{name: recording(getattr(PAPER, name), at) for name, at in places.items()})
+    subject = replace(
+        PAPER, **{name: recording(getattr(PAPER, name), at) for name, at in places.items()}
+    )
     train(subject, PROBLEM, HYPER, SEEDS, accept=positive)
     assert len(states) > len(SEEDS) * (3 + HYPER.T)
     assert len(set(states)) == len(states)
@@ -394,12 +453,15 @@ def test_children_of_a_seed_are_those_of_spawn():
 
 
 def test_generators_depend_on_the_seed_alone():
-    draws = {tuple(torch.rand(4, generator=generator_from(seed_of(i))).tolist()) for i in (1, 1, 2, 3, 4)}
+    draws = {
+        tuple(torch.rand(4, generator=generator_from(seed_of(i))).tolist()) for i in (1, 1, 2, 3, 4)
+    }
     assert len(draws) == 4
 
 
 def test_generators_are_the_mersenne_twister_of_the_whole_seed():
-    """Against NumPy's, set to the same 624 words; a float32 of torch is the low 24 bits of a draw."""
+    """Against NumPy's, set to the same 624 words; a float32 of torch is the low 24 bits of a
+    draw."""
     for i in range(3):
         words = child(seed_of(i), 4).generate_state(624, np.uint32)
         twister = np.random.MT19937(0)
@@ -411,13 +473,18 @@ def test_generators_are_the_mersenne_twister_of_the_whole_seed():
 
 
 def test_different_seeds_give_different_streams():
-    # Found by search: among 2^18 children there are 8 such pairs; with all 64 bits of the seed one would expect 2^-29.
-    one, other = (torch.rand(4, generator=generator_from(child(seed_of(0), i))) for i in (5285, 44532))
+    # Found by search: among 2^18 children there are 8 such pairs; with all 64 bits of the seed one
+    # would expect 2^-29.
+    one, other = (
+        torch.rand(4, generator=generator_from(child(seed_of(0), i))) for i in (5285, 44532)
+    )
     assert not torch.equal(one, other)
 
 
 @pytest.mark.parametrize("bound", [200, 40_000, 100_000])
 def test_keys_of_every_width_are_sorted_in_their_order(bound):
-    keys = torch.randint(bound // 2, bound, (500,), generator=torch.Generator().manual_seed(0)).repeat(2)
+    keys = torch.randint(
+        bound // 2, bound, (500,), generator=torch.Generator().manual_seed(0)
+    ).repeat(2)
     order = products._stable_order(keys, bound)
     assert order.tolist() == sorted(range(1000), key=lambda i: (int(keys[i]), i))

@@ -13,7 +13,9 @@ from core.updates import Gradient, normalised_step, plain_step
 
 
 def gradient(direction, log_scale=0.0):
-    return Gradient(direction, torch.full((*direction.shape[:-2], 1, 1), log_scale, dtype=direction.dtype))
+    return Gradient(
+        direction, torch.full((*direction.shape[:-2], 1, 1), log_scale, dtype=direction.dtype)
+    )
 
 
 def normal(*shape, seed=0, dtype=torch.float64):
@@ -21,7 +23,8 @@ def normal(*shape, seed=0, dtype=torch.float64):
 
 
 def unit(direction):
-    """direction over its norm, in exact-enough arithmetic: logs, so that nothing under- or overflows."""
+    """direction over its norm, in exact-enough arithmetic: logs, so that nothing under- or
+    overflows."""
     direction = direction.double().numpy()
     largest = np.abs(direction).max()
     exponent = math.frexp(largest)[1]
@@ -84,7 +87,9 @@ def test_normalised_step_on_a_router_normalises_the_whole_of_it():
     theta, g = normal(2, 3, 4, seed=5), normal(2, 3, 4, seed=6)
     moved, _ = normalised_step(theta, gradient(g), 0.5, None)
     for replicate in range(2):
-        np.testing.assert_allclose((theta - moved)[replicate].numpy() / 0.5, unit(g[replicate]), rtol=0, atol=40 * EPS)
+        np.testing.assert_allclose(
+            (theta - moved)[replicate].numpy() / 0.5, unit(g[replicate]), rtol=0, atol=40 * EPS
+        )
 
 
 def test_a_gradient_that_is_not_a_number_shows():

@@ -31,15 +31,17 @@ def test_wealth_is_that_of_a_naive_loop(bound, size):
     bets = betting.portfolio(0.05)
     for observations in (rng.random(size), (rng.random(size) < bound).astype(float)):
         wealth = betting.update(betting.start(bound, bets), observations)
-        assert np.exp(wealth.log_e_value) == pytest.approx(naive_e_value(observations, bound, bets), rel=1e-10)
+        assert np.exp(wealth.log_e_value) == pytest.approx(
+            naive_e_value(observations, bound, bets), rel=1e-10
+        )
         assert wealth.samples == size
 
 
 @pytest.mark.parametrize("bound", BOUNDS)
 @pytest.mark.parametrize("timidest", [0.01, 0.3, 0.999])
 def test_wealth_is_a_martingale_under_the_boundary_law(bound, timidest):
-    """Over all binary sequences of length 12, at every length: each conditional expectation is the present
-    wealth."""
+    """Over all binary sequences of length 12, at every length: each conditional expectation is the
+    present wealth."""
     length = 12
     sequences = np.array(list(product((0, 1), repeat=length))).T
     law = np.where(sequences, bound, 1 - bound)
@@ -48,9 +50,15 @@ def test_wealth_is_a_martingale_under_the_boundary_law(bound, timidest):
     for n in range(length):
         wealth = betting.update(wealth, sequences[n : n + 1])
         e_value = np.exp(wealth.log_e_value)
-        blocks = (law[n] * e_value).reshape(-1, 2, 2 ** (length - 1 - n))  # the two values of the next observation
-        np.testing.assert_allclose(blocks.sum(axis=1), previous.reshape(blocks.shape[0], 2, -1)[:, 0], rtol=1e-10)
-        assert (law[: n + 1].prod(axis=0) * e_value).sum() / 2 ** (length - 1 - n) == pytest.approx(1, abs=1e-10)
+        blocks = (law[n] * e_value).reshape(
+            -1, 2, 2 ** (length - 1 - n)
+        )  # the two values of the next observation
+        np.testing.assert_allclose(
+            blocks.sum(axis=1), previous.reshape(blocks.shape[0], 2, -1)[:, 0], rtol=1e-10
+        )
+        assert (law[: n + 1].prod(axis=0) * e_value).sum() / 2 ** (length - 1 - n) == pytest.approx(
+            1, abs=1e-10
+        )
         previous = e_value
 
 
@@ -62,7 +70,11 @@ def test_wealth_is_a_martingale_for_any_law_with_that_mean():
     assert law[index].prod(axis=0) @ e_values == pytest.approx(1, abs=1e-10)
 
 
-@given(st.lists(st.integers(1, 40), min_size=1, max_size=8), st.sampled_from(BOUNDS), st.integers(0, 2**32))
+@given(
+    st.lists(st.integers(1, 40), min_size=1, max_size=8),
+    st.sampled_from(BOUNDS),
+    st.integers(0, 2**32),
+)
 def test_batches_of_any_size_give_the_same_wealth(cuts, bound, seed):
     x = np.random.default_rng(seed).random((sum(cuts), 3))
     x[:, 0] = x[:, 0] < bound  # one test with {0, 1} data beside two without
@@ -86,7 +98,9 @@ def test_many_tests_at_once_are_the_single_tests():
 def test_counts_are_all_that_matters_for_binary_data():
     x = np.random.default_rng(2).random(1000) < 0.3
     by_counts = betting.update_counts(betting.start(0.25), x.sum(), (~x).sum())
-    almost = betting.update(betting.start(0.25), np.where(x, 1.0, 1e-300))  # takes the path of general data
+    almost = betting.update(
+        betting.start(0.25), np.where(x, 1.0, 1e-300)
+    )  # takes the path of general data
     assert by_counts.log_e_value == pytest.approx(float(almost.log_e_value), abs=1e-9)
 
 
@@ -107,7 +121,9 @@ def test_a_bound_of_zero_is_refuted_by_one_positive_observation_and_a_bound_of_o
     assert np.isfinite(betting.update(betting.start(1e-300), np.full(64, 0.5)).log_e_value)
 
 
-@pytest.mark.parametrize("bad", [np.array([0.5, np.nan]), np.array([0.5, 1.1]), np.array([-0.1]), np.array([2])])
+@pytest.mark.parametrize(
+    "bad", [np.array([0.5, np.nan]), np.array([0.5, 1.1]), np.array([-0.1]), np.array([2])]
+)
 def test_bad_observations_are_refused(bad):
     with pytest.raises(ValueError, match=r"nan|1\.1|-0\.1|2"):
         betting.update(betting.start(0.5), bad)

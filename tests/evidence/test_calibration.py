@@ -1,7 +1,7 @@
 """Every shape of statement on synthetic nulls at its boundary, and on violations at its resolution.
 
-Frequencies over 20,000 runs are held against exact binomial tails; where the law of a checker can be
-computed, it is. Checkers broken on purpose show that these tests would notice.
+Frequencies over 20,000 runs are held against exact binomial tails; where the law of a checker can
+be computed, it is. Checkers broken on purpose show that these tests would notice.
 """
 
 import numpy as np
@@ -39,8 +39,8 @@ MEANS = [(0.125, 0.05), (0.5, 0.05), (0.875, 0.05), (0.01, 0.02), (0.0, 0.02)]  
 
 
 def exact_race(rate, bound, resolution, alpha):
-    """(P(violated), P(holds), E samples) of mean_at_most on Bernoulli(rate), by summing over counts at every
-    look."""
+    """(P(violated), P(holds), E samples) of mean_at_most on Bernoulli(rate), by summing over counts
+    at every look."""
     sizes = list(batch_sizes(design.mean_samples(bound, resolution, alpha)))
     law, looked, totals, samples, violated, holds = np.ones(1), 0, [], 0.0, 0.0, 0.0
     for size in sizes:
@@ -92,13 +92,18 @@ def test_the_power_curve_rises():
 
 @pytest.mark.parametrize(("low", "high"), [(0.0, 1.0), (0.3, 0.7)])
 def test_means_of_continuous_variables_are_calibrated(low, high):
-    """The path for general bounded data, at both variances: the smaller one is cheaper to see through."""
+    """The path for general bounded data, at both variances: the smaller one is cheaper to see
+    through."""
     bound, resolution, runs = 0.5, 0.1, RUNS
     rng, alarms, passes = np.random.default_rng(3), 0, 0
     sizes = list(batch_sizes(design.mean_samples(bound, resolution, ALPHA)))
     for _ in range(10):
-        outside = betting.start(bound, betting.portfolio(betting.kelly(bound, resolution)), tests=(runs // 10,))
-        inside = betting.start(0.4, betting.portfolio(betting.kelly(0.4, resolution)), tests=(runs // 10,))
+        outside = betting.start(
+            bound, betting.portfolio(betting.kelly(bound, resolution)), tests=(runs // 10,)
+        )
+        inside = betting.start(
+            0.4, betting.portfolio(betting.kelly(0.4, resolution)), tests=(runs // 10,)
+        )
         alarm, passed = np.zeros((2, runs // 10), bool)
         for size in sizes:
             x = rng.uniform(low, high, (size, runs // 10))
@@ -113,10 +118,14 @@ def test_means_of_continuous_variables_are_calibrated(low, high):
 
 def test_two_sided_means_are_calibrated():
     bound, resolution = 0.3, 0.1
-    sizes = list(batch_sizes(max(design.mean_samples(b, resolution, ALPHA / 2) for b in (bound, 1 - bound))))
+    sizes = list(
+        batch_sizes(max(design.mean_samples(b, resolution, ALPHA / 2) for b in (bound, 1 - bound)))
+    )
     rng, alarm = np.random.default_rng(4), np.zeros(RUNS, bool)
     above = betting.start(bound, betting.portfolio(betting.kelly(bound, resolution)), tests=(RUNS,))
-    below = betting.start(1 - bound, betting.portfolio(betting.kelly(1 - bound, resolution)), tests=(RUNS,))
+    below = betting.start(
+        1 - bound, betting.portfolio(betting.kelly(1 - bound, resolution)), tests=(RUNS,)
+    )
     for size in sizes:
         ones = rng.binomial(size, bound, RUNS)
         above = betting.update_counts(above, ones, size - ones)
@@ -135,7 +144,9 @@ def test_judging_is_the_vectorised_race(bound, resolution):
         ones = [[bernoulli(rate)(child(stream(seed), i), n).sum()] for i, n in enumerate(sizes)]
         violated, holds, samples = race(np.array(ones), sizes, bound, resolution, ALPHA)
         evidence = statement.judge(stream(seed), ALPHA, sum(sizes))
-        expected = Verdict.VIOLATED if violated else Verdict.HOLDS if holds else Verdict.INCONCLUSIVE
+        expected = (
+            Verdict.VIOLATED if violated else Verdict.HOLDS if holds else Verdict.INCONCLUSIVE
+        )
         assert (evidence.verdict, evidence.samples) == (expected, samples[0])
 
 
@@ -146,7 +157,8 @@ def test_judging_two_sides_spends_half_of_alpha_on_each():
     alarm, passing = np.log(2 / ALPHA), np.log(1 / design.SEQUENTIAL_PASS)
     between = 0
     for seed in range(60):
-        # bets on ones and on zeros, against the bound 1/2 and against the resolution 0.1 away from it
+        # bets on ones and on zeros, against the bound 1/2 and against the resolution 0.1 away from
+        # it
         outside = [betting.start(0.5, betting.portfolio(betting.kelly(0.5, 0.1)))] * 2
         inside = [betting.start(0.4, betting.portfolio(betting.kelly(0.4, 0.1)))] * 2
         passed, expected = np.zeros(2, bool), Verdict.INCONCLUSIVE
@@ -166,7 +178,9 @@ def test_judging_two_sides_spends_half_of_alpha_on_each():
     assert between > 0  # so that a level that is not split would have been seen
 
 
-@pytest.mark.parametrize("draw", [bernoulli(0.6), lambda s, n: np.random.default_rng(s).beta(6, 4, n)])
+@pytest.mark.parametrize(
+    "draw", [bernoulli(0.6), lambda s, n: np.random.default_rng(s).beta(6, 4, n)]
+)
 @pytest.mark.parametrize(
     ("statement", "verdict"),
     [
@@ -187,7 +201,9 @@ def test_judging_reaches_the_designed_power_on_both_sides(draw, statement, verdi
 
 
 def test_violations_are_caught_within_a_few_times_the_wald_expectation():
-    violated, _, samples = simulated_race(0.9, 0.875, 0.005, TINY, 2000, seed=5)  # 0.10 against "at least 1/8"
+    violated, _, samples = simulated_race(
+        0.9, 0.875, 0.005, TINY, 2000, seed=5
+    )  # 0.10 against "at least 1/8"
     wald = np.log(1 / TINY) / design.kl_bernoulli(0.10, 0.125)
     assert violated.all()
     assert samples.mean() <= 1.6 * wald  # the bar is 4
@@ -225,8 +241,8 @@ def test_cells_are_calibrated_and_powerful(p0):
 
 
 def test_cells_are_calibrated_at_the_alphas_in_use():
-    """Importance sampling: under the mixture itself crossings are common, and their probability under the
-    null is the mean of 1 / e-value at the first crossing."""
+    """Importance sampling: under the mixture itself crossings are common, and their probability
+    under the null is the mean of 1 / e-value at the first crossing."""
     for alpha in (TINY, 1e-10):
         rng, weights = np.random.default_rng(8), np.zeros(RUNS)
         c = design.cells_concentration(P0, 0.05)
@@ -235,21 +251,26 @@ def test_cells_are_calibrated_at_the_alphas_in_use():
         for size in batch_sizes(design.cells_samples(P0, 0.05, alpha)):
             counts += rng.multinomial(size, p)
             log_e = laws.log_multinomial_e_value(counts, P0, c)
-            weights = np.where((weights == 0) & (log_e >= np.log(1 / alpha)), np.exp(-log_e), weights)
+            weights = np.where(
+                (weights == 0) & (log_e >= np.log(1 / alpha)), np.exp(-log_e), weights
+            )
         assert weights.max() <= alpha
         assert weights.mean() >= alpha / 20
 
 
 @pytest.mark.parametrize(("a", "b"), [(0.5, 0.5), (0.3, 0.9)])
 def test_independence_is_calibrated(a, b):
-    """A pair of draws gives +1/2, -1/2 or 0, whatever the marginal laws; the sides are symmetric."""
+    """A pair of draws gives +1/2, -1/2 or 0, whatever the marginal laws; the sides are
+    symmetric."""
     resolution, rng, alarm = 0.05, np.random.default_rng(9), np.zeros(RUNS, bool)
     informative = 4 * a * (1 - a) * b * (1 - b)
     bets = betting.portfolio(betting.kelly(0.5, resolution))
     above, below = (betting.start(0.5, bets, tests=(RUNS,)) for _ in range(2))
     for size in batch_sizes(design.mean_samples(0.5, resolution, ALPHA / 2)):
         n = rng.binomial(size, informative, RUNS)
-        ones = rng.binomial(n, 0.5)  # a zero leaves the wealth as it is: (1 - f) + f (1/2) / (1/2) = 1
+        ones = rng.binomial(
+            n, 0.5
+        )  # a zero leaves the wealth as it is: (1 - f) + f (1/2) / (1/2) = 1
         above, below = (
             betting.update_counts(above, ones, n - ones),
             betting.update_counts(below, n - ones, ones),
@@ -260,7 +281,8 @@ def test_independence_is_calibrated(a, b):
 
 
 def test_laws_are_calibrated_and_powerful():
-    """At one fixed size the test rejects with probability at most alpha, and nearly that; 20,000 runs agree."""
+    """At one fixed size the test rejects with probability at most alpha, and nearly that; 20,000
+    runs agree."""
     resolution = 0.1
     n = design.law_samples(resolution, ALPHA)
     rng, position = np.random.default_rng(11), np.arange(n) / n
@@ -289,7 +311,10 @@ def test_discrete_laws_raise_fewer_false_alarms():
 
 
 @pytest.mark.parametrize(("make", "side"), [(frequency_at_most, 1), (frequency_at_least, -1)])
-@pytest.mark.parametrize(("alpha", "bound", "resolution", "n"), [(0.01, 0.1, 0.2, 64), (TINY, 0.1, 0.5, 64), (0.01, 0.5, 0.3, 60)])
+@pytest.mark.parametrize(
+    ("alpha", "bound", "resolution", "n"),
+    [(0.01, 0.1, 0.2, 64), (TINY, 0.1, 0.5, 64), (0.01, 0.5, 0.3, 60)],
+)
 def test_frequencies_have_exactly_computed_error_rates(make, side, alpha, bound, resolution, n):
     """Judges every possible count of events, and sums binomial probabilities over the verdicts."""
 
@@ -298,9 +323,17 @@ def test_frequencies_have_exactly_computed_error_rates(make, side, alpha, bound,
 
     at = bound if side == 1 else 1 - bound
     verdicts = np.array(
-        [make(at, first(x), resolution=resolution, replicates=n).judge(stream(0), alpha, n).verdict for x in range(n + 1)]
+        [
+            make(at, first(x), resolution=resolution, replicates=n)
+            .judge(stream(0), alpha, n)
+            .verdict
+            for x in range(n + 1)
+        ]
     )
-    null, beyond = binom.pmf(np.arange(n + 1), n, at), binom.pmf(np.arange(n + 1), n, at + side * resolution)
+    null, beyond = (
+        binom.pmf(np.arange(n + 1), n, at),
+        binom.pmf(np.arange(n + 1), n, at + side * resolution),
+    )
     assert alpha / 20 <= null[verdicts == Verdict.VIOLATED].sum() <= alpha
     assert null[verdicts == Verdict.HOLDS].sum() >= 0.95 - alpha
     assert beyond[verdicts == Verdict.VIOLATED].sum() >= 0.95
@@ -359,7 +392,9 @@ def test_a_factor_two_in_the_exponent_is_noticed():
 
 def test_peeking_without_correction_is_noticed():
     p_values = np.array([p for _, p in looks(0.125, 0.125, seed=14)])
-    assert calibrated((p_values[-1] <= ALPHA).sum(), RUNS, ALPHA)  # one look at a fixed size is fine
+    assert calibrated(
+        (p_values[-1] <= ALPHA).sum(), RUNS, ALPHA
+    )  # one look at a fixed size is fine
     assert not calibrated((p_values <= ALPHA).any(axis=0).sum(), RUNS, ALPHA)
 
 
@@ -374,7 +409,8 @@ def test_a_likelihood_ratio_without_its_regret_is_noticed():
 
 
 def test_alpha_spent_twice_on_two_sides_is_noticed_exactly():
-    """A one-sided exact test at alpha on each side has size up to 2 alpha: seen without any sampling."""
+    """A one-sided exact test at alpha on each side has size up to 2 alpha: seen without any
+    sampling."""
     n, counts = 400, np.arange(401)
     either = (binom.sf(counts - 1, n, 0.5) <= ALPHA) | (binom.cdf(counts, n, 0.5) <= ALPHA)
     assert binom.pmf(counts, n, 0.5)[either].sum() > ALPHA

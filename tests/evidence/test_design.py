@@ -1,4 +1,5 @@
-"""Samples and resolutions are inverse to each other, and the designed samples reach the promised power."""
+"""Samples and resolutions are inverse to each other, and the designed samples reach the promised
+power."""
 
 import numpy as np
 import pytest
@@ -12,7 +13,10 @@ ALPHAS = [0.05, 0.01, 1e-8]
 CELLS = np.array([0.1, 0.2, 0.3, 0.4, 0.0])
 
 DESIGNS = {
-    "mean": (lambda r, a: design.mean_samples(1 / 8, r, a), lambda n, a: design.mean_resolution(1 / 8, n, a)),
+    "mean": (
+        lambda r, a: design.mean_samples(1 / 8, r, a),
+        lambda n, a: design.mean_resolution(1 / 8, n, a),
+    ),
     "mean of 0": (
         lambda r, a: design.mean_samples(0.0, r, a),
         lambda n, a: design.mean_resolution(0.0, n, a),
@@ -64,8 +68,8 @@ def test_chernoff_quantiles_hold_for_binomials():
 
 
 def test_the_design_for_means_is_within_a_small_factor_of_wald():
-    """log(1/alpha) / KL is what a known alternative takes on average; the design promises 99 % and pays for
-    it."""
+    """log(1/alpha) / KL is what a known alternative takes on average; the design promises 99 % and
+    pays for it."""
     wald = np.log(1e8) / design.kl_bernoulli(0.15, 0.125)
     assert wald < design.mean_samples(0.125, 0.025, 1e-8) < 3 * wald
 
@@ -76,13 +80,16 @@ def test_frequency_powers_are_the_enumerated_ones():
     violated = binom.sf(counts - 1, n, bound) <= alpha
     holds = ~violated & (binom.cdf(counts, n, bound + resolution) <= 0.05)
     power, passing = design.frequency_power(bound, resolution, n, alpha)
-    assert power == pytest.approx(binom.pmf(counts, n, bound + resolution)[violated].sum(), abs=1e-10)
+    assert power == pytest.approx(
+        binom.pmf(counts, n, bound + resolution)[violated].sum(), abs=1e-10
+    )
     assert passing == pytest.approx(binom.pmf(counts, n, bound)[holds].sum(), abs=1e-10)
 
 
 @pytest.mark.parametrize(("replicates", "rate"), [(16, 0.87), (32, 0.63), (64, 0.47), (128, 0.35)])
 def test_detectable_rates_of_dear_replicates(replicates, rate):
-    """The figures in the design notes, for "at most 10 %" at alpha = 1e-6 / 48 and about 90 to 95 % power."""
+    """The figures in the design notes, for "at most 10 %" at alpha = 1e-6 / 48 and about 90 to 95 %
+    power."""
     detectable = 0.1 + design.frequency_resolution(0.1, replicates, 1e-6 / 48)
     assert detectable == pytest.approx(rate, abs=0.03)
 

@@ -15,7 +15,11 @@ def compositions(total, parts):
     """All counts of `total` observations in `parts` cells."""
     if parts == 1:
         return [(total,)]
-    return [(first, *rest) for first in range(total + 1) for rest in compositions(total - first, parts - 1)]
+    return [
+        (first, *rest)
+        for first in range(total + 1)
+        for rest in compositions(total - first, parts - 1)
+    ]
 
 
 def multinomial(counts, probabilities):
@@ -37,8 +41,12 @@ def test_binomial_tails_and_their_inverses_are_those_of_scipy_stats(rate):
     trials = np.arange(1, 300)
     for successes in (-1, 0, 1, 17, 299, 300):
         x = np.minimum(successes, trials + 1)
-        assert laws.binomial_above(x, trials, rate) == pytest.approx(binom.sf(x - 1, trials, rate), rel=1e-9)
-        assert laws.binomial_below(x, trials, rate) == pytest.approx(binom.cdf(x, trials, rate), rel=1e-9)
+        assert laws.binomial_above(x, trials, rate) == pytest.approx(
+            binom.sf(x - 1, trials, rate), rel=1e-9
+        )
+        assert laws.binomial_below(x, trials, rate) == pytest.approx(
+            binom.cdf(x, trials, rate), rel=1e-9
+        )
     for tail in (0.05, 1e-3, 1e-9):
         most, least = laws.most_below(tail, trials, rate), laws.least_above(tail, trials, rate)
         assert (binom.cdf(most, trials, rate) <= tail * (1 + 1e-9)).all()
@@ -51,8 +59,16 @@ def test_binomial_tails_and_their_inverses_are_those_of_scipy_stats(rate):
 def test_clopper_pearson_inverts_the_binomial_tails(alpha):
     for x in range(11):
         low, high = laws.clopper_pearson(x, 10, alpha)
-        assert low == 0 if x == 0 else laws.binomial_above(x, 10, low) == pytest.approx(alpha / 2, rel=1e-8)
-        assert high == 1 if x == 10 else laws.binomial_below(x, 10, high) == pytest.approx(alpha / 2, rel=1e-8)
+        assert (
+            low == 0
+            if x == 0
+            else laws.binomial_above(x, 10, low) == pytest.approx(alpha / 2, rel=1e-8)
+        )
+        assert (
+            high == 1
+            if x == 10
+            else laws.binomial_below(x, 10, high) == pytest.approx(alpha / 2, rel=1e-8)
+        )
 
 
 def test_clopper_pearson_refuses_what_is_no_count():
@@ -77,7 +93,9 @@ def test_the_multinomial_e_value_is_a_martingale(concentration):
     p = np.array([0.2, 0.3, 0.5])
     for counts in compositions(6, 3):
         now = laws.log_multinomial_e_value(np.array(counts), p, concentration)
-        after = laws.log_multinomial_e_value(np.array(counts) + np.eye(3, dtype=int), p, concentration)
+        after = laws.log_multinomial_e_value(
+            np.array(counts) + np.eye(3, dtype=int), p, concentration
+        )
         assert p @ np.exp(after - now) == pytest.approx(1, abs=1e-10)
 
 
@@ -99,7 +117,9 @@ def test_the_regret_bounds_the_e_value_for_all_counts(p, concentration):
             bound = divergence - laws.multinomial_regret(n, len(p), c)
             slack.append(laws.log_multinomial_e_value(counts, p, c) - bound)
     assert min(slack) >= -1e-10
-    assert min(slack) < len(p) * np.log(2) / 2 + 1e-8  # eta(0) = log(2) / 2 is the most that a cell drops
+    assert (
+        min(slack) < len(p) * np.log(2) / 2 + 1e-8
+    )  # eta(0) = log(2) / 2 is the most that a cell drops
 
 
 @pytest.mark.parametrize("true", [(0.5, 0.5, 0.0), (0.3, 0.3, 0.4), (0.05, 0.35, 0.6)])
@@ -107,7 +127,9 @@ def test_a_law_at_the_resolution_passes_with_probability_at_most_five_percent(tr
     """Enumerated: P(TV(phat, p0) + radius <= TV(p, p0)) for the statement of `hoeffding_radius`."""
     p0, p, n = np.array([0.2, 0.3, 0.5]), np.array(true), 40
     delta, radius = laws.total_variation(p, p0), laws.hoeffding_radius(n, 0.05)
-    passing = [c for c in compositions(n, 3) if laws.total_variation(np.array(c) / n, p0) + radius <= delta]
+    passing = [
+        c for c in compositions(n, 3) if laws.total_variation(np.array(c) / n, p0) + radius <= delta
+    ]
     assert sum(multinomial(c, p) for c in passing) <= 0.05
 
 
@@ -132,7 +154,9 @@ def test_the_kolmogorov_distance_is_the_supremum_for_continuous_laws():
     x = np.random.default_rng(0).random(200)
     grid = np.concatenate([np.linspace(0, 1, 20001), x, np.nextafter(x, 0)])
     brute = np.abs((x[None] <= grid[:, None]).mean(axis=1) - grid).max()
-    assert laws.kolmogorov_distance(x, lambda t: np.clip(t, 0, 1)) == pytest.approx(brute, abs=1e-10)
+    assert laws.kolmogorov_distance(x, lambda t: np.clip(t, 0, 1)) == pytest.approx(
+        brute, abs=1e-10
+    )
 
 
 def test_the_kolmogorov_distance_is_the_supremum_for_discrete_and_mixed_laws():
@@ -141,7 +165,9 @@ def test_the_kolmogorov_distance_is_the_supremum_for_discrete_and_mixed_laws():
     def thirds(t):
         return np.clip((np.floor(t) + 1) / 3, 0, 1)
 
-    assert laws.kolmogorov_distance(x, thirds) == pytest.approx(max(abs((x <= v).mean() - thirds(v)) for v in range(3)))
+    assert laws.kolmogorov_distance(x, thirds) == pytest.approx(
+        max(abs((x <= v).mean() - thirds(v)) for v in range(3))
+    )
     # an atom of one half at 0, and Unif[0, 1]
     y = np.maximum(np.random.default_rng(2).uniform(-1, 1, 40), 0)
 
@@ -158,7 +184,9 @@ def test_the_kolmogorov_p_value_bounds_the_exact_one_and_is_close_to_it_for_many
     for p_value in (0.5, 0.05, 1e-3, 1e-8, 1e-10):
         bound = laws.kolmogorov_p_value(kstwo.isf(p_value, n), n)
         assert p_value * (1 - 1e-6) <= bound
-        assert n < 4000 or bound <= 1.1 * p_value  # by design: log(1.1) / log(2 / 1e-8) is 0.5 % of the samples
+        assert (
+            n < 4000 or bound <= 1.1 * p_value
+        )  # by design: log(1.1) / log(2 / 1e-8) is 0.5 % of the samples
 
 
 def test_a_cdf_that_is_none_is_refused():

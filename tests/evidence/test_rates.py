@@ -1,4 +1,5 @@
-"""Ladders: what holds, what is wrong with what does not, exact error rates, and checkers broken on purpose."""
+"""Ladders: what holds, what is wrong with what does not, exact error rates, and checkers broken on
+purpose."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -31,7 +32,11 @@ def power_law(constant, exponent, spread=0.2):
     """constant size^exponent, times a lognormal factor."""
 
     def measure(size, stream, replicates):
-        return constant * size**exponent * np.exp(spread * np.random.default_rng(stream).standard_normal(replicates))
+        return (
+            constant
+            * size**exponent
+            * np.exp(spread * np.random.default_rng(stream).standard_normal(replicates))
+        )
 
     return measure
 
@@ -41,7 +46,13 @@ def judge(statement, seed=0, alpha=LEDGER):
 
 
 def to_zero(measure, sizes=SIZES, **rest):
-    stated = {"exponent": 0.25, "level": 0.1, "share": 0.9, "resolution": 0.6, "replicates": 32} | rest
+    stated = {
+        "exponent": 0.25,
+        "level": 0.1,
+        "share": 0.9,
+        "resolution": 0.6,
+        "replicates": 32,
+    } | rest
     return tends_to_zero(sizes, measure, **stated)
 
 
@@ -50,12 +61,25 @@ def root(size):
 
 
 def of_order(measure, **rest):
-    stated = {"low": 0.5, "high": 2.0, "drift": 1.5, "share": 0.9, "resolution": 0.6, "replicates": 32} | rest
+    stated = {
+        "low": 0.5,
+        "high": 2.0,
+        "drift": 1.5,
+        "share": 0.9,
+        "resolution": 0.6,
+        "replicates": 32,
+    } | rest
     return stays_of_order(SIZES, measure, root, **stated)
 
 
 def bounded(measure, scale=root, **rest):
-    stated = {"constant": 2.0, "drift": 1.2, "share": 0.9, "resolution": 0.6, "replicates": 32} | rest
+    stated = {
+        "constant": 2.0,
+        "drift": 1.2,
+        "share": 0.9,
+        "resolution": 0.6,
+        "replicates": 32,
+    } | rest
     return at_most_of_order(SIZES, measure, scale, **stated)
 
 
@@ -78,14 +102,31 @@ def bounded(measure, scale=root, **rest):
         (of_order, power_law(1, -0.5, 0.1), Verdict.HOLDS, False, False),
         (of_order, power_law(4, -0.5, 0.1), Verdict.VIOLATED, False, True),
         (of_order, power_law(0.1, -0.5, 0.1), Verdict.VIOLATED, False, True),
-        (lambda m, **r: of_order(m, low=0.1, high=10, **r), power_law(8, -1, 0.1), Verdict.VIOLATED, True, False),
-        (lambda m, **r: of_order(m, low=0.1, high=10, **r), power_law(0.2, 0, 0.1), Verdict.VIOLATED, True, False),
+        (
+            lambda m, **r: of_order(m, low=0.1, high=10, **r),
+            power_law(8, -1, 0.1),
+            Verdict.VIOLATED,
+            True,
+            False,
+        ),
+        (
+            lambda m, **r: of_order(m, low=0.1, high=10, **r),
+            power_law(0.2, 0, 0.1),
+            Verdict.VIOLATED,
+            True,
+            False,
+        ),
     ],
 )
-def test_wrong_rates_and_wrong_constants_are_told_apart(make, measure, verdict, wrong_rate, wrong_constant, every_step):
+def test_wrong_rates_and_wrong_constants_are_told_apart(
+    make, measure, verdict, wrong_rate, wrong_constant, every_step
+):
     evidence = judge(make(measure, every_step=every_step))
     assert evidence.verdict is verdict
-    assert ("wrong rate" in evidence.detail, "wrong constant" in evidence.detail) == (wrong_rate, wrong_constant)
+    assert ("wrong rate" in evidence.detail, "wrong constant" in evidence.detail) == (
+        wrong_rate,
+        wrong_constant,
+    )
 
 
 def test_the_evidence():
@@ -101,7 +142,9 @@ def test_the_evidence():
     assert json.dumps(json.loads(text)) == text
     assert [(name, leaf.observed) for name, leaf in evidence.leaves()] == [(".1", 1), (".2", 1)]
     evidence = judge(to_zero(power_law(0.01, 0)))
-    assert evidence.detail.startswith("wrong rate: falls like size^-0.25 from 64 to 1024: 0/32 = 0 >= 0.9")
+    assert evidence.detail.startswith(
+        "wrong rate: falls like size^-0.25 from 64 to 1024: 0/32 = 0 >= 0.9"
+    )
     assert evidence.margin == pytest.approx(-0.9)
 
 
@@ -139,7 +182,10 @@ def test_a_quantity_exactly_on_its_limits_holds_whatever_the_rounding():
         def measure(size, stream, n, constant=constant):
             return np.full(n, constant * size**-0.25)
 
-        assert judge(to_zero(measure, level=measure(1024, None, 1)[0], every_step=True)).verdict is Verdict.HOLDS
+        assert (
+            judge(to_zero(measure, level=measure(1024, None, 1)[0], every_step=True)).verdict
+            is Verdict.HOLDS
+        )
         assert judge(to_zero(measure, exponent=0.2501, level=10)).verdict is Verdict.VIOLATED
 
 
@@ -183,13 +229,20 @@ def test_ladders_join_conjunctions():
 
 @lru_cache
 def tables(share, resolution, n, alpha):
-    """The verdict on each possible count, of the level alone and of the trend alone (the other always happens)."""
+    """The verdict on each possible count, of the level alone and of the trend alone (the other
+    always happens)."""
 
     def verdict(count, inside, outside, level):
         def measure(size, stream, replicates):
             return np.where(np.arange(n) < count, inside, outside) if size == 4 else np.ones(n)
 
-        stated = {"exponent": 1, "level": level, "share": share, "resolution": resolution, "replicates": n}
+        stated = {
+            "exponent": 1,
+            "level": level,
+            "share": share,
+            "resolution": resolution,
+            "replicates": n,
+        }
         return judge(to_zero(measure, (1, 4), **stated), alpha=alpha).verdict
 
     level = [verdict(count, 0.20, 0.24, 0.2) for count in range(n + 1)]
@@ -214,7 +267,9 @@ def test_error_rates_are_exactly_those_of_the_design(share, resolution, n, alpha
         def chance(verdict, rate, verdicts=verdicts):
             return binom.pmf(np.arange(n + 1), n, rate)[verdicts == verdict].sum()
 
-        assert alpha / 40 <= chance(Verdict.VIOLATED, share) <= alpha / 2  # half of alpha for each of two events
+        assert (
+            alpha / 40 <= chance(Verdict.VIOLATED, share) <= alpha / 2
+        )  # half of alpha for each of two events
         assert chance(Verdict.HOLDS, share) >= 1 - 0.05 / 2
         assert chance(Verdict.VIOLATED, share - resolution) >= 0.95
         passing = min(resolution, frequency_passing(1 - share, n, events=2))
@@ -222,13 +277,16 @@ def test_error_rates_are_exactly_those_of_the_design(share, resolution, n, alpha
 
 
 def test_the_power_curve_over_exponents():
-    """Exact chances of each verdict for lognormal values, whose share of pairs that fall is Phi(...)."""
+    """Exact chances of each verdict for lognormal values, whose share of pairs that fall is
+    Phi(...)."""
     n, alpha, ratio, spread, stated = 32, LEDGER, 16, 0.5, 0.5
     _, verdicts = tables(0.9, 0.6, n, alpha)
     exponents = np.array([1.2, 0.9, 0.5, 0.25, 0.0])
     shares = norm.cdf((exponents - stated) * np.log(ratio) / (spread * np.sqrt(2)))
     pmf = binom.pmf(np.arange(n + 1)[:, None], n, shares)
-    violated, holds = (pmf[verdicts == verdict].sum(axis=0) for verdict in (Verdict.VIOLATED, Verdict.HOLDS))
+    violated, holds = (
+        pmf[verdicts == verdict].sum(axis=0) for verdict in (Verdict.VIOLATED, Verdict.HOLDS)
+    )
     assert (np.diff(violated) > 0).all()
     assert holds[0] > 0.999
     assert holds[1] > 0.99
@@ -238,7 +296,8 @@ def test_the_power_curve_over_exponents():
 
 
 def boundary(rng, runs, n, share, spread=0.5):
-    """Values at two sizes (1 and 4; exponent 1, level 1), for which both events have exactly this chance."""
+    """Values at two sizes (1 and 4; exponent 1, level 1), for which both events have exactly this
+    chance."""
     at_4 = np.exp(spread * (rng.standard_normal((runs, n)) - norm.ppf(share)))
     shift = norm.ppf(share) * spread * (np.sqrt(2) - 1)
     at_1 = 4 * np.exp(spread * rng.standard_normal((runs, n)) + shift)
@@ -257,7 +316,9 @@ def test_false_alarms_at_the_boundary_of_both_events():
         def measure(size, stream, replicates, run=run):
             return at_1[run] if size == 1 else at_4[run]
 
-        statement = to_zero(measure, (1, 4), exponent=1, level=1, share=share, resolution=0.3, replicates=n)
+        statement = to_zero(
+            measure, (1, 4), exponent=1, level=1, share=share, resolution=0.3, replicates=n
+        )
         order = np.random.default_rng(SHUFFLE)
         small, large = order.permutation(at_1[run]), order.permutation(at_4[run])
         expected = level[(large <= 1).sum()] or trend[(large <= small / 4).sum()]
@@ -266,8 +327,11 @@ def test_false_alarms_at_the_boundary_of_both_events():
 
 @pytest.mark.parametrize("spread", [0.0, 0.5, 10.0])
 def test_a_small_quantity_that_does_not_fall_passes_at_most_one_time_in_twenty(spread):
-    """Also where the stated fall is slight, the spread is large, and 16 replicates resolve next to nothing."""
-    statement = to_zero(power_law(1e-9, 0, spread), exponent=1e-3, level=1e9, resolution=0.8, replicates=16)
+    """Also where the stated fall is slight, the spread is large, and 16 replicates resolve next to
+    nothing."""
+    statement = to_zero(
+        power_law(1e-9, 0, spread), exponent=1e-3, level=1e9, resolution=0.8, replicates=16
+    )
     verdicts = [judge(statement, seed, 1e-8).verdict for seed in range(200)]
     assert calibrated(verdicts.count(Verdict.HOLDS), 200, 0.05)
 
@@ -280,11 +344,15 @@ class Unshuffled(Ladder):
     """Pairs the i-th with the i-th as they come."""
 
     def _values(self, stream):
-        return [self.measure(size, child(stream, index), self.replicates) for index, size in enumerate(self.sizes)]
+        return [
+            self.measure(size, child(stream, index), self.replicates)
+            for index, size in enumerate(self.sizes)
+        ]
 
 
 def test_pairing_sorted_values_is_noticed():
-    """Sorted values make pairs depend on each other: what does not fall passes far too often. Shuffling repairs it."""
+    """Sorted values make pairs depend on each other: what does not fall passes far too often.
+    Shuffling repairs it."""
 
     def sorted_values(size, stream, n):
         return np.sort(power_law(1, 0, 1.0)(size, stream, n))
@@ -302,7 +370,10 @@ def test_passing_without_the_comparison_with_half_is_noticed_exactly():
     def first(count):
         return lambda stream, size: np.arange(size) < count
 
-    alone = [judge(frequency_at_least(share, first(x), resolution=resolution, replicates=n)).verdict for x in counts]
+    alone = [
+        judge(frequency_at_least(share, first(x), resolution=resolution, replicates=n)).verdict
+        for x in counts
+    ]
     _, trend = tables(share, resolution, n, LEDGER)
     half = binom.pmf(counts, n, 0.5)
     assert half[np.array(alone) == Verdict.HOLDS].sum() > 0.9
@@ -310,7 +381,8 @@ def test_passing_without_the_comparison_with_half_is_noticed_exactly():
 
 
 def test_alpha_spent_on_every_event_is_noticed_exactly():
-    """Levels at five sizes are independent: at alpha each, one alarm among them is likelier than alpha."""
+    """Levels at five sizes are independent: at alpha each, one alarm among them is likelier than
+    alpha."""
     n, share = 64, 0.75
     level, _ = tables(share, 0.3, n, 2 * ALPHA)  # two events share alpha evenly: each has ALPHA
     one = binom.pmf(np.arange(n + 1), n, share)[level == Verdict.VIOLATED].sum()
@@ -318,12 +390,15 @@ def test_alpha_spent_on_every_event_is_noticed_exactly():
 
 
 def test_regression_is_no_verdict():
-    """A quantity that falls and levels out has a fitted exponent well away from zero, and a wrong rate."""
+    """A quantity that falls and levels out has a fitted exponent well away from zero, and a wrong
+    rate."""
 
     def levels_out(size, stream, n):
         return power_law(1, -0.5, 0.05)(min(size, 256), stream, n)
 
-    _, low, high = fitted_exponent(SIZES, [levels_out(size, stream(size), 32) for size in SIZES], seed=0)
+    _, low, high = fitted_exponent(
+        SIZES, [levels_out(size, stream(size), 32) for size in SIZES], seed=0
+    )
     assert low <= high < -0.2
     assert judge(to_zero(levels_out, every_step=True)).verdict is Verdict.VIOLATED
 
@@ -347,7 +422,9 @@ def test_replicates_and_resolution_are_inverse(share, events, alpha):
 
 def test_figures_of_the_design():
     """The replicates that a run pays for; a change here is a change of the design."""
-    assert [ladder_replicates(0.9, resolution, 2, LEDGER) for resolution in (0.77, 0.6, 0.4, 0.3)] == [16, 27, 56, 91]
+    assert [
+        ladder_replicates(0.9, resolution, 2, LEDGER) for resolution in (0.77, 0.6, 0.4, 0.3)
+    ] == [16, 27, 56, 91]
     assert ladder_replicates(0.9, 0.77, 4, LEDGER) == 18  # more events may miss `holds`
     assert ladder_replicates(1.0, 0.5, 2, LEDGER) == ladder_replicates(1.0, 0.5, 2, ALPHA)
 
@@ -387,8 +464,13 @@ def test_statements_out_of_range_are_errors(make, message):
 @pytest.mark.parametrize("replicates", [8, 16, 24])
 def test_too_few_replicates_are_an_error_that_names_how_many_are_needed(replicates):
     statement = to_zero(power_law(2, -0.5), replicates=replicates)
-    for act in (lambda: statement.samples_needed(LEDGER), lambda: statement.judge(stream(0), LEDGER, 10**6)):
-        with pytest.raises(ValueError, match=rf"{replicates} replicates .* for 2 events .*: 27 are needed"):
+    for act in (
+        lambda: statement.samples_needed(LEDGER),
+        lambda: statement.judge(stream(0), LEDGER, 10**6),
+    ):
+        with pytest.raises(
+            ValueError, match=rf"{replicates} replicates .* for 2 events .*: 27 are needed"
+        ):
             act()
 
 
@@ -427,12 +509,17 @@ def test_bad_values_are_errors_that_name_the_size(bad, message):
 # Exponents, for display
 
 
-@pytest.mark.parametrize(("exponent", "spread", "n"), [(-0.5, 0.3, 32), (-0.667, 1.0, 16), (0.0, 0.5, 8), (0.3, 0.05, 64)])
+@pytest.mark.parametrize(
+    ("exponent", "spread", "n"),
+    [(-0.5, 0.3, 32), (-0.667, 1.0, 16), (0.0, 0.5, 8), (0.3, 0.05, 64)],
+)
 def test_fitted_exponents_cover_the_truth(exponent, spread, n):
     runs = 200
     covered, slopes = 0, []
     for run in range(runs):
-        values = [power_law(3, exponent, spread)(size, stream(1000 * run + size), n) for size in SIZES]
+        values = [
+            power_law(3, exponent, spread)(size, stream(1000 * run + size), n) for size in SIZES
+        ]
         slope, low, high = fitted_exponent(SIZES, values, seed=run, resamples=300)
         assert low <= high
         covered += low <= exponent <= high
@@ -442,7 +529,9 @@ def test_fitted_exponents_cover_the_truth(exponent, spread, n):
 
 
 def test_fitted_exponents_of_exact_power_laws_are_exact():
-    slope, low, high = fitted_exponent(SIZES, [np.full(4, 3.0 * size**-0.4) for size in SIZES], seed=0)
+    slope, low, high = fitted_exponent(
+        SIZES, [np.full(4, 3.0 * size**-0.4) for size in SIZES], seed=0
+    )
     assert [slope, low, high] == pytest.approx([-0.4] * 3)
 
 
@@ -451,7 +540,12 @@ def test_fitted_exponents_of_exact_power_laws_are_exact():
     [
         ((64,), [np.ones(8)], {}, "1 sizes show no trend"),
         (SIZES, [np.ones(8)] * 2, {}, "2 arrays of values for 3 sizes"),
-        (SIZES, [np.ones(8), np.zeros(8), np.ones(8)], {}, r"value 0.0 at size 256 must be positive"),
+        (
+            SIZES,
+            [np.ones(8), np.zeros(8), np.ones(8)],
+            {},
+            r"value 0.0 at size 256 must be positive",
+        ),
         (SIZES, [np.ones(8), np.ones(1), np.ones(8)], {}, "1 replicates at size 256"),
         (SIZES, [np.ones(8), np.full(8, np.nan), np.ones(8)], {}, "nan is not finite"),
         (SIZES, [np.ones(8)] * 3, {"confidence": 1}, "confidence = 1"),

@@ -65,7 +65,9 @@ sampled = pytest.mark.parametrize("statement", SAMPLED.values(), ids=SAMPLED.key
 
 def test_at_most():
     evidence = judge(at_most(3, 4, detail="gap"), budget=0)
-    assert evidence == Evidence(Verdict.HOLDS, 3.0, 4.0, 1.0, 0.75, 0.0, 0, 0.0, 0.0, stopped="exact", detail="gap: 3 <= 4")
+    assert evidence == Evidence(
+        Verdict.HOLDS, 3.0, 4.0, 1.0, 0.75, 0.0, 0, 0.0, 0.0, stopped="exact", detail="gap: 3 <= 4"
+    )
     assert judge(at_most(4, 4)).tightness == 1
     assert judge(at_most(4.1, 4)).verdict is Verdict.VIOLATED
     assert judge(at_most(4.1, 4, tolerance=0.2)).verdict is Verdict.HOLDS
@@ -145,7 +147,14 @@ def test_evidence_is_made_of_plain_values(statement):
     values = asdict(judge(statement))
     text = json.dumps(values)
     assert json.dumps(json.loads(text)) == text
-    assert {type(value) for value in innermost(values)} <= {Verdict, float, int, bool, str, type(None)}
+    assert {type(value) for value in innermost(values)} <= {
+        Verdict,
+        float,
+        int,
+        bool,
+        str,
+        type(None),
+    }
 
 
 def innermost(value):
@@ -213,9 +222,14 @@ def test_a_budget_below_the_design_is_an_error_that_names_both(statement):
         (lambda s, n: np.full(n, -1), "-1"),
     ],
 )
-@pytest.mark.parametrize("name", [name for name in SAMPLED if name not in ("events_independent", "all_of")])
+@pytest.mark.parametrize(
+    "name", [name for name in SAMPLED if name not in ("events_independent", "all_of")]
+)
 def test_bad_observations_are_errors(name, draw, message):
-    if name == "follows_law" and message in ("7", "-1"):  # any real number is an observation, if an unlikely one
+    if name == "follows_law" and message in (
+        "7",
+        "-1",
+    ):  # any real number is an observation, if an unlikely one
         assert judge(replace(SAMPLED[name], draw=draw)).verdict is Verdict.VIOLATED
         return
     with pytest.raises(ValueError, match=message):
@@ -277,7 +291,9 @@ def test_designed_frequencies_and_laws_always_decide():
         evidence = judge(frequency_at_most(0.1, draw, resolution=0.4, replicates=64))
         assert evidence.verdict is not Verdict.INCONCLUSIVE
     for shift in np.linspace(0, 0.1, 41):
-        statement = follows_law(unit, lambda s, n, shift=shift: 2 * shift + uniform(s, n), resolution=0.1)
+        statement = follows_law(
+            unit, lambda s, n, shift=shift: 2 * shift + uniform(s, n), resolution=0.1
+        )
         assert judge(statement).verdict is not Verdict.INCONCLUSIVE
 
 
@@ -325,14 +341,20 @@ def test_bounds_at_the_edge_of_the_range():
     assert judge(mean_at_least(1.0, even(0.99), resolution=0.01)).verdict is Verdict.VIOLATED
     assert judge(mean_equals(0.0, even(0.0), resolution=0.01)).verdict is Verdict.HOLDS
     assert judge(mean_equals(1.0, even(0.99), resolution=0.01)).verdict is Verdict.VIOLATED
-    assert judge(frequency_at_most(0.0, even(0.0), resolution=0.1, replicates=64)).verdict is Verdict.HOLDS
+    assert (
+        judge(frequency_at_most(0.0, even(0.0), resolution=0.1, replicates=64)).verdict
+        is Verdict.HOLDS
+    )
     one = frequency_at_most(0.0, lambda s, n: np.arange(n) == 3, resolution=0.1, replicates=64)
     assert judge(one).verdict is Verdict.VIOLATED
 
 
 def test_a_violation_beyond_the_range_is_impossible_and_the_evidence_says_so():
     evidence = judge(mean_at_most(0.995, even(1.0), resolution=0.01))
-    assert (evidence.verdict, evidence.stopped) == (Verdict.HOLDS, "no violation of this size is possible")
+    assert (evidence.verdict, evidence.stopped) == (
+        Verdict.HOLDS,
+        "no violation of this size is possible",
+    )
     assert judge(mean_at_most(0.7, even(1.0), resolution=0.4)).verdict is Verdict.VIOLATED
     evidence = judge(frequency_at_least(0.05, bernoulli(0.1), resolution=0.1, replicates=64))
     assert evidence.stopped == "no violation of this size is possible"
@@ -345,7 +367,9 @@ def test_cells_and_laws_report_their_distance():
     assert evidence.observed == pytest.approx(0.02, abs=5e-3)
     assert (evidence.bound, evidence.margin) == (0.1, 0.1 - evidence.observed)
     assert evidence.detail.startswith("total variation: ")
-    evidence = judge(follows_law(unit, lambda s, n: uniform(s, n) ** 2, resolution=0.1, detail="noise"))
+    evidence = judge(
+        follows_law(unit, lambda s, n: uniform(s, n) ** 2, resolution=0.1, detail="noise")
+    )
     assert evidence.verdict is Verdict.VIOLATED
     assert evidence.observed == pytest.approx(0.25, abs=0.05)
     assert evidence.detail.startswith("noise: ")
@@ -361,11 +385,17 @@ def test_discrete_laws_can_be_followed():
         return unit((np.floor(x) + 1) / 3)
 
     assert judge(follows_law(thirds, cells([1 / 3] * 3), resolution=0.1)).verdict is Verdict.HOLDS
-    assert judge(follows_law(thirds, cells([0.5, 0.3, 0.2]), resolution=0.1)).verdict is Verdict.VIOLATED
+    assert (
+        judge(follows_law(thirds, cells([0.5, 0.3, 0.2]), resolution=0.1)).verdict
+        is Verdict.VIOLATED
+    )
 
 
 def test_dependence_is_seen_whatever_the_marginals():
-    assert judge(events_independent(cells([0.4, 0.1, 0.1, 0.4]), resolution=0.05)).verdict is Verdict.VIOLATED
+    assert (
+        judge(events_independent(cells([0.4, 0.1, 0.1, 0.4]), resolution=0.05)).verdict
+        is Verdict.VIOLATED
+    )
     evidence = judge(events_independent(cells([0.02, 0.18, 0.08, 0.72]), resolution=0.05))
     assert evidence.verdict is Verdict.HOLDS
     assert abs(evidence.observed) < 0.05
@@ -378,7 +408,9 @@ def test_too_few_replicates_for_the_resolution_are_an_error_that_names_what_is_n
 
 
 def test_frequencies_report_their_interval():
-    evidence = judge(frequency_at_most(0.5, lambda s, n: np.arange(n) < 8, resolution=0.45, replicates=64))
+    evidence = judge(
+        frequency_at_most(0.5, lambda s, n: np.arange(n) < 8, resolution=0.45, replicates=64)
+    )
     assert (evidence.observed, evidence.margin, evidence.tightness, evidence.samples) == (
         0.125,
         0.375,
@@ -396,7 +428,12 @@ def test_all_of_splits_alpha_over_the_members_that_sample():
     assert all_of(at_most(1, 2), mean).samples_needed(ALPHA) == mean.samples_needed(ALPHA)
     assert all_of(mean, mean).samples_needed(ALPHA) == 2 * mean.samples_needed(ALPHA / 2)
     exact = judge(all_of(at_most(1, 2), at_most(1, 1.5)), budget=0)
-    assert (exact.verdict, exact.false_alarm, exact.observed, exact.bound) == (Verdict.HOLDS, 0.0, 1.0, 1.5)
+    assert (exact.verdict, exact.false_alarm, exact.observed, exact.bound) == (
+        Verdict.HOLDS,
+        0.0,
+        1.0,
+        1.5,
+    )
 
 
 def test_the_worst_verdict_of_all_of_wins_and_names_its_member():
@@ -416,13 +453,18 @@ def test_the_worst_verdict_of_all_of_wins_and_names_its_member():
 def test_of_members_of_both_kinds_the_sampled_is_told_unless_the_exact_comes_first():
     attained, near, far = at_most(2, 2), bernoulli(0.5), bernoulli(0.2)
     coarse, fine = (mean_at_most(0.5, draw, resolution=r) for draw, r in ((far, 0.2), (near, 0.1)))
-    sampled, exact = judge(all_of(attained, coarse, fine)), judge(all_of(attained, coarse, fine, exact_first=True))
+    sampled, exact = (
+        judge(all_of(attained, coarse, fine)),
+        judge(all_of(attained, coarse, fine, exact_first=True)),
+    )
     assert (sampled.worst, sampled.resolution, sampled.coarsest) == (2, 0.1, None)
     assert (exact.worst, exact.tightness, exact.false_pass) == (0, 1.0, 0.0)
     assert exact.coarsest == (0.2, coarse_false_pass := sampled.members[1].false_pass)
     assert coarse_false_pass > 0
     assert judge(attained).coarsest is judge(coarse).coarsest is None
-    violated = judge(all_of(attained, mean_at_most(0.5, bernoulli(0.9), resolution=0.1), exact_first=True))
+    violated = judge(
+        all_of(attained, mean_at_most(0.5, bernoulli(0.9), resolution=0.1), exact_first=True)
+    )
     assert (violated.worst, violated.verdict) == (1, Verdict.VIOLATED)
 
 
@@ -462,12 +504,17 @@ def test_children_are_those_that_spawning_gives():
     assert a.n_children_spawned == 0
 
 
-@pytest.mark.parametrize(("met", "verdict"), [(0, Verdict.VACUOUS), (4, Verdict.VACUOUS), (5, Verdict.HOLDS), (9, Verdict.HOLDS)])
+@pytest.mark.parametrize(
+    ("met", "verdict"),
+    [(0, Verdict.VACUOUS), (4, Verdict.VACUOUS), (5, Verdict.HOLDS), (9, Verdict.HOLDS)],
+)
 def test_a_conditional_statement_is_vacuous_without_its_hypotheses(met, verdict):
     found = judge(given(at_most(1, 2), met=met, tried=9, least=5, hypotheses="E"))
     assert (found.verdict, found.met, found.tried) == (verdict, met, 9)
     assert ("E in" in found.detail) == (verdict is Verdict.VACUOUS)
-    both = judge(all_of(at_most(1, 3), given(at_most(1, 2), met=met, tried=9, least=5, hypotheses="E")))
+    both = judge(
+        all_of(at_most(1, 3), given(at_most(1, 2), met=met, tried=9, least=5, hypotheses="E"))
+    )
     assert (both.verdict, both.met, both.tried) == (verdict, met, 9)
 
 
@@ -479,14 +526,22 @@ def test_impossible_counts_of_hypotheses_are_refused(met, tried, least):
 
 @pytest.mark.parametrize("replicates", [8, 16, 64])
 def test_few_replicates_hold_only_at_the_resolution_they_afford(replicates):
-    """Few failures hold, many are violated, between them is inconclusive; a rate beyond `passing` holds in 5 % of cases."""
+    """Few failures hold, many are violated, between them is inconclusive; a rate beyond `passing`
+    holds in 5 % of cases."""
     bound = 0.02
-    resolution, passing = frequency_resolution(bound, replicates, ALPHA), frequency_passing(bound, replicates)
+    resolution, passing = (
+        frequency_resolution(bound, replicates, ALPHA),
+        frequency_passing(bound, replicates),
+    )
     verdicts = []
     for count in range(replicates + 1):
         events = np.arange(replicates) < count
         statement = frequency_at_most(
-            bound, lambda stream, size, events=events: events, resolution=resolution, passing=passing, replicates=replicates
+            bound,
+            lambda stream, size, events=events: events,
+            resolution=resolution,
+            passing=passing,
+            replicates=replicates,
         )
         verdicts.append(judge(statement).verdict)
     order = [Verdict.HOLDS, Verdict.INCONCLUSIVE, Verdict.VIOLATED]

@@ -47,7 +47,9 @@ def test_outcomes(tmp_path: Path) -> None:
 def test_cells_tell_which_ingredients_were_used(tmp_path: Path) -> None:
     assert check_cell(CELL, tmp_path).used == ("gate",)
     assert check_cell(replace(CELL, claim="I.3"), tmp_path).used == ("initialise_router",)
-    assert "loss" in check_cell(replace(CELL, claim="G.8"), tmp_path).used  # also by its method `slope`
+    assert (
+        "loss" in check_cell(replace(CELL, claim="G.8"), tmp_path).used
+    )  # also by its method `slope`
     trained = check_cell(replace(CELL, subject="core:PAPER", claim="A.6"), tmp_path)
     assert trained.used == tuple(sorted(vars(PAPER)))  # whatever an earlier claim had trained
 
@@ -61,7 +63,9 @@ def test_a_claim_that_calls_nothing_broken_finds_what_it_finds_of_the_paper(tmp_
     assert replace(found, seconds=0) == replace(healthy, seconds=0)
 
 
-def test_the_key_depends_on_everything_that_the_result_depends_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_key_depends_on_everything_that_the_result_depends_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     others = [
         replace(CELL, subject="theory_checks.mutants:GATE_COLDER"),
         replace(CELL, claim="R.7"),
@@ -103,7 +107,9 @@ def test_the_store_keeps_what_was_added_and_survives_a_line_cut_short(tmp_path: 
 def test_only_what_is_missing_is_computed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Cell] = []
 
-    def computed(missing: list[Cell], workers: Workers, limit: float | None) -> Iterator[tuple[Cell, Result]]:
+    def computed(
+        missing: list[Cell], workers: Workers, limit: float | None
+    ) -> Iterator[tuple[Cell, Result]]:
         asked.extend(missing)
         return ((cell, Result("survived")) for cell in missing)
 

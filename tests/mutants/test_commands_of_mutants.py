@@ -24,21 +24,39 @@ from theory_checks.mutants.graded import STEPS
         ("graded --checks 0", "checks 0: needs a whole number >= 1"),
     ],
 )
-def test_what_is_not_there_is_told_in_one_line(arguments: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_not_there_is_told_in_one_line(
+    arguments: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(arguments.split()) == 2
     told = capsys.readouterr().err
     assert message in told
     assert told.count("\n") == 1
 
 
-def test_a_matrix_is_written_and_goes_on_where_it_ended(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    common = ["mutants", "--jobs", "1", "--output", str(tmp_path), "--mutant", "GATE_ONE", "--mutant", "NOISE_CENTRED"]
+def test_a_matrix_is_written_and_goes_on_where_it_ended(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    common = [
+        "mutants",
+        "--jobs",
+        "1",
+        "--output",
+        str(tmp_path),
+        "--mutant",
+        "GATE_ONE",
+        "--mutant",
+        "NOISE_CENTRED",
+    ]
     assert main([*common, "--claim", "R.8"]) == 0
     first = (tmp_path / "cells.jsonl").read_text()
     assert main([*common, "--claim", "R.8", "--claim", "R.7"]) == 0
     lines = (tmp_path / "cells.jsonl").read_text()
     assert lines.startswith(first)
-    assert lines.count("\n") == 3  # R.8 and R.7 of the paper's Subject, R.8 of the one that breaks the gate: R.7 asks for no gate
+    assert (
+        lines.count("\n") == 3
+        # R.8 and R.7 of the paper's Subject, R.8 of the one that breaks the gate: R.7 needs no
+        # gate
+    )
     assert "1 of 2 mutants are killed, 1 is equivalent: no gap." in capsys.readouterr().out
     found = json.loads((tmp_path / "matrix.json").read_text())
     assert found["order"] == ["R.7", "R.8"]
@@ -48,13 +66,32 @@ def test_a_matrix_is_written_and_goes_on_where_it_ended(tmp_path: Path, capsys: 
 
 
 def test_a_gap_is_told_by_the_exit_status(tmp_path: Path) -> None:
-    common = ["mutants", "--jobs", "1", "--output", str(tmp_path), "--mutant", "GATE_ONE", "--claim"]
+    common = [
+        "mutants",
+        "--jobs",
+        "1",
+        "--output",
+        str(tmp_path),
+        "--mutant",
+        "GATE_ONE",
+        "--claim",
+    ]
     assert main([*common, "R.7"]) == 0  # nobody asked the claim that must notice
     assert main([*common, "R.8", "--limit", "0.001"]) == 1  # a cell in error is no kill
 
 
 def test_a_strength_is_searched(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = ["graded", "--jobs", "1", "--output", str(tmp_path), "--fault", "SIGNAL_ANGLE", "--checks", "1"]
+    arguments = [
+        "graded",
+        "--jobs",
+        "1",
+        "--output",
+        str(tmp_path),
+        "--fault",
+        "SIGNAL_ANGLE",
+        "--checks",
+        "1",
+    ]
     assert main(arguments) == 0
     known = (tmp_path / "cells.jsonl").read_text()
     assert main(arguments) == 0
@@ -65,13 +102,32 @@ def test_a_strength_is_searched(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert "| SIGNAL_ANGLE |" in (tmp_path / "graded.md").read_text()
 
 
-def test_false_alarms_are_counted_in_batches(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    common = ["false_alarms", "--jobs", "1", "--output", str(tmp_path), "--claim", "R.7", "--claim", "I.3", "--runs"]
+def test_false_alarms_are_counted_in_batches(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    common = [
+        "false_alarms",
+        "--jobs",
+        "1",
+        "--output",
+        str(tmp_path),
+        "--claim",
+        "R.7",
+        "--claim",
+        "I.3",
+        "--runs",
+    ]
     assert main([*common, "1"]) == 0
     assert main([*common, "2"]) == 0
     assert (tmp_path / "cells.jsonl").read_text().count("\n") == 4
-    assert "2 runs of 2 claims: 0 violated, 0 error, 0 inconclusive, 0 vacuous, 4 holds." in capsys.readouterr().out
-    assert json.loads((tmp_path / "false-alarms.json").read_text())["claims"] == {"R.7": {"holds": 2}, "I.3": {"holds": 2}}
+    assert (
+        "2 runs of 2 claims: 0 violated, 0 error, 0 inconclusive, 0 vacuous, 4 holds."
+        in capsys.readouterr().out
+    )
+    assert json.loads((tmp_path / "false-alarms.json").read_text())["claims"] == {
+        "R.7": {"holds": 2},
+        "I.3": {"holds": 2},
+    }
     assert "| R.7 | 0 | 0 | 0 | 0 | 2 | 0.78 |" in (tmp_path / "false-alarms.md").read_text()
     assert main([*common, "1", "--subject", "theory_checks.mutants:ROUTER_GAUSSIAN"]) == 1
     assert json.loads((tmp_path / "false-alarms.json").read_text())["alarms"][0]["claim"] == "I.3"

@@ -29,14 +29,19 @@ def strength_of(cell: Cell) -> float:
 
 
 def answers(threshold: float, power: float, seed: int = 0) -> tuple[list[Cell], object]:
-    """What is asked for, and a check that kills from the threshold on, and below it with this probability."""
+    """What is asked for, and a check that kills from the threshold on, and below it with this
+    probability."""
     asked: list[Cell] = []
     generator = np.random.default_rng(seed)
 
     def check(cells: Sequence[Cell]) -> Iterator[Result]:
         for cell in cells:
             asked.append(cell)
-            yield Result("killed" if strength_of(cell) >= threshold or generator.random() < power else "survived")
+            yield Result(
+                "killed"
+                if strength_of(cell) >= threshold or generator.random() < power
+                else "survived"
+            )
 
     return asked, check
 
@@ -44,7 +49,9 @@ def answers(threshold: float, power: float, seed: int = 0) -> tuple[list[Cell], 
 def test_n_of_n_kills_suffice_by_clopper_and_pearson() -> None:
     looks = strengths_looked_at(STEPS + 1)
     for checks, enough in ((CHECKS, True), (CHECKS - 1, False)):
-        lower = beta.ppf((1 - CONFIDENCE) / looks, checks, 1)  # of the probability of a kill, given `checks` kills of as many
+        lower = beta.ppf(
+            (1 - CONFIDENCE) / looks, checks, 1
+        )  # of the probability of a kill, given `checks` kills of as many
         assert bool(lower >= DETECTED) is enough
 
 
@@ -75,7 +82,9 @@ def test_the_smallest_strength_is_found() -> None:
         assert found.strength == expected
         assert len(found.tried) <= strengths_looked_at(STEPS + 1)
         assert {cell.seed for cell in asked} <= set(range(5, 5 + CHECKS))
-        assert all((kills, done) in ((0, 1), (CHECKS, CHECKS)) for _, kills, done in found.tried)  # given up at the first miss
+        assert all(
+            (kills, done) in ((0, 1), (CHECKS, CHECKS)) for _, kills, done in found.tried
+        )  # given up at the first miss
 
 
 def test_a_strength_that_is_detected_too_rarely_is_hardly_ever_reported() -> None:

@@ -12,7 +12,11 @@ from theory_checks.mutants.cells import Result, claims
 from theory_checks.mutants.matrix import KEPT, Matrix, cells_of, dependency_order
 from theory_checks.mutants.pages import fate, heat_maps, html, markdown
 
-KILLED, SURVIVED, ERROR = Result("killed", -0.5, samples=120), Result("survived", 0.1), Result("error", detail="<b>boom</b>")
+KILLED, SURVIVED, ERROR = (
+    Result("killed", -0.5, samples=120),
+    Result("survived", 0.1),
+    Result("error", detail="<b>boom</b>"),
+)
 ORDER = ("D.2", "D.5", "R.5", "G.3", "E.3")
 
 
@@ -41,7 +45,10 @@ def test_dependencies_come_first_and_then_groups_and_numbers() -> None:
 
 def test_claims_about_training_are_checked_on_representatives() -> None:
     few = [MUTANTS["GATE_ONE"], MUTANTS["GATE_SQUARED"]]
-    assert [(cell.subject.rpartition(":")[2], cell.claim) for cell in cells_of(few, ORDER, ("E.3",), "quick", 1)] == [
+    assert [
+        (cell.subject.rpartition(":")[2], cell.claim)
+        for cell in cells_of(few, ORDER, ("E.3",), "quick", 1)
+    ] == [
         *(("GATE_ONE", id) for id in ORDER),
         *(("GATE_SQUARED", id) for id in ORDER[:-1]),
     ]
@@ -63,7 +70,14 @@ def test_fates_and_localisation() -> None:
     assert FOUND.missed(grid) == ("R.5",)
     elsewhere_first = matrix(GATE_ONE={"D.2": KILLED, "G.3": KILLED})
     assert not elsewhere_first.localised(elsewhere_first.mutants[0])
-    assert FOUND.summary == {"mutants": 5, "killed": 2, "localised": 1, "equivalent": 1, "gaps": 1, "errors": 1}
+    assert FOUND.summary == {
+        "mutants": 5,
+        "killed": 2,
+        "localised": 1,
+        "equivalent": 1,
+        "gaps": 1,
+        "errors": 1,
+    }
 
 
 def test_minimality() -> None:
@@ -74,19 +88,26 @@ def test_minimality() -> None:
     assert FOUND.only_killer_of("E.3") == ("LABELS_FLIPPED",)
     assert FOUND.redundant == ("D.2", "R.5")
     rivals = matrix(LABELS_FLIPPED={"D.2": KILLED, "D.5": KILLED, "G.3": KILLED})
-    assert (rivals.first_killer_of("D.2"), rivals.first_killer_of("D.5")) == (("LABELS_FLIPPED",), ())
+    assert (rivals.first_killer_of("D.2"), rivals.first_killer_of("D.5")) == (
+        ("LABELS_FLIPPED",),
+        (),
+    )
     assert rivals.only_killer_of("D.2") == ()
     assert rivals.redundant == ("D.5",)
 
 
 def test_an_equivalent_mutant_that_is_noticed_is_a_wrong_argument() -> None:
-    assert [mutant.name for mutant in matrix(NOISE_CENTRED={"R.5": KILLED}).false_kills] == ["NOISE_CENTRED"]
+    assert [mutant.name for mutant in matrix(NOISE_CENTRED={"R.5": KILLED}).false_kills] == [
+        "NOISE_CENTRED"
+    ]
     assert FOUND.false_kills == ()
 
 
 def test_json_has_everything() -> None:
     found = json.loads(json.dumps(FOUND.to_json(), allow_nan=False))
-    assert [mutant["name"] for mutant in found["mutants"]] == [mutant.name for mutant in FOUND.mutants]
+    assert [mutant["name"] for mutant in found["mutants"]] == [
+        mutant.name for mutant in FOUND.mutants
+    ]
     assert found["mutants"][0]["first"] == "D.5"
     assert found["mutants"][0]["cells"]["D.5"]["samples"] == 120
     assert found["claims"][3]["only_killer_of"] == ["LABELS_FLIPPED", "NOISE_ON_GRID"]
@@ -94,7 +115,10 @@ def test_json_has_everything() -> None:
 
 def test_markdown_tells_how_each_was_killed() -> None:
     text = markdown(FOUND)
-    assert "2 of 5 mutants are killed, 1 is equivalent: 1 gap; 1 not checked by all that must notice." in text
+    assert (
+        "2 of 5 mutants are killed, 1 is equivalent: 1 gap; 1 not checked by all that must notice."
+        in text
+    )
     assert "killed | D.5, margin -0.5, 120 samples; also G.3, E.3 | yes |" in text
     assert "- NOISE_ON_GRID: R.5 (error)" in text
 
@@ -103,7 +127,9 @@ def test_redundant_claims_are_kept_for_a_reason() -> None:
     unknown = "D.2: No reason is known: to be sharpened or dropped."
     assert f"- {unknown}" in markdown(FOUND)
     assert unknown in html(FOUND)
-    lemma = replace(FOUND, order=("R.2",), results={mutant.name: {"R.2": SURVIVED} for mutant in FOUND.mutants})
+    lemma = replace(
+        FOUND, order=("R.2",), results={mutant.name: {"R.2": SURVIVED} for mutant in FOUND.mutants}
+    )
     assert f"- R.2: {KEPT['R.2']}" in markdown(lemma)
     assert set(KEPT) <= set(CLAIM_IDS)
 
@@ -125,7 +151,14 @@ def test_the_page_is_self_contained_and_draws_every_family() -> None:
 @pytest.mark.parametrize("columns", [6, 60])
 def test_heat_maps_grow_with_the_number_of_claims(columns: int) -> None:
     ids = [id for id in dependency_order(claims()) if id[0] in "DRGIS"][:columns]
-    found = Matrix("quick", 1, tuple(ids), {}, (MUTANTS["GATE_ONE"],), {"GATE_ONE": dict.fromkeys(ids, SURVIVED)})
+    found = Matrix(
+        "quick",
+        1,
+        tuple(ids),
+        {},
+        (MUTANTS["GATE_ONE"],),
+        {"GATE_ONE": dict.fromkeys(ids, SURVIVED)},
+    )
     (drawing,) = heat_maps(found)
     width = re.search(r'viewBox="0 0 ([\d.]+)', drawing.svg)
     assert width is not None

@@ -8,7 +8,18 @@ import pytest
 import theory_checks
 from core import PAPER
 from theory_checks.claims import CLAIM_IDS
-from theory_checks.mutants import FAMILIES, MUTANTS, Mutant, data, experts, gate, initialisation, loss, routing, updates
+from theory_checks.mutants import (
+    FAMILIES,
+    MUTANTS,
+    Mutant,
+    data,
+    experts,
+    gate,
+    initialisation,
+    loss,
+    routing,
+    updates,
+)
 from theory_checks.mutants.mutant import mutant
 from theory_checks.run import load_subject
 
@@ -52,8 +63,13 @@ def test_no_such_mutant() -> None:
 def test_no_claim_compares_with_the_paper_s_subject() -> None:
     folder = Path(theory_checks.__file__).parent
     for path in folder.glob("*.py"):
-        named = {node.id for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Name)}
+        named = {
+            node.id for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Name)
+        }
         imported = {
-            alias.name for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom) for alias in node.names
+            alias.name
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.ImportFrom)
+            for alias in node.names
         }
         assert "PAPER" not in named | imported, path

@@ -27,7 +27,12 @@ def test_a_crash_and_a_call_without_end_are_told_and_the_others_go_on() -> None:
     with Workers(2) as workers:
         found = dict(workers.outcomes(act, calls, limit=3.0))
         assert list(workers.outcomes(act, [("again",)])) == [(0, "again 1")]
-    assert found == {0: "a 1", 1: "its process ended with status 7", 2: "it took too long and was ended", 3: "b 1"}
+    assert found == {
+        0: "a 1",
+        1: "its process ended with status 7",
+        2: "it took too long and was ended",
+        3: "b 1",
+    }
     assert workers.running == []
 
 

@@ -26,11 +26,15 @@ LAPTOP, PHONE = (1280, 800), (390, 844)
 
 
 def installed() -> tuple[str, str]:
-    """Paths of the browser and its driver. Skips the test, and says so, if they are not installed; fails if they have to be."""
+    """Paths of the browser and its driver. Skips the test, and says so, if they are not installed;
+    fails if they have to be."""
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     driver = shutil.which("chromedriver")
     if browser is None or driver is None:
-        reason = "the page was NOT looked at in a browser: install chromium and chromedriver (Debian: chromium chromium-driver)"
+        reason = (
+            "the page was NOT looked at in a browser: install chromium and chromedriver (Debian:"
+            " chromium chromium-driver)"
+        )
         if os.environ.get(REQUIRED):
             pytest.fail(reason)
         pytest.skip(reason)
@@ -76,10 +80,12 @@ class Browser:
             self.chrome.get_log(log)  # what earlier pages left
         self.chrome.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": not scripts})
         self.chrome.execute_cdp_cmd(
-            "Emulation.setDeviceMetricsOverride", {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
+            "Emulation.setDeviceMetricsOverride",
+            {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500},
         )
         self.chrome.execute_cdp_cmd(
-            "Emulation.setEmulatedMedia", {"media": media, "features": [{"name": "prefers-color-scheme", "value": scheme}]}
+            "Emulation.setEmulatedMedia",
+            {"media": media, "features": [{"name": "prefers-color-scheme", "value": scheme}]},
         )
         self.chrome.get("about:blank")
         self.chrome.get(f"{page.as_uri()}{fragment}")
@@ -94,6 +100,16 @@ class Browser:
 
     def requests(self) -> list[str]:
         """What the page asked for, besides itself, blank pages and data that it holds."""
-        messages = (json.loads(entry["message"])["message"] for entry in self.chrome.get_log("performance"))
-        urls = [m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"]
-        return [url for url in urls if urlparse(url).scheme not in ("about", "data") and not url.endswith(".html")]
+        messages = (
+            json.loads(entry["message"])["message"] for entry in self.chrome.get_log("performance")
+        )
+        urls = [
+            m["params"]["request"]["url"]
+            for m in messages
+            if m["method"] == "Network.requestWillBeSent"
+        ]
+        return [
+            url
+            for url in urls
+            if urlparse(url).scheme not in ("about", "data") and not url.endswith(".html")
+        ]

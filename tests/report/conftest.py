@@ -1,4 +1,5 @@
-"""A small, quick run to check claims in; the helpers beside the tests can be imported, though the folder is no package."""
+"""A small, quick run to check claims in; the helpers beside the tests can be imported, though the
+folder is no package."""
 
 import sys
 from pathlib import Path
@@ -17,4 +18,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
     torch.set_num_threads(1)
-    return Run(PAPER, "core:PAPER", Profile.QUICK, torch.device("cpu"), 20221128, ledger(DEFAULT_ALPHA), tmp_path)
+    return Run(
+        PAPER,
+        "core:PAPER",
+        Profile.QUICK,
+        torch.device("cpu"),
+        20221128,
+        ledger(DEFAULT_ALPHA),
+        tmp_path,
+    )

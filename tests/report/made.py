@@ -39,7 +39,13 @@ def record(id: str = "R.1", verdict: str = "holds", **fields: Any) -> Record:
         "margins": {"00000001": (0.25, 0.1, 1000, 1.0)},
         "pictures": (
             to_plain(
-                Lines("a line", "n", "x", (Series("x", [0, 1], [1, float("inf")], low=[0, 1], high=[1, 2]),), ticks=("a", "b"))
+                Lines(
+                    "a line",
+                    "n",
+                    "x",
+                    (Series("x", [0, 1], [1, float("inf")], low=[0, 1], high=[1, 2]),),
+                    ticks=("a", "b"),
+                )
             ),
             to_plain(Heatmap("a table", ["a"], ["b"], [[float("nan")]], low=0, high=1)),
         ),
@@ -78,4 +84,12 @@ def sampled(draws: np.ndarray, bound: float, **fields: Any) -> Record:
     path = tuple((float(n), float(draws[:n].mean())) for n in ends)
     margin = bound - path[-1][1]
     margins = {"00000001": (margin, 0.1, len(draws), 1.0)}
-    return record(observed=path[-1][1], bound=bound, margin=margin, path=path, margins=margins, samples=len(draws), **fields)
+    return record(
+        observed=path[-1][1],
+        bound=bound,
+        margin=margin,
+        path=path,
+        margins=margins,
+        samples=len(draws),
+        **fields,
+    )

@@ -6,7 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from theory_checks import evidence, scenarios, test_necessity, test_nonlinearity, test_specialisation
+from theory_checks import (
+    evidence,
+    scenarios,
+    test_necessity,
+    test_nonlinearity,
+    test_specialisation,
+)
 from theory_checks.catalogue import catalogue, claim_hash, described
 from theory_checks.claims import Claim, Profile
 
@@ -67,13 +73,17 @@ def claim_in(text: str, directory: Path) -> Claim:
         ("examples=50", "examples=60", False),
     ],
 )
-def test_what_is_claimed_and_how_it_is_checked_count(old: str, new: str, same: bool, tmp_path: Path) -> None:
+def test_what_is_claimed_and_how_it_is_checked_count(
+    old: str, new: str, same: bool, tmp_path: Path
+) -> None:
     assert old in SOURCE
     before, after = claim_in(SOURCE, tmp_path), claim_in(SOURCE.replace(old, new), tmp_path)
     assert (hashed(before) == hashed(after)) == same
 
 
-def test_the_version_of_the_evidence_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_version_of_the_evidence_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     claim = claim_in(SOURCE, tmp_path)
     before = hashed(claim)
     monkeypatch.setattr(evidence, "VERSION", "another")
@@ -83,7 +93,9 @@ def test_the_version_of_the_evidence_counts(tmp_path: Path, monkeypatch: pytest.
 def test_every_claim_has_a_hash_of_its_own() -> None:
     claims = catalogue()
     assert len(set(map(hashed, claims.values()))) == len(claims)
-    assert {described(claim, Profile.QUICK).hash for claim in claims.values()} == set(map(hashed, claims.values()))
+    assert {described(claim, Profile.QUICK).hash for claim in claims.values()} == set(
+        map(hashed, claims.values())
+    )
 
 
 @pytest.mark.parametrize("id", ["E.4", "L.1", "A.5", "C.1", "X.2"])
@@ -93,11 +105,18 @@ def test_the_size_of_the_scenarios_counts(id: str, monkeypatch: pytest.MonkeyPat
     assert hashed(claim) == before
     build = scenarios.ladder
     for module in (scenarios, test_nonlinearity, test_necessity, test_specialisation):
-        monkeypatch.setattr(module, "ladder", lambda *args, **named: replace(build(*args, **named), replicates=99), raising=False)
+        monkeypatch.setattr(
+            module,
+            "ladder",
+            lambda *args, **named: replace(build(*args, **named), replicates=99),
+            raising=False,
+        )
     assert hashed(claim) != before
 
 
 def test_scenarios_that_print_as_addresses_do_not_make_a_claim_incomparable(tmp_path: Path) -> None:
-    text = SOURCE.replace('over={"x": st.integers(1, 9)}', 'over=lambda profile: {"x": st.just(object())}')
+    text = SOURCE.replace(
+        'over={"x": st.integers(1, 9)}', 'over=lambda profile: {"x": st.just(object())}'
+    )
     claim = claim_in(text, tmp_path)
     assert hashed(claim) == hashed(claim)

@@ -31,7 +31,10 @@ def written(directory: Path, *records, **fields) -> str:  # type: ignore[no-unty
         ("claims --kind green", "invalid choice: 'green'"),
         ("reproduce Q.9", "no claim 'Q.9'"),
         ("reproduce R.1 --profile heroic", "invalid choice: 'heroic'"),
-        ("reproduce R.1 --subject core:NOBODY", "subject 'core:NOBODY': module 'core' has no 'NOBODY'"),
+        (
+            "reproduce R.1 --subject core:NOBODY",
+            "subject 'core:NOBODY': module 'core' has no 'NOBODY'",
+        ),
         ("reproduce R.1 --device abacus", "device 'abacus': needs auto, cpu, cuda, cuda:i or mps"),
         ("reproduce R.1 --seed -1", "seed -1: needs a whole number >= 0"),
         ("reproduce R.1 --alpha 1", "alpha 1: needs a number between 0 and 1"),
@@ -39,7 +42,9 @@ def written(directory: Path, *records, **fields) -> str:  # type: ignore[no-unty
         ("report nowhere", "nowhere: cannot be read"),
     ],
 )
-def test_what_is_not_there_is_told_in_one_line(arguments: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_not_there_is_told_in_one_line(
+    arguments: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     try:
         status = main(arguments.split())
     except SystemExit as end:
@@ -52,7 +57,11 @@ def test_what_is_not_there_is_told_in_one_line(arguments: str, message: str, cap
 
 def test_claims_are_listed_and_filtered(capsys: pytest.CaptureFixture[str]) -> None:
     everything = catalogue()
-    of_lemma = {id for id, claim in everything.items() if "Lemma 5.1" in claim.source and id.startswith("R.")}
+    of_lemma = {
+        id
+        for id, claim in everything.items()
+        if "Lemma 5.1" in claim.source and id.startswith("R.")
+    }
     for arguments, expected in [
         ([], set(everything)),
         (["--group", "s"], {id for id in everything if id.startswith("S.")}),
@@ -65,12 +74,19 @@ def test_claims_are_listed_and_filtered(capsys: pytest.CaptureFixture[str]) -> N
         assert {line.split()[0] for line in lines} >= expected
         assert total.startswith(f"{len(lines)} of {len(everything)} claims")
         assert all(len(line) <= 80 for line in lines)
-        if arguments != ["--text", "LEMMA 5.1", "--group", "R"]:  # which is also mentioned by some derivations
+        if arguments != [
+            "--text",
+            "LEMMA 5.1",
+            "--group",
+            "R",
+        ]:  # which is also mentioned by some derivations
             assert len(lines) == len(expected)
     assert of_lemma
 
 
-def test_a_claim_is_shown_with_its_derivation(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_claim_is_shown_with_its_derivation(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("COLUMNS", "300")
     claim = catalogue()["R.2"]
     assert main(["claims", "R.2", "R.3"]) == 0
@@ -83,23 +99,39 @@ def test_a_claim_is_shown_with_its_derivation(capsys: pytest.CaptureFixture[str]
     assert re.search(r"needed by .*R\.2", second)
 
 
-def test_comparing_says_what_changed_and_whether_it_got_worse(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_comparing_says_what_changed_and_whether_it_got_worse(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     common = {"averages": False}
-    old = written(tmp_path / "old", record("R.1", margins=HIGHER, **common), record("R.2", "violated"), record("R.3"))
-    new = written(tmp_path / "new", record("R.1", margins=LOWER, **common), record("R.2"), record("R.3"))
+    old = written(
+        tmp_path / "old",
+        record("R.1", margins=HIGHER, **common),
+        record("R.2", "violated"),
+        record("R.3"),
+    )
+    new = written(
+        tmp_path / "new", record("R.1", margins=LOWER, **common), record("R.2"), record("R.3")
+    )
     assert main(["compare", old, new]) == 1
     told = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in told] == ["R.1", "R.2", "compared"]
     assert told[-1].endswith("1 margin moved, 1 fixed, 1 unchanged; worse")
     assert main(["compare", "--all", new, new + "/report.json"]) == 0
-    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["R.1", "R.2", "R.3", "compared"]
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == [
+        "R.1",
+        "R.2",
+        "R.3",
+        "compared",
+    ]
     assert main(["compare", new, old]) == 1  # R.2 is newly violated
     deep = written(tmp_path / "deep", record(), profile="deep")
     assert main(["compare", old, deep]) == 2
     assert "nothing to compare" in capsys.readouterr().err
 
 
-def test_pages_are_built_again_from_the_document(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_pages_are_built_again_from_the_document(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     old = written(tmp_path / "old", record("R.1"))
     new = written(tmp_path / "new", record("R.1", "violated"))
     before = read_report(Path(new)).to_json()

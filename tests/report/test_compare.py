@@ -87,15 +87,40 @@ def test_what_differs_is_not_compared(new: Record, fields: dict[str, Any], note:
         (MARGINS, LOWER, "margin moved", True, ""),
         (LOWER, MARGINS, "margin moved", False, ""),
         (MARGINS, MARGINS, "unchanged", False, ""),
-        ({"00000001": (0.25, 0.1, 100, 1.0)}, {"00000001": (0.05, 0.1, 100, 1.0)}, "unchanged", False, ""),
+        (
+            {"00000001": (0.25, 0.1, 100, 1.0)},
+            {"00000001": (0.05, 0.1, 100, 1.0)},
+            "unchanged",
+            False,
+            "",
+        ),
         (MARGINS, ELSEWHERE, "unchanged", False, "another worst case: margin 0.25, was 0.25"),
-        ({**MARGINS, "00000002": (0.3, 0.1, 100_000, 1.0)}, ELSEWHERE, "margin moved", True, "at the worst case of the new run"),
+        (
+            {**MARGINS, "00000002": (0.3, 0.1, 100_000, 1.0)},
+            ELSEWHERE,
+            "margin moved",
+            True,
+            "at the worst case of the new run",
+        ),
         (MARGINS, {**ELSEWHERE, **LOWER}, "margin moved", True, "at the worst case of the old run"),
         ({}, MARGINS, "unchanged", False, "another worst case: margin 0.25, was 0.25"),
         ({"00000001": (float("nan"), 0.1, 9, 1.0)}, MARGINS, "unchanged", False, ""),
-        # Exact margins move by more than both tolerances or not at all; that is told, but makes nothing worse.
-        ({"00000001": (0.25, 1e-12, 0, 0.0)}, {"00000001": (0.25 - 1e-12, 1e-12, 0, 0.0)}, "unchanged", False, ""),
-        ({"00000001": (0.25, 1e-12, 0, 0.0)}, {"00000001": (0.2, 1e-12, 0, 0.0)}, "margin moved", False, ""),
+        # Exact margins move by more than both tolerances or not at all; that is told, but makes
+        # nothing worse.
+        (
+            {"00000001": (0.25, 1e-12, 0, 0.0)},
+            {"00000001": (0.25 - 1e-12, 1e-12, 0, 0.0)},
+            "unchanged",
+            False,
+            "",
+        ),
+        (
+            {"00000001": (0.25, 1e-12, 0, 0.0)},
+            {"00000001": (0.2, 1e-12, 0, 0.0)},
+            "margin moved",
+            False,
+            "",
+        ),
     ],
 )
 def test_margins(old: Any, new: Any, kind: str, worse: bool, note: str) -> None:
@@ -120,7 +145,9 @@ def test_a_change_is_told_with_its_interval() -> None:
 
 def test_identical_runs_are_unchanged_within_less_than_their_noise() -> None:
     draws = np.random.default_rng(0).random(50_000)
-    apart = change(sampled(draws, 0.6), sampled(np.random.default_rng(1).random(50_000), 0.6, seed=8))
+    apart = change(
+        sampled(draws, 0.6), sampled(np.random.default_rng(1).random(50_000), 0.6, seed=8)
+    )
     common = change(sampled(draws, 0.6), sampled(draws, 0.6))
     assert (apart.kind, common.kind) == ("unchanged", "unchanged")
     assert apart.high is not None
@@ -134,18 +161,30 @@ def test_common_random_numbers_show_a_change_that_independent_runs_would_not() -
     assert change(sampled(draws, 0.6), sampled(moved, 0.6)).kind == "margin moved"
     assert change(sampled(draws, 0.6), sampled(moved, 0.6)).worse
     assert change(sampled(draws, 0.6), sampled(moved, 0.6, seed=8)).kind == "unchanged"
-    assert change(sampled(draws, 0.6), replace(sampled(moved, 0.6), averages=False)).kind == "unchanged"
+    assert (
+        change(sampled(draws, 0.6), replace(sampled(moved, 0.6), averages=False)).kind
+        == "unchanged"
+    )
 
 
 def test_lower_bounds_and_equalities_have_margins_too() -> None:
     draws = np.random.default_rng(0).random(50_000)
     old, new = sampled(draws, 0.4), sampled(np.clip(draws + 0.005, 0, 1), 0.4)
-    at_least = [replace(r, margin=-r.margin, margins={"00000001": (-r.margin, 0.1, 50_000, 1.0)}) for r in (old, new)]  # type: ignore[operator]
+    at_least = [
+        replace(r, margin=-r.margin, margins={"00000001": (-r.margin, 0.1, 50_000, 1.0)})
+        for r in (old, new)
+    ]  # type: ignore[operator]
     found = change(*at_least)
     assert (found.kind, found.worse) == ("margin moved", False)
-    far = [replace(r, margin=0.1 + r.margin, margins={"00000001": (0.1 + r.margin, 0.1, 50_000, 1.0)}) for r in (old, new)]  # type: ignore[operator]
+    far = [
+        replace(r, margin=0.1 + r.margin, margins={"00000001": (0.1 + r.margin, 0.1, 50_000, 1.0)})
+        for r in (old, new)
+    ]  # type: ignore[operator]
     assert change(*far).worse  # above the expected value, further away
-    near = [replace(r, bound=0.5, margin=0.1, margins={"00000001": (0.1, 0.1, 50_000, 1.0)}) for r in (old, new)]
+    near = [
+        replace(r, bound=0.5, margin=0.1, margins={"00000001": (0.1, 0.1, 50_000, 1.0)})
+        for r in (old, new)
+    ]
     found = change(*near)
     assert found.high is not None
     assert found.high > 0.01  # which side is not known: only the separate intervals count
@@ -164,7 +203,8 @@ def mostly_common(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndar
 
 
 def rarely_different(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Almost all draws are a little lower, and a few, often none of them seen, so much higher that the mean is the same."""
+    """Almost all draws are a little lower, and a few, often none of them seen, so much higher that
+    the mean is the same."""
     old, rare = 0.25 + 0.5 * rng.random(n), 0.7 / n
     return old, old + np.where(rng.random(n) < rare, 0.25, -0.25 * rare / (1 - rare))
 
@@ -189,14 +229,27 @@ def test_too_few_batches_give_no_paired_interval() -> None:
 
 
 def three_members(low: float) -> Claim:
-    """A claim whose inputs are the same whatever the seed, and whose margin is that of the first member if `low` is."""
+    """A claim whose inputs are the same whatever the seed, and whose margin is that of the first
+    member if `low` is."""
 
-    @claim("S.3", kind=Kind.PROBABILITY, source="a test", over={"x": st.sampled_from([1, 2, 3])}, examples=20)
+    @claim(
+        "S.3",
+        kind=Kind.PROBABILITY,
+        source="a test",
+        over={"x": st.sampled_from([1, 2, 3])},
+        examples=20,
+    )
     def coins(x: int) -> Statement:
         """A coin falls on heads at least half of the time, another one a quarter, and 1 <= 2."""
         return all_of(
-            mean_at_least(0.5, lambda seed, n: np.random.default_rng(seed).random(n) < low + x / 100, resolution=0.1),
-            mean_equals(0.25, lambda seed, n: np.random.default_rng(seed).random(n) < 0.25, resolution=0.1),
+            mean_at_least(
+                0.5,
+                lambda seed, n: np.random.default_rng(seed).random(n) < low + x / 100,
+                resolution=0.1,
+            ),
+            mean_equals(
+                0.25, lambda seed, n: np.random.default_rng(seed).random(n) < 0.25, resolution=0.1
+            ),
             at_most(1, 2),
         )
 
@@ -204,13 +257,18 @@ def three_members(low: float) -> Claim:
 
 
 def test_another_seed_alone_moves_no_margin(run: Run) -> None:
-    """Checked with many seeds at its boundary, a claim's margin is said to move in at most the stated share of pairs; one that
-    really moves by far is seen."""
+    """Checked with many seeds at its boundary, a claim's margin is said to move in at most the
+    stated share of pairs; one that really moves by far is seen."""
     records = [check(three_members(0.49), replace(run, seed=seed)) for seed in range(100)]
     assert {r.verdict for r in records} == {"holds"}
-    found = [compare(report(a), report(b)).changes[0] for a, b in zip(records[::2], records[1::2], strict=True)]
+    found = [
+        compare(report(a), report(b)).changes[0]
+        for a, b in zip(records[::2], records[1::2], strict=True)
+    ]
     assert sum(c.low is not None for c in found) > 30
     assert sum(c.kind == "margin moved" for c in found) <= binom.isf(1e-3, len(found), LEVEL)
     better = [check(three_members(0.95), replace(run, seed=seed)) for seed in range(100, 120)]
-    found = [compare(report(a), report(b)).changes[0] for a, b in zip(better, records, strict=False)]
+    found = [
+        compare(report(a), report(b)).changes[0] for a, b in zip(better, records, strict=False)
+    ]
     assert {c.worse for c in found if c.place.endswith(".1")} == {True}

@@ -1,4 +1,5 @@
-"""report.json as a document: its schema, reading it back, refusing what is none, and what follows from it."""
+"""report.json as a document: its schema, reading it back, refusing what is none, and what follows
+from it."""
 
 import json
 from dataclasses import fields, replace
@@ -18,7 +19,10 @@ SCHEMA = json.loads((Path(theory_checks.report.__file__).parent / "report.schema
 
 def problems(document: Any) -> list[str]:
     """What is wrong with the document, according to the schema."""
-    return [f"{error.json_path}: {error.message}" for error in Draft202012Validator(SCHEMA).iter_errors(document)]
+    return [
+        f"{error.json_path}: {error.message}"
+        for error in Draft202012Validator(SCHEMA).iter_errors(document)
+    ]
 
 
 def test_the_schema_is_one_and_knows_every_field() -> None:
@@ -46,7 +50,9 @@ def test_a_report_fits_the_schema_and_can_be_read_back(one: Record, tmp_path: Pa
     assert problems(json.loads(written.to_json())) == []
     for path in (tmp_path, tmp_path / "report.json"):
         assert read_report(path).to_json() == written.to_json()  # nan is not equal to itself
-    assert read_report(tmp_path).records[1] == replace(written.records[1], pictures=read_report(tmp_path).records[1].pictures)
+    assert read_report(tmp_path).records[1] == replace(
+        written.records[1], pictures=read_report(tmp_path).records[1].pictures
+    )
 
 
 @pytest.mark.parametrize(
@@ -80,11 +86,19 @@ def changed(**fields: Any) -> str:
         (changed(profile=None), "report.profile is None, needs str"),
         (changed(colour="green"), "report has 'colour', which is unknown here"),
         ('{"schema": "1"}', "missing 14 required positional arguments: 'created'"),
-        (changed(records=[{"id": "R.1", "verdict": "perhaps"}]), "report.records[0].verdict is 'perhaps'"),
-        (changed(records=[{"id": "R.1", "verdict": "holds"}] * 2), "report.records[1] is a second record of 'R.1'"),
+        (
+            changed(records=[{"id": "R.1", "verdict": "perhaps"}]),
+            "report.records[0].verdict is 'perhaps'",
+        ),
+        (
+            changed(records=[{"id": "R.1", "verdict": "holds"}] * 2),
+            "report.records[1] is a second record of 'R.1'",
+        ),
     ],
 )
-def test_what_is_no_report_is_refused_with_file_and_reason(text: str, reason: str, tmp_path: Path) -> None:
+def test_what_is_no_report_is_refused_with_file_and_reason(
+    text: str, reason: str, tmp_path: Path
+) -> None:
     path = tmp_path / "old.json"
     path.write_text(text)
     with pytest.raises(ValueError, match=r"old\.json: ") as caught:
@@ -111,9 +125,17 @@ def test_what_builds_on_a_broken_claim_is_suspect_directly_or_not() -> None:
         record("A.4", depends_on=("R.3",)),
     ]
     assert suspects(records) == {"A.1": ("R.5",), "A.2": ("R.5", "R.4"), "A.3": ("R.5", "R.4")}
-    assert origins(suspects(records)) == suspects(records)  # neither R.5 nor R.4 builds on anything broken
-    chain = [record("R.5", "violated"), record("A.1", "violated", depends_on=("R.5",)), record("N.1", depends_on=("A.1",))]
+    assert origins(suspects(records)) == suspects(
+        records
+    )  # neither R.5 nor R.4 builds on anything broken
+    chain = [
+        record("R.5", "violated"),
+        record("A.1", "violated", depends_on=("R.5",)),
+        record("N.1", depends_on=("A.1",)),
+    ]
     assert suspects(chain)["N.1"] == ("R.5", "A.1")
     assert origins(suspects(chain))["N.1"] == ("R.5",)
-    assert json.loads(report(*records).to_json())["suspects"] == {id: list(by) for id, by in suspects(records).items()}
+    assert json.loads(report(*records).to_json())["suspects"] == {
+        id: list(by) for id, by in suspects(records).items()
+    }
     assert suspects(replace(one, verdict="holds") for one in records) == {}

@@ -30,7 +30,11 @@ def test_the_formula_of_every_claim_is_converted(id: str) -> None:
 
 
 def test_parts_stand_apart_so_that_lines_can_break() -> None:
-    assert [("".join(part.itertext())) for part in parsed(r"a=1,\qquad b=2\quad c")] == ["a=1,", "b=2", "c"]
+    assert [("".join(part.itertext())) for part in parsed(r"a=1,\qquad b=2\quad c")] == [
+        "a=1,",
+        "b=2",
+        "c",
+    ]
     assert len(parsed(r"\frac{a\quad b}{c}")) == 1  # only where nothing is torn apart
 
 
@@ -59,7 +63,9 @@ def test_words_are_one_identifier_and_set_apart_from_what_follows() -> None:
 
 
 def test_a_minus_after_a_bracket_is_a_sign() -> None:
-    signs = [element.get("form") for element in parsed(r"\ell(-z)-z").iter("mo") if element.text == "−"]
+    signs = [
+        element.get("form") for element in parsed(r"\ell(-z)-z").iter("mo") if element.text == "−"
+    ]
     assert signs == ["prefix", None]
 
 

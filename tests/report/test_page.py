@@ -1,4 +1,5 @@
-"""index.html: what it says, and how it looks and works in a browser on a laptop, on a phone, in the dark and in print."""
+"""index.html: what it says, and how it looks and works in a browser on a laptop, on a phone, in the
+dark and in print."""
 
 import math
 import re
@@ -20,7 +21,14 @@ from theory_checks.pictures import Heatmap, Lines, Series, to_plain
 from theory_checks.records import Record
 from theory_checks.report.compare import compare
 from theory_checks.report.document import Report, headline
-from theory_checks.report.page import drawings, natural, observed_sequence, quantity, render, standing
+from theory_checks.report.page import (
+    drawings,
+    natural,
+    observed_sequence,
+    quantity,
+    render,
+    standing,
+)
 
 ROOT = Path(__file__).parents[2]
 MOST_BYTES = 5_000_000
@@ -53,8 +61,14 @@ class Text(HTMLParser):
 @pytest.mark.parametrize(
     ("fields", "told"),
     [
-        ({"false_pass": 0.1, "resolution": 0.02}, "passed although wrong by 0.02 or more: at most 0.1"),
-        ({"false_pass": 0.0, "resolution": 1e-12, "coarsest": (0.3, 0.1)}, "passed although wrong by 0.3 or more: at most 0.1"),
+        (
+            {"false_pass": 0.1, "resolution": 0.02},
+            "passed although wrong by 0.02 or more: at most 0.1",
+        ),
+        (
+            {"false_pass": 0.0, "resolution": 1e-12, "coarsest": (0.3, 0.1)},
+            "passed although wrong by 0.3 or more: at most 0.1",
+        ),
         ({"false_pass": 0.0, "resolution": 1e-12}, None),
     ],
 )
@@ -73,10 +87,16 @@ def test_the_errors_of_what_samples_are_told(fields: dict[str, Any], told: str |
         (["violated", "holds"], "1 of 2 claims is violated."),
         (
             ["violated", "violated", "error", "not run"],
-            "2 of 4 claims are violated, 1 is in error, since the code under test raised, 1 is undecided.",
+            (
+                "2 of 4 claims are violated, 1 is in error, since the code under test raised, 1 is"
+                " undecided."
+            ),
         ),
         (["error", "holds"], "1 of 2 claims is in error, since the code under test raised."),
-        (["inconclusive", "vacuous", "holds"], "No claim is violated; 2 of 3 claims are undecided."),
+        (
+            ["inconclusive", "vacuous", "holds"],
+            "No claim is violated; 2 of 3 claims are undecided.",
+        ),
     ],
 )
 def test_the_verdict_of_the_whole_is_one_sentence(verdicts: list[str], sentence: str) -> None:
@@ -106,10 +126,21 @@ def test_numbers_are_for_people(value: float | None, text: str) -> None:
 
 
 def compared(
-    observed: float, bound: float, margin: float, resolution: float, *, sampled: bool = True, verdict: str = "holds"
+    observed: float,
+    bound: float,
+    margin: float,
+    resolution: float,
+    *,
+    sampled: bool = True,
+    verdict: str = "holds",
 ) -> Record:
     return record(
-        verdict=verdict, observed=observed, bound=bound, margin=margin, resolution=resolution, false_pass=0.1 if sampled else 0.0
+        verdict=verdict,
+        observed=observed,
+        bound=bound,
+        margin=margin,
+        resolution=resolution,
+        false_pass=0.1 if sampled else 0.0,
     )
 
 
@@ -120,19 +151,44 @@ def compared(
         (compared(0.25, 0.125, 0.125, 0.02), 6.25, 1, "6.2 resolutions to spare"),
         (compared(0.124, 0.125, -0.001, 0.01), -0.1, 1, "beyond by 0.1 resolutions"),
         (compared(0.20, 0.1, -0.1, 0.02, verdict="violated"), -5, 1, "beyond by 5 resolutions"),
-        (compared(0.11, 0.1, -0.01, 0.02, verdict="violated"), -0.5, 1, "beyond by 0.5 resolutions, which is more than chance"),
+        (
+            compared(0.11, 0.1, -0.01, 0.02, verdict="violated"),
+            -0.5,
+            1,
+            "beyond by 0.5 resolutions, which is more than chance",
+        ),
         # Laws and equalities: never inside, off by their distance.
         (compared(0.013, 0.02, 0.007, 0.02), -0.65, 1, "off by 0.65 resolutions"),
-        (compared(0.013, 0.02, 0.007, 0.02, verdict="violated"), -0.65, 1, "off by 0.65 resolutions, which is more than chance"),
+        (
+            compared(0.013, 0.02, 0.007, 0.02, verdict="violated"),
+            -0.65,
+            1,
+            "off by 0.65 resolutions, which is more than chance",
+        ),
         (compared(0.56, 0.5, 0.04, 0.1), -0.6, 1, "off by 0.6 resolutions"),
         (compared(0.0, 0.02, 0.02, 0.02), 0, 1, "no difference"),
         # Exact: in units of the bound, or of the tolerance where that is larger.
         (compared(0.5, 2.0, 1.5, 1e-15, sampled=False), 0.75, 5e-16, "75 % of the bound to spare"),
         (compared(1.0, 1.0, 0.0, 1e-15, sampled=False), 0, 1e-15, "at the bound"),
-        (compared(3.0, 1.0, -2.0, 1e-15, sampled=False, verdict="violated"), -2, 1e-15, "beyond by 2 times the bound"),
-        (compared(1 + 5e-13, 1.0, -5e-13, 1e-15, sampled=False, verdict="violated"), -5e-13, 1e-15, "beyond by 500 tolerances"),
+        (
+            compared(3.0, 1.0, -2.0, 1e-15, sampled=False, verdict="violated"),
+            -2,
+            1e-15,
+            "beyond by 2 times the bound",
+        ),
+        (
+            compared(1 + 5e-13, 1.0, -5e-13, 1e-15, sampled=False, verdict="violated"),
+            -5e-13,
+            1e-15,
+            "beyond by 500 tolerances",
+        ),
         (compared(1e-16, 0.0, -1e-16, 1e-15, sampled=False), -0.1, 1, "beyond by 0.1 tolerances"),
-        (compared(2e-15, 1e-15, -1e-15, 1e-15, sampled=False, verdict="violated"), -2, 1, "off by 2 tolerances"),
+        (
+            compared(2e-15, 1e-15, -1e-15, 1e-15, sampled=False, verdict="violated"),
+            -2,
+            1,
+            "off by 2 tolerances",
+        ),
         (
             compared(0.3, 0.0, -0.3, 0.0, sampled=False, verdict="violated"),
             -math.inf,
@@ -145,16 +201,23 @@ def compared(
 def test_how_far_from_the_bound(found: Record, inside: float, zone: float, text: str) -> None:
     where = standing(found)
     assert where is not None
-    assert (where.inside, where.zone, where.text) == (pytest.approx(inside), pytest.approx(zone), text)
+    assert (where.inside, where.zone, where.text) == (
+        pytest.approx(inside),
+        pytest.approx(zone),
+        text,
+    )
     assert 0 <= where.place <= 100
-    # What is inside lies to the left of the line at a third of the bar, what is beyond to its right.
+    # What is inside lies to the left of the line at a third of the bar, what is beyond to its
+    # right.
     assert (where.place < 100 / 3 - 1e-9) == (inside > 0)
     assert where.outside_the_bar == ("left" if inside > 1 else "right" if inside < -2 else "")
 
 
 @pytest.mark.parametrize("field", ["margin", "bound", "resolution"])
 @pytest.mark.parametrize("value", [None, math.nan, math.inf])
-def test_where_nothing_can_be_compared_there_is_no_bar_or_an_arrow(field: str, value: float | None) -> None:
+def test_where_nothing_can_be_compared_there_is_no_bar_or_an_arrow(
+    field: str, value: float | None
+) -> None:
     where = standing(record(**{field: value}))
     if value is None or math.isnan(value):
         assert where is None
@@ -163,16 +226,27 @@ def test_where_nothing_can_be_compared_there_is_no_bar_or_an_arrow(field: str, v
 
 def test_the_observed_sequence_is_shown_against_the_bound_and_what_is_not_resolved() -> None:
     path = ((100.0, 0.3), (200.0, 0.4))
-    below = observed_sequence(record(observed=0.4, bound=0.3, margin=-0.1, resolution=0.05, path=path))
-    above = observed_sequence(record(observed=0.4, bound=0.5, margin=-0.1, resolution=0.05, path=path))
-    equal = observed_sequence(record(observed=0.4, bound=0.3, margin=-0.05, resolution=0.05, path=path))
-    law = observed_sequence(record(observed=0.4, bound=0.05, margin=-0.35, resolution=0.05, path=path))
+    below = observed_sequence(
+        record(observed=0.4, bound=0.3, margin=-0.1, resolution=0.05, path=path)
+    )
+    above = observed_sequence(
+        record(observed=0.4, bound=0.5, margin=-0.1, resolution=0.05, path=path)
+    )
+    equal = observed_sequence(
+        record(observed=0.4, bound=0.3, margin=-0.05, resolution=0.05, path=path)
+    )
+    law = observed_sequence(
+        record(observed=0.4, bound=0.05, margin=-0.35, resolution=0.05, path=path)
+    )
     assert below is not None
     assert above is not None
     assert equal is not None
     assert law is not None
     assert (below.series[0].x, below.series[0].y) == ([100.0, 200.0], [0.3, 0.4])
-    bands = [(picture.series[1].y[0], picture.series[1].low, picture.series[1].high) for picture in (below, above, equal, law)]
+    bands = [
+        (picture.series[1].y[0], picture.series[1].low, picture.series[1].high)
+        for picture in (below, above, equal, law)
+    ]
     assert bands == [
         (0.3, [0.3] * 2, [pytest.approx(0.35)] * 2),
         (0.5, [0.45] * 2, [0.5] * 2),
@@ -184,11 +258,20 @@ def test_the_observed_sequence_is_shown_against_the_bound_and_what_is_not_resolv
 
 
 def test_ids_are_in_the_order_of_groups_and_numbers() -> None:
-    assert sorted(["G.10", "Q.1", "R.2", "G.9", "D.1"], key=natural) == ["D.1", "R.2", "G.9", "G.10", "Q.1"]
+    assert sorted(["G.10", "Q.1", "R.2", "G.9", "D.1"], key=natural) == [
+        "D.1",
+        "R.2",
+        "G.9",
+        "G.10",
+        "Q.1",
+    ]
     assert {id.partition(".")[0] for id in CLAIM_IDS} == set(GROUPS)
 
 
-HOSTILE = "<script>alert('x')</script> a < b & \"c\" 'd' {{ 7 * 7 }} </style></details><img src=x onerror=alert(1)>"
+HOSTILE = (
+    "<script>alert('x')</script> a < b & \"c\" 'd' {{ 7 * 7 }} </style></details><img src=x"
+    " onerror=alert(1)>"
+)
 
 
 def test_whatever_is_said_is_shown_as_text() -> None:
@@ -208,15 +291,37 @@ def test_whatever_is_said_is_shown_as_text() -> None:
             "kind",
         )
     }
-    picture = to_plain(Lines(HOSTILE, HOSTILE, HOSTILE, [Series(HOSTILE, [0, 1], [0, 1])], caption=HOSTILE, ticks=[HOSTILE]))
+    picture = to_plain(
+        Lines(
+            HOSTILE,
+            HOSTILE,
+            HOSTILE,
+            [Series(HOSTILE, [0, 1], [0, 1])],
+            caption=HOSTILE,
+            ticks=[HOSTILE],
+        )
+    )
     table = to_plain(Heatmap(HOSTILE, [HOSTILE], [HOSTILE], [[1.0]], HOSTILE, HOSTILE, HOSTILE))
     claims = (
-        record("R.1", "violated", visited={HOSTILE: HOSTILE}, measured=(HOSTILE, HOSTILE), pictures=(picture, table), **fields),
+        record(
+            "R.1",
+            "violated",
+            visited={HOSTILE: HOSTILE},
+            measured=(HOSTILE, HOSTILE),
+            pictures=(picture, table),
+            **fields,
+        ),
         record("R.2", "error", depends_on=("R.1", HOSTILE), **fields),
         record(f"Q.{HOSTILE}", "inconclusive", **fields),
     )
     found = report(
-        *claims, subject=HOSTILE, command=HOSTILE, commit=HOSTILE, environment={HOSTILE: HOSTILE}, created=HOSTILE, profile=HOSTILE
+        *claims,
+        subject=HOSTILE,
+        command=HOSTILE,
+        commit=HOSTILE,
+        environment={HOSTILE: HOSTILE},
+        created=HOSTILE,
+        profile=HOSTILE,
     )
     page = Text(render(found, compare(report(record("R.1")), found)))
     assert [tag for tag, _ in page.elements].count("script") == 1
@@ -229,7 +334,16 @@ def test_whatever_is_said_is_shown_as_text() -> None:
 
 def test_a_run_without_anything_still_has_a_page() -> None:
     bare = Record("R.1", "not run")
-    found = report(bare, environment={}, ledger=(), commit="", dirty=None, complete=False, command="", created="")
+    found = report(
+        bare,
+        environment={},
+        ledger=(),
+        commit="",
+        dirty=None,
+        complete=False,
+        command="",
+        created="",
+    )
     page = Text(render(found)).text
     assert "No claim is violated; 1 of 1 claim is undecided." in page
     assert "The run ended early" in page
@@ -239,13 +353,20 @@ def test_a_run_without_anything_still_has_a_page() -> None:
 
 def test_infinities_and_what_is_not_a_number_are_shown() -> None:
     odd = record(
-        observed=math.inf, bound=-math.inf, margin=math.nan, tightness=math.nan, resolution=math.inf, path=((1.0, math.nan),) * 3
+        observed=math.inf,
+        bound=-math.inf,
+        margin=math.nan,
+        tightness=math.nan,
+        resolution=math.inf,
+        path=((1.0, math.nan),) * 3,
     )
     assert "∞" in Text(render(report(odd))).text
 
 
 def test_facts_of_the_run() -> None:
-    page = Text(render(report(record(), dirty=True, commit="abcdef0123456789", seconds=3725.0, alpha=1e-6))).text
+    page = Text(
+        render(report(record(), dirty=True, commit="abcdef0123456789", seconds=3725.0, alpha=1e-6))
+    ).text
     for fact in (
         "core:PAPER",
         "quick",
@@ -274,7 +395,9 @@ def test_what_is_violated_stands_at_the_top_with_how_badly_and_what_it_puts_in_d
 
 
 def test_a_picture_that_cannot_be_drawn_is_missed_not_the_page() -> None:
-    page = Text(render(report(record(pictures=({"type": "cube"},), undrawn="IndexError: too few")))).text
+    page = Text(
+        render(report(record(pictures=({"type": "cube"},), undrawn="IndexError: too few")))
+    ).text
     assert "A picture could not be drawn (ValueError: not a picture: type 'cube')." in page
     assert "A picture could not be drawn (IndexError: too few)." in page
 
@@ -288,12 +411,22 @@ def test_without_what_draws_pictures_all_are_missing(monkeypatch: pytest.MonkeyP
 
 def test_a_comparison_has_its_own_section() -> None:
     old = report(record("R.1"), record("R.2", "violated"), record("R.3"), record("R.4"))
-    new = report(record("R.1", "violated"), record("R.2"), record("R.3", hash="other"), record("R.4"))
+    new = report(
+        record("R.1", "violated"), record("R.2"), record("R.3", hash="other"), record("R.4")
+    )
     text = Text(render(new, compare(old, new))).text
     section = text[text.index("Since the baseline") : text.index("Which claim builds on which")]
-    for words in ("newly violated", "fixed", "not comparable", "the claim or its check changed", "1 unchanged"):
+    for words in (
+        "newly violated",
+        "fixed",
+        "not comparable",
+        "the claim or its check changed",
+        "1 unchanged",
+    ):
         assert words in section
-    assert section.index("newly violated", section.index("Note")) < section.index("fixed", section.index("Note"))
+    assert section.index("newly violated", section.index("Note")) < section.index(
+        "fixed", section.index("Note")
+    )
     assert "R.4" not in section
     assert "Since the baseline" not in Text(render(new)).text
 
@@ -311,11 +444,24 @@ def test_the_page_is_complete_in_itself() -> None:
 
 
 def full_report() -> Report:
-    """As large as the whole catalogue: 70 claims, 40 of them with pictures, and all that sample with a sequence."""
+    """As large as the whole catalogue: 70 claims, 40 of them with pictures, and all that sample
+    with a sequence."""
     t = list(range(200))
-    curves = to_plain(Lines("curves", "t", "y", [Series(f"s{i}", t, [math.sin(i + x / 30) for x in t]) for i in range(8)]))
+    curves = to_plain(
+        Lines(
+            "curves",
+            "t",
+            "y",
+            [Series(f"s{i}", t, [math.sin(i + x / 30) for x in t]) for i in range(8)],
+        )
+    )
     table = to_plain(
-        Heatmap("table", [f"m = {i}" for i in range(8)], list("abcd"), [[i / (j + 1) for j in range(4)] for i in range(8)])
+        Heatmap(
+            "table",
+            [f"m = {i}" for i in range(8)],
+            list("abcd"),
+            [[i / (j + 1) for j in range(4)] for i in range(8)],
+        )
     )
     ids = [f"{group}.{i}" for group in GROUPS for i in range(1, 8)][:70]
     path = tuple((256.0 * 1.3**i, 0.3 + 0.1 / (i + 1)) for i in range(20))
@@ -341,7 +487,10 @@ def test_the_page_of_the_whole_catalogue_is_not_too_large() -> None:
 
 
 def test_runs_start_without_what_only_the_page_needs() -> None:
-    code = "import sys, conftest; sys.exit(bool({'matplotlib', 'networkx', 'jinja2', 'latex2mathml'} & set(sys.modules)))"
+    code = (
+        "import sys, conftest; sys.exit(bool({'matplotlib', 'networkx', 'jinja2', 'latex2mathml'} &"
+        " set(sys.modules)))"
+    )
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 
@@ -358,13 +507,25 @@ def browser() -> Iterator[Browser]:
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run with something of everything, compared with an earlier one."""
     fields: dict[str, Any] = {"path": tuple((100.0 * i, 0.3 + 0.2 / i) for i in range(1, 9))}
-    long = "a statement of some length, with norm_inf(p(h) - p(h')) <= M^2 norm_inf(h - h'), for every h and every h' that there is"
+    long = (
+        "a statement of some length, with norm_inf(p(h) - p(h')) <= M^2 norm_inf(h - h'), for every"
+        " h and every h' that there is"
+    )
     formula = (
         r"\frac{\|a_{m\cdot k}^{(T_1)}\|_2}{\sigma_0^{1/2}}\to 1\ (m\in\mathcal M_k),\qquad "
         r"\frac{\|a_{m\cdot l}^{(T_1)}\|_2}{\sigma_0^{1/2}}\to 0\ (l\ne k)"
     )
     new = report(
-        record("D.1", "holds", kind="exact", samples=0, seconds=9.0, tightness=0.4, false_pass=0.0, pictures=()),
+        record(
+            "D.1",
+            "holds",
+            kind="exact",
+            samples=0,
+            seconds=9.0,
+            tightness=0.4,
+            false_pass=0.0,
+            pictures=(),
+        ),
         record("R.1", "holds", samples=10, seconds=0.1, statement=long, formula=formula, **fields),
         record(
             "R.2",
@@ -377,7 +538,14 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
             **fields,
         ),
         record(
-            "R.10", "holds", kind="law", depends_on=("R.2",), samples=500, tightness=0.9, formula="+".join("abcdefg" * 6), **fields
+            "R.10",
+            "holds",
+            kind="law",
+            depends_on=("R.2",),
+            samples=500,
+            tightness=0.9,
+            formula="+".join("abcdefg" * 6),
+            **fields,
         ),
         record("E.1", "inconclusive", kind="rate", depends_on=("D.1",), **fields),
         record(
@@ -393,7 +561,9 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ),
         Record("N.2", "not run", statement="Nothing is known."),
     )
-    old = report(record("D.1", "holds", kind="exact", seconds=9.0), record("R.2"), record("E.1", "violated"))
+    old = report(
+        record("D.1", "holds", kind="exact", seconds=9.0), record("R.2"), record("E.1", "violated")
+    )
     path = tmp_path_factory.mktemp("page") / "index.html"
     path.write_text(render(new, compare(old, new)), encoding="utf-8")
     return path
@@ -405,7 +575,11 @@ ALL = ["R.2", "N.1", "N.2", "E.1", "D.1", "R.1", "R.10"]  # worst first, then by
 def shown(browser: Browser) -> list[str]:
     """The ids of the claims that are shown, in their order."""
     claims = browser.chrome.find_elements(By.CSS_SELECTOR, ".claim")
-    return [(claim.get_attribute("id") or "").removeprefix("claim-") for claim in claims if claim.is_displayed()]
+    return [
+        (claim.get_attribute("id") or "").removeprefix("claim-")
+        for claim in claims
+        if claim.is_displayed()
+    ]
 
 
 def press(browser: Browser, verdict: str) -> None:
@@ -447,7 +621,9 @@ def test_statements_and_pictures_are_seen_without_scrolling_sideways(
         (".command", 6),
         ("h1", 1),
     ):
-        assert browser.run("return document.querySelectorAll(arguments[0]).length", selector) >= least, selector
+        assert (
+            browser.run("return document.querySelectorAll(arguments[0]).length", selector) >= least
+        ), selector
         assert outside(browser, selector) == [], selector
     assert browser.complaints() == []
     assert browser.requests() == []
@@ -463,7 +639,8 @@ def luminance(colour: str) -> float:
 def contrast(browser: Browser, selector: str, property: str = "color") -> float:
     """The least contrast of these elements with the page."""
     colours, paper = browser.run(
-        """return [[...document.querySelectorAll(arguments[0])].map((e) => getComputedStyle(e)[arguments[1]]),
+        """const found = [...document.querySelectorAll(arguments[0])];
+        return [found.map((e) => getComputedStyle(e)[arguments[1]]),
         getComputedStyle(document.body).backgroundColor];""",
         selector,
         property,
@@ -479,17 +656,27 @@ def test_text_stands_out_from_the_page(browser: Browser, page: Path, scheme: str
     browser.run("for (const d of document.querySelectorAll('details')) d.open = true;")
     paper = luminance(browser.run("return getComputedStyle(document.body).backgroundColor"))
     assert (paper > 0.8) == (scheme == "light")
-    plain = ".statement, .id, h1, .standing, .note, dt, .badge:not(.violated, .error), a, .chip, .legend li, figcaption"
+    plain = (
+        ".statement, .id, h1, .standing, .note, dt, .badge:not(.violated, .error), a, .chip,"
+        " .legend li, figcaption"
+    )
     assert contrast(browser, plain) >= 4.5
     assert contrast(browser, ".plot svg text, .graph svg text", "fill") >= 4.5
-    assert contrast(browser, ".plot path[style*='--series'], .graph [data-from] path", "stroke") >= 2.5
+    assert (
+        contrast(browser, ".plot path[style*='--series'], .graph [data-from] path", "stroke") >= 2.5
+    )
 
 
 def test_print_is_light_and_without_controls(browser: Browser, page: Path) -> None:
     browser.open(page, scheme="dark", media="print")
     assert luminance(browser.run("return getComputedStyle(document.body).backgroundColor")) > 0.9
-    assert browser.run("return getComputedStyle(document.querySelector('.controls')).display") == "none"
-    assert browser.run("return getComputedStyle(document.querySelector('.reading')).display") == "none"
+    assert (
+        browser.run("return getComputedStyle(document.querySelector('.controls')).display")
+        == "none"
+    )
+    assert (
+        browser.run("return getComputedStyle(document.querySelector('.reading')).display") == "none"
+    )
     assert shown(browser) == ALL
     # What is violated is unfolded, so that it is printed with its worst case.
     assert browser.chrome.find_element(By.CSS_SELECTOR, "#claim-R\\.2 .command").is_displayed()
@@ -555,7 +742,9 @@ def test_sorting(browser: Browser, page: Path, by: str, order: list[str]) -> Non
     assert shown(browser) == order
 
 
-def test_a_link_to_a_claim_unfolds_it_whatever_is_filtered_out(browser: Browser, page: Path) -> None:
+def test_a_link_to_a_claim_unfolds_it_whatever_is_filtered_out(
+    browser: Browser, page: Path
+) -> None:
     browser.open(page, fragment="#claim-D.1")
     assert browser.chrome.find_element(By.CSS_SELECTOR, "#claim-D\\.1 .command").is_displayed()
     press(browser, "violated")
@@ -565,42 +754,65 @@ def test_a_link_to_a_claim_unfolds_it_whatever_is_filtered_out(browser: Browser,
     assert browser.chrome.find_element(By.CSS_SELECTOR, "#claim-E\\.1 .command").is_displayed()
 
 
-def test_pointing_at_a_claim_in_the_graph_lights_what_it_builds_on_and_what_builds_on_it(browser: Browser, page: Path) -> None:
+def test_pointing_at_a_claim_in_the_graph_lights_what_it_builds_on_and_what_builds_on_it(
+    browser: Browser, page: Path
+) -> None:
     browser.open(page)
-    browser.run("document.querySelector('.graph a[href=\"#claim-R.2\"]').dispatchEvent(new Event('pointerenter'))")
+    browser.run(
+        "document.querySelector('.graph a[href=\"#claim-R.2\"]').dispatchEvent(new"
+        " Event('pointerenter'))"
+    )
     lit = browser.run(
-        "return [...document.querySelectorAll('.graph .lit[data-from]')].map((e) => e.dataset.from + ' ' + e.dataset.to)"
+        "return [...document.querySelectorAll('.graph .lit[data-from]')].map((e) => e.dataset.from"
+        " + ' ' + e.dataset.to)"
     )
     assert sorted(lit) == ["R.1 R.2", "R.10 N.1", "R.2 R.10"]
     assert browser.run("return document.querySelector('.graph svg').classList.contains('pointing')")
-    assert browser.run("return getComputedStyle(document.querySelector('.graph [data-from=\"D.1\"]')).opacity") == "0.08"
+    assert (
+        browser.run(
+            "return getComputedStyle(document.querySelector('.graph [data-from=\"D.1\"]')).opacity"
+        )
+        == "0.08"
+    )
 
 
 def test_on_a_phone_the_graph_scrolls_in_its_own_box(browser: Browser, page: Path) -> None:
     browser.open(page, PHONE)
     box, drawing = browser.run(
-        "return ['.graph .scroll', '.graph svg'].map((s) => document.querySelector(s).getBoundingClientRect().width)"
+        "return ['.graph .scroll', '.graph svg'].map((s) =>"
+        " document.querySelector(s).getBoundingClientRect().width)"
     )
     assert box <= PHONE[0] < drawing
 
 
-def test_a_page_that_fetches_or_fails_would_be_noticed(browser: Browser, page: Path, tmp_path: Path) -> None:
+def test_a_page_that_fetches_or_fails_would_be_noticed(
+    browser: Browser, page: Path, tmp_path: Path
+) -> None:
     """The checks of requests, complaints and width can fail."""
     bad = tmp_path / "bad.html"
-    without_policy = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", page.read_text(encoding="utf-8"))
-    wide = "<div style='width: 3000px'>wide</div><img src='http://127.0.0.1:9/x.png'><script>undefined.x</script>"
+    without_policy = re.sub(
+        r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", page.read_text(encoding="utf-8")
+    )
+    wide = (
+        "<div style='width: 3000px'>wide</div><img"
+        " src='http://127.0.0.1:9/x.png'><script>undefined.x</script>"
+    )
     bad.write_text(without_policy.replace("</main>", f"{wide}</main>"), encoding="utf-8")
     browser.open(bad, PHONE)
     assert browser.requests() == ["http://127.0.0.1:9/x.png"]
     assert any("TypeError" in message for message in browser.complaints())
     assert browser.run("return document.documentElement.scrollWidth") > PHONE[0]
     # With the policy of the page the attempt is refused.
-    bad.write_text(page.read_text(encoding="utf-8").replace("</main>", f"{wide}</main>"), encoding="utf-8")
+    bad.write_text(
+        page.read_text(encoding="utf-8").replace("</main>", f"{wide}</main>"), encoding="utf-8"
+    )
     browser.open(bad)
     assert any("Content Security Policy" in message for message in browser.complaints())
 
 
-def test_a_missing_browser_is_a_failure_where_one_is_required(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_browser_is_a_failure_where_one_is_required(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("PATH", "")
     monkeypatch.setenv("THEORY_REQUIRE_BROWSER", "1")
     with pytest.raises(pytest.fail.Exception, match="NOT looked at"):

@@ -1,4 +1,5 @@
-"""Pictures as SVG: in the page's colours, safe beside each other, and drawn from whatever data there is."""
+"""Pictures as SVG: in the page's colours, safe beside each other, and drawn from whatever data
+there is."""
 
 import json
 import math
@@ -59,7 +60,9 @@ def test_pictures_stand_beside_each_other(picture: Picture) -> None:
     assert ids[0]
     assert not ids[0] & ids[1]
     for svg, known in zip(both, ids, strict=True):
-        referred = set(re.findall(r'href="#([^"]*)"|url\(#([^)]*)\)|aria-labelledby="([^"]*)"', svg))
+        referred = set(
+            re.findall(r'href="#([^"]*)"|url\(#([^)]*)\)|aria-labelledby="([^"]*)"', svg)
+        )
         assert {"".join(parts) for parts in referred} <= known
 
 
@@ -68,7 +71,11 @@ def test_a_picture_has_a_title_and_a_legend_as_text() -> None:
     root = parsed(picture.svg)
     title = root.find("title")
     assert title is not None
-    assert (root.get("role"), root.get("aria-labelledby"), title.text) == ("img", title.get("id"), "All styles")
+    assert (root.get("role"), root.get("aria-labelledby"), title.text) == (
+        "img",
+        title.get("id"),
+        "All styles",
+    )
     assert [(key.names, key.style, key.role) for key in picture.legend] == [
         (("line",), "line", "series-0"),
         (("other line",), "line", "series-1"),
@@ -82,7 +89,11 @@ def test_a_picture_has_a_title_and_a_legend_as_text() -> None:
 
 def test_series_are_drawn_where_they_are() -> None:
     """A line at the height of the bound, and one twice as high: in an SVG y grows downwards."""
-    at = [Series("low", [0, 1], [1, 1]), Series("high", [0, 1], [2, 2]), Series("zero", [0, 1], [0, 0], style=Style.BOUND)]
+    at = [
+        Series("low", [0, 1], [1, 1]),
+        Series("high", [0, 1], [2, 2]),
+        Series("zero", [0, 1], [0, 0], style=Style.BOUND),
+    ]
     svg = drawn(Lines("t", "x", "y", at), "a").svg
     heights = {}
     for element in parsed(svg).iter("path"):
@@ -98,7 +109,9 @@ def test_series_are_drawn_where_they_are() -> None:
 
 def test_text_is_text_whatever_it_holds() -> None:
     hostile = "$x_1^2$ <script>alert(1)</script> & \"quotes\" 'and' \\frac"
-    svg = drawn(Lines(hostile, hostile, hostile, [Series(hostile, [0], [0])], ticks=[hostile]), "a").svg
+    svg = drawn(
+        Lines(hostile, hostile, hostile, [Series(hostile, [0], [0])], ticks=[hostile]), "a"
+    ).svg
     assert "<script" not in svg
     texts = [element.text for element in parsed(svg).iter("text")]
     assert texts.count(hostile) == 3
@@ -121,7 +134,9 @@ def test_text_is_text_whatever_it_holds() -> None:
     ],
     ids=lambda series: series[0].name if series else "nothing",
 )
-def test_whatever_the_data_there_is_a_picture_without_a_warning(series: list[Series], log: bool) -> None:
+def test_whatever_the_data_there_is_a_picture_without_a_warning(
+    series: list[Series], log: bool
+) -> None:
     parsed(drawn(Lines("t", "x", "y", series, log_x=log, log_y=log), "a").svg)
 
 
@@ -136,13 +151,18 @@ def test_sizes_of_a_ladder_stand_at_the_axis() -> None:
 
 def cells(picture: Heatmap) -> list[tuple[str, float]]:
     """Hue and strength of every cell that is drawn."""
-    found = (re.search(r"fill: var\(--(high|low)\)(?:.*opacity: ([\d.]+))?", style) for style in styles(drawn(picture, "a").svg))
+    found = (
+        re.search(r"fill: var\(--(high|low)\)(?:.*opacity: ([\d.]+))?", style)
+        for style in styles(drawn(picture, "a").svg)
+    )
     return [(match[1], float(match[2] or 1)) for match in found if match]
 
 
 def test_a_heat_map_is_stronger_where_values_are_larger() -> None:
     assert [hue for hue, _ in cells(TABLE)] == ["low", "high", "high", "high"]
-    assert [strength for _, strength in cells(TABLE)] == pytest.approx([0.06 + 0.94 * x for x in (0.5, 0, 0.25, 1)])
+    assert [strength for _, strength in cells(TABLE)] == pytest.approx(
+        [0.06 + 0.94 * x for x in (0.5, 0, 0.25, 1)]
+    )
     one_sided = Heatmap("", ["a"], ["b", "c", "d"], [[0.0, 0.3, 0.9]], low=0.0, high=0.6)
     assert [strength for _, strength in cells(one_sided)] == pytest.approx([0.06, 0.53, 1.0])
 
@@ -150,7 +170,9 @@ def test_a_heat_map_is_stronger_where_values_are_larger() -> None:
 def test_heat_maps_of_any_size_and_content() -> None:
     assert cells(Heatmap("", ["a"], ["b"], [[NAN]])) == []
     assert cells(Heatmap("", ["a"], ["b"], [[3.0]])) == [("high", 0.06)]
-    large = Heatmap("", ["row"] * 64, ["column"] * 64, [[float(i * j) for i in range(64)] for j in range(64)])
+    large = Heatmap(
+        "", ["row"] * 64, ["column"] * 64, [[float(i * j) for i in range(64)] for j in range(64)]
+    )
     assert len(cells(large)) == 64 * 64
 
 
@@ -180,11 +202,29 @@ def edges(svg: str) -> dict[tuple[str, str], str]:
 
 
 def test_the_graph_shows_who_builds_on_whom_without_what_follows() -> None:
-    nodes = [node("D.1"), node("R.1", "D.1"), node("R.2", "R.1", "D.1"), node("N.1", "R.2", "D.1", "Q.7")]
+    nodes = [
+        node("D.1"),
+        node("R.1", "D.1"),
+        node("R.2", "R.1", "D.1"),
+        node("N.1", "R.2", "D.1", "Q.7"),
+    ]
     svg = graph(nodes, GROUPS, "g")
     assert set(edges(svg)) == {("D.1", "R.1"), ("R.1", "R.2"), ("R.2", "N.1")}
-    assert {a.get("href") for a in parsed(svg).iter("a")} == {"#claim-D.1", "#claim-R.1", "#claim-R.2", "#claim-N.1"}
-    assert {element.text for element in parsed(svg).iter("text")} == {"D.1", "R.1", "R.2", "N.1", "data", "routing", "network"}
+    assert {a.get("href") for a in parsed(svg).iter("a")} == {
+        "#claim-D.1",
+        "#claim-R.1",
+        "#claim-R.2",
+        "#claim-N.1",
+    }
+    assert {element.text for element in parsed(svg).iter("text")} == {
+        "D.1",
+        "R.1",
+        "R.2",
+        "N.1",
+        "data",
+        "routing",
+        "network",
+    }
 
 
 def test_doubt_is_carried_on_from_broken_claims() -> None:
@@ -204,11 +244,18 @@ def test_doubt_is_carried_on_from_broken_claims() -> None:
 
 
 def test_a_graph_with_a_cycle_is_shown_as_it_is() -> None:
-    assert set(edges(graph([node("D.1", "D.2"), node("D.2", "D.1")], GROUPS, "g"))) == {("D.1", "D.2"), ("D.2", "D.1")}
+    assert set(edges(graph([node("D.1", "D.2"), node("D.2", "D.1")], GROUPS, "g"))) == {
+        ("D.1", "D.2"),
+        ("D.2", "D.1"),
+    }
 
 
 def test_nodes_do_not_cover_each_other() -> None:
-    nodes = [node(f"{group}.{i}", *(f"D.{j}" for j in range(i))) for group in GROUPS for i in range(1, 12)]
+    nodes = [
+        node(f"{group}.{i}", *(f"D.{j}" for j in range(i)))
+        for group in GROUPS
+        for i in range(1, 12)
+    ]
     places = {}
     for element in parsed(graph(nodes, GROUPS, "g")).iter():
         if "data-id" in element.attrib:

@@ -1,4 +1,5 @@
-"""The command that a violated claim prints shows the same violation again, in a process of its own."""
+"""The command that a violated claim prints shows the same violation again, in a process of its
+own."""
 
 import os
 import shlex
@@ -23,7 +24,7 @@ from core.routing import uniform_noise
 def heavy_tails(problem, hyper, generator):
     return PAPER.initialise_experts(problem, hyper, generator) ** 3
 
-HALF_NOISE = replace(PAPER, router_noise=lambda shape, generator, step: 0.5 * uniform_noise(shape, generator, step))
+HALF_NOISE = replace(PAPER, router_noise=lambda *inputs: 0.5 * uniform_noise(*inputs))
 LEAKY_GATE = replace(PAPER, gate=lambda h: 0.9 * PAPER.gate(h))
 HEAVY_TAILS = replace(PAPER, initialise_experts=heavy_tails)
 RAISING = replace(PAPER, gate=lambda h: 1 / 0)
@@ -35,7 +36,13 @@ def again(command: str, directory: Path) -> subprocess.CompletedProcess[str]:
     python, *arguments = shlex.split(command)
     assert python == "python"
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    options = {"cwd": directory, "env": environment, "capture_output": True, "text": True, "timeout": 300}
+    options = {
+        "cwd": directory,
+        "env": environment,
+        "capture_output": True,
+        "text": True,
+        "timeout": 300,
+    }
     return subprocess.run([sys.executable, *arguments], check=False, **options)  # type: ignore[call-overload, no-any-return]
 
 
@@ -47,8 +54,12 @@ def variants(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize(("mutant", "id"), [("HALF_NOISE", "R.5"), ("LEAKY_GATE", "R.8"), ("HEAVY_TAILS", "I.4")])
-def test_a_violation_is_seen_again_with_every_step(mutant: str, id: str, run: Run, variants: Path) -> None:
+@pytest.mark.parametrize(
+    ("mutant", "id"), [("HALF_NOISE", "R.5"), ("LEAKY_GATE", "R.8"), ("HEAVY_TAILS", "I.4")]
+)
+def test_a_violation_is_seen_again_with_every_step(
+    mutant: str, id: str, run: Run, variants: Path
+) -> None:
     name = f"my_mutants:{mutant}"
     record = check(catalogue()[id], replace(run, subject=load_subject(name), subject_name=name))
     assert record.verdict == "violated"
@@ -56,9 +67,15 @@ def test_a_violation_is_seen_again_with_every_step(mutant: str, id: str, run: Ru
     assert result.returncode == 1, result.stderr
     first, *steps, last = result.stdout.splitlines()
     assert first == f"{id} {record.statement}"
-    assert last == f"verdict: violated, observed {record.observed:.6g}, bound {record.bound:.6g}; {record.detail}"
+    assert (
+        last == f"verdict: violated, observed {record.observed:.6g}, bound {record.bound:.6g};"
+        f" {record.detail}"
+    )
     assert f"  {record.worst_case}" in steps
-    assert f"inputs: {record.examples} judged, {record.discarded} did not meet the hypotheses, {record.samples} draws" in steps
+    assert (
+        f"inputs: {record.examples} judged, {record.discarded} did not meet the hypotheses,"
+        f" {record.samples} draws" in steps
+    )
     assert any(step.startswith("search, stream") for step in steps)
     assert any(step.startswith("decision, stream") for step in steps) == (record.false_pass != 0)
     margin = f"observed {record.observed:.6g}, bound {record.bound:.6g}, margin {record.margin:.6g}"
@@ -69,6 +86,9 @@ def test_a_violation_is_seen_again_with_every_step(mutant: str, id: str, run: Ru
 
 
 def test_an_error_is_seen_again(variants: Path) -> None:
-    result = again("python -m theory_checks reproduce R.8 --profile quick --subject my_mutants:RAISING", variants)
+    result = again(
+        "python -m theory_checks reproduce R.8 --profile quick --subject my_mutants:RAISING",
+        variants,
+    )
     assert result.returncode == 1
     assert "ZeroDivisionError" in result.stderr

@@ -1,4 +1,5 @@
-"""What a run leaves behind, however it ends: pytest in a process of its own, as a user starts it."""
+"""What a run leaves behind, however it ends: pytest in a process of its own, as a user starts
+it."""
 
 import json
 import re
@@ -52,14 +53,30 @@ CONTROLLER_KILLED = variant(lambda shape, generator, step: os.kill(os.getppid(),
 """
 
 
-def run(directory: Path, *options: str, subject: str = "", claims: str = "R.8 or R.5") -> subprocess.CompletedProcess[str]:
+def run(
+    directory: Path, *options: str, subject: str = "", claims: str = "R.8 or R.5"
+) -> subprocess.CompletedProcess[str]:
     """A quick run of two claims, of which R.5 asks the subject for noise and R.8 does not."""
     (directory / "my_variant.py").write_text(VARIANT)
     file = str(ROOT / "theory_checks" / "test_routing.py")
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", file, "-k", claims]
     chosen = ["--theory-subject", f"my_variant:{subject}"] if subject else []
-    settings = ["-o", f"pythonpath={ROOT} {directory}", "--theory-profile", "quick", *chosen, *options]
-    return subprocess.run([*command, *settings], cwd=directory, capture_output=True, text=True, timeout=300, check=False)
+    settings = [
+        "-o",
+        f"pythonpath={ROOT} {directory}",
+        "--theory-profile",
+        "quick",
+        *chosen,
+        *options,
+    ]
+    return subprocess.run(
+        [*command, *settings],
+        cwd=directory,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
 
 
 def report_of(directory: Path) -> Report:
@@ -73,7 +90,9 @@ def verdicts(report: Report) -> dict[str, str]:
     return {record.id: record.verdict for record in report.records}
 
 
-def test_a_run_leaves_a_report_that_fits_the_schema_and_is_the_same_with_workers(tmp_path: Path) -> None:
+def test_a_run_leaves_a_report_that_fits_the_schema_and_is_the_same_with_workers(
+    tmp_path: Path,
+) -> None:
     found = []
     for parallel in ((), ("-n", "2")):
         result = run(tmp_path, *parallel, "--junitxml", "junit.xml", subject="HALF_NOISE")
@@ -81,18 +100,27 @@ def test_a_run_leaves_a_report_that_fits_the_schema_and_is_the_same_with_workers
         assert f"report: {tmp_path / 'theory-report' / 'index.html'}" in result.stdout
         report = report_of(tmp_path)
         assert properties(tmp_path / "junit.xml") == {
-            record.id: {"claim": record.id, "verdict": record.verdict, "command": record.command} for record in report.records
+            record.id: {"claim": record.id, "verdict": record.verdict, "command": record.command}
+            for record in report.records
         }
         found.append({record.id: repr(replace(record, seconds=0)) for record in report.records})
     assert found[0] == found[1]
     assert verdicts(report) == {"R.8": "holds", "R.5": "violated"}
-    assert (report.profile, report.seed, report.alpha, report.device, report.complete) == ("quick", 20221128, 1e-6, "cpu", True)
+    assert (report.profile, report.seed, report.alpha, report.device, report.complete) == (
+        "quick",
+        20221128,
+        1e-6,
+        "cpu",
+        True,
+    )
     assert report.subject == "my_variant:HALF_NOISE"
     assert report.command.startswith("pytest ")
     assert {"python", "platform", "torch", "hypothesis"} <= set(report.environment)
     assert re.fullmatch("[0-9a-f]{40}|", report.commit)
     assert sum(line["share"] for line in report.ledger) == pytest.approx(1e-6)
-    assert all(record.seconds > 0 and record.hash and record.derivation for record in report.records)
+    assert all(
+        record.seconds > 0 and record.hash and record.derivation for record in report.records
+    )
     assert report.seconds >= max(record.seconds for record in report.records)
     assert "R.5 violated" in (tmp_path / "theory-report" / "summary.md").read_text()
     assert "R.5" in (tmp_path / "theory-report" / "index.html").read_text()
@@ -101,7 +129,10 @@ def test_a_run_leaves_a_report_that_fits_the_schema_and_is_the_same_with_workers
 def properties(junit: Path) -> dict[str | None, dict[str | None, str | None]]:
     """The properties of every test case, by its name."""
     cases = ElementTree.parse(junit).iter("testcase")
-    return {case.get("name"): {p.get("name"): p.get("value") for p in case.iter("property")} for case in cases}
+    return {
+        case.get("name"): {p.get("name"): p.get("value") for p in case.iter("property")}
+        for case in cases
+    }
 
 
 @pytest.mark.parametrize(
@@ -113,7 +144,13 @@ def properties(junit: Path) -> dict[str | None, dict[str | None, str | None]]:
         ("CONTROLLER_INTERRUPTED", ("-n", "2"), 2, "the run ended before it was checked"),
         ("CONTROLLER_KILLED", ("-n", "2"), -9, ""),
     ],
-    ids=["crashed worker", "crashed", "interrupted", "interrupted with workers", "killed with workers"],
+    ids=[
+        "crashed worker",
+        "crashed",
+        "interrupted",
+        "interrupted with workers",
+        "killed with workers",
+    ],
 )
 def test_however_a_run_ends_what_is_missing_was_not_run(
     subject: str, options: tuple[str, ...], status: int, detail: str, tmp_path: Path
@@ -139,10 +176,14 @@ def test_a_run_that_stops_at_the_first_failure_says_what_it_left_out(tmp_path: P
     assert "not run" in result.stdout
 
 
-def test_report_json_is_refreshed_while_a_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_report_json_is_refreshed_while_a_run_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(collecting, "REFRESH", 0.0)
     claims = [record("R.1", "not run"), record("R.2", "not run")]
-    collecting.tell_selected(tmp_path, claims, [{"id": "R.1", "share": 0.0, "inputs": 1, "reason": ""}], "cpu")
+    collecting.tell_selected(
+        tmp_path, claims, [{"id": "R.1", "share": 0.0, "inputs": 1, "reason": ""}], "cpu"
+    )
     reporter = Reporter(made.report(device="auto", ledger=()), tmp_path, tmp_path, None)
     reporter.begin()
     assert verdicts(read_report(tmp_path)) == {"R.1": "not run", "R.2": "not run"}
@@ -156,7 +197,9 @@ def test_report_json_is_refreshed_while_a_run_goes_on(tmp_path: Path, monkeypatc
 
 
 @pytest.mark.parametrize(("options", "status"), [(("-k", "nothing"), 5), (("--collect-only",), 0)])
-def test_a_run_that_checks_nothing_leaves_the_last_report_alone(options: tuple[str, ...], status: int, tmp_path: Path) -> None:
+def test_a_run_that_checks_nothing_leaves_the_last_report_alone(
+    options: tuple[str, ...], status: int, tmp_path: Path
+) -> None:
     (tmp_path / "theory-report").mkdir()
     (tmp_path / "theory-report" / "report.json").write_text("the last one")
     assert run(tmp_path, *options).returncode == status
@@ -167,18 +210,31 @@ def test_a_run_that_checks_nothing_leaves_the_last_report_alone(options: tuple[s
     ("options", "message"),
     [
         (("--theory-report", "file/below"), "file/below: cannot be written to (Not a directory)"),
-        (("--theory-baseline", "absent.json"), "absent.json: cannot be read (No such file or directory)"),
+        (
+            ("--theory-baseline", "absent.json"),
+            "absent.json: cannot be read (No such file or directory)",
+        ),
         (("--theory-baseline", "file"), "file: not JSON, perhaps truncated"),
         (("--theory-baseline", "foreign.json"), "foreign.json: not a report of theory checks"),
-        (("--theory-baseline", "older.json"), "older.json: a report of schema '0', this version reads '1'"),
-        (("--theory-baseline", "deep.json"), "deep.json: of profile deep, cannot be compared with a run of profile quick"),
+        (
+            ("--theory-baseline", "older.json"),
+            "older.json: a report of schema '0', this version reads '1'",
+        ),
+        (
+            ("--theory-baseline", "deep.json"),
+            "deep.json: of profile deep, cannot be compared with a run of profile quick",
+        ),
         (("--theory-report", "busy"), "busy: another run is writing its report there"),
     ],
 )
-def test_what_cannot_work_ends_the_run_before_any_work(options: tuple[str, ...], message: str, tmp_path: Path) -> None:
+def test_what_cannot_work_ends_the_run_before_any_work(
+    options: tuple[str, ...], message: str, tmp_path: Path
+) -> None:
     (tmp_path / "file").write_text("")
     (tmp_path / "foreign.json").write_text('{"tests": 3}')
-    (tmp_path / "older.json").write_text(made.report().to_json().replace('"schema": "1"', '"schema": "0"'))
+    (tmp_path / "older.json").write_text(
+        made.report().to_json().replace('"schema": "1"', '"schema": "0"')
+    )
     (tmp_path / "deep.json").write_text(made.report(profile="deep").to_json())
     with reserve(tmp_path / "busy"):
         result = run(tmp_path, *options)
@@ -216,7 +272,9 @@ FELL = {"0": (0.9, 0.1, 10**9, 1.0)}, {"0": (0.1, 0.1, 10**9, 1.0)}
         (record(margins=FELL[0]), record(margins=FELL[1]), 2, 2),
     ],
 )
-def test_the_exit_status(old: Record, new: Record, pytest_says: int, status: int, tmp_path: Path) -> None:
+def test_the_exit_status(
+    old: Record, new: Record, pytest_says: int, status: int, tmp_path: Path
+) -> None:
     reporter = Reporter(made.report(), tmp_path, tmp_path, None)
     reporter.records = {new.id: new}
     reporter.comparison = compare(made.report(old), made.report(new))
@@ -226,10 +284,19 @@ def test_the_exit_status(old: Record, new: Record, pytest_says: int, status: int
 
 
 @pytest.mark.parametrize(("when", "record_comes"), [("call", True), ("teardown", False)])
-def test_a_claim_that_holds_is_in_error_if_anything_around_its_check_failed(when: Any, record_comes: bool, tmp_path: Path) -> None:
+def test_a_claim_that_holds_is_in_error_if_anything_around_its_check_failed(
+    when: Any, record_comes: bool, tmp_path: Path
+) -> None:
     reporter = Reporter(made.report(), tmp_path, tmp_path, None)
     reporter.records = {"R.1": record("R.1")}
-    outcome = pytest.TestReport("theory_checks/test_routing.py::R.1", ("", 0, ""), {}, "failed", "a\nResourceWarning: b", when)
+    outcome = pytest.TestReport(
+        "theory_checks/test_routing.py::R.1",
+        ("", 0, ""),
+        {},
+        "failed",
+        "a\nResourceWarning: b",
+        when,
+    )
     if record_comes:
         setattr(outcome, RECORD, record("R.1").to_json())
     reporter.pytest_runtest_logreport(outcome)

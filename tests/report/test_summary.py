@@ -27,7 +27,10 @@ BROKEN = report(
 def test_what_is_broken_comes_first_with_how_to_see_it() -> None:
     text = markdown(BROKEN)
     assert sections(text) == [
-        "❌ 2 of 6 claims are violated, 1 is in error, since the code under test raised, 1 is undecided.",
+        (
+            "❌ 2 of 6 claims are violated, 1 is in error, since the code under test raised, 1 is"
+            " undecided."
+        ),
         "❌ R.5 violated",
         "💥 D.1 error",
         "Broken too, and building on what is broken",
@@ -59,9 +62,18 @@ def test_all_claims_are_in_a_table_of_their_own() -> None:
     ("found", "expected"),
     [
         (report(record(), record("R.2")), "✅ All 2 claims hold."),
-        (report(record(), record("R.2", "not run")), "🚫 No claim is violated; 1 of 2 claims is undecided."),
-        (report(record(verdict="error")), "💥 1 of 1 claim is in error, since the code under test raised."),
-        (report(record(verdict="violated"), record("R.2", "error")), "❌ 1 of 2 claims is violated, 1 is in error"),
+        (
+            report(record(), record("R.2", "not run")),
+            "🚫 No claim is violated; 1 of 2 claims is undecided.",
+        ),
+        (
+            report(record(verdict="error")),
+            "💥 1 of 1 claim is in error, since the code under test raised.",
+        ),
+        (
+            report(record(verdict="violated"), record("R.2", "error")),
+            "❌ 1 of 2 claims is violated, 1 is in error",
+        ),
     ],
 )
 def test_the_verdict_of_the_whole(found: Report, expected: str) -> None:
@@ -69,8 +81,12 @@ def test_the_verdict_of_the_whole(found: Report, expected: str) -> None:
 
 
 def test_a_comparison_has_a_section() -> None:
-    old = report(record(margins={"0": (0.25, 0.1, 10**6, 1.0)}), record("R.2", "violated"), record("R.3"))
-    new = report(record(margins={"0": (0.05, 0.1, 10**6, 1.0)}, averages=False), record("R.2"), record("R.3"))
+    old = report(
+        record(margins={"0": (0.25, 0.1, 10**6, 1.0)}), record("R.2", "violated"), record("R.3")
+    )
+    new = report(
+        record(margins={"0": (0.05, 0.1, 10**6, 1.0)}, averages=False), record("R.2"), record("R.3")
+    )
     text = markdown(new, compare(old, new))
     assert "### Since the baseline" in text
     assert "1 margin moved, 1 fixed, 1 unchanged; worse." in text

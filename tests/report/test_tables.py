@@ -9,9 +9,15 @@ from theory_checks.report.tables import joint_tables
 
 
 def record(
-    id: str, rows: list[str], values: list[list[float]], joint: str = "Controls", columns: tuple[str, ...] = ("a", "b")
+    id: str,
+    rows: list[str],
+    values: list[list[float]],
+    joint: str = "Controls",
+    columns: tuple[str, ...] = ("a", "b"),
 ) -> Record:
-    picture = to_plain(Heatmap(f"of {id}", rows, columns, values, caption="shares", low=0.0, high=1.0, joint=joint))
+    picture = to_plain(
+        Heatmap(f"of {id}", rows, columns, values, caption="shares", low=0.0, high=1.0, joint=joint)
+    )
     return Record(id, "holds", pictures=(picture,))
 
 
@@ -24,7 +30,11 @@ BOTH = [
 def test_parts_are_stacked_and_a_row_that_all_have_is_shown_once() -> None:
     (table,) = joint_tables(BOTH)
     assert (table.title, table.columns, table.caption) == ("Controls", ("a", "b"), "shares")
-    assert [(row.name, row.ids) for row in table.rows] == [("all", ("C.1", "C.2")), ("no noise", ("C.1",)), ("linear", ("C.2",))]
+    assert [(row.name, row.ids) for row in table.rows] == [
+        ("all", ("C.1", "C.2")),
+        ("no noise", ("C.1",)),
+        ("linear", ("C.2",)),
+    ]
     assert table.rows[2].values[0] == 0.25
     assert math.isnan(table.rows[2].values[1])
 

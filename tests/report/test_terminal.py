@@ -8,7 +8,13 @@ from theory_checks.report.terminal import table
 RECORDS = [
     record("G.10"),
     record("G.9", depends_on=("R.5",)),
-    record("R.5", "violated", statement="A statement that is much too long for a narrow terminal, and for most wide ones."),
+    record(
+        "R.5",
+        "violated",
+        statement=(
+            "A statement that is much too long for a narrow terminal, and for most wide ones."
+        ),
+    ),
 ]
 
 
@@ -36,5 +42,8 @@ def test_the_worst_come_first_and_what_builds_on_them_is_suspect() -> None:
     assert [line.split()[0] for line in lines[1:4]] == ["R.5", "G.9", "G.10"]
     assert "(builds on R.5) What G.9 says" in lines[2]
     assert "builds on" not in lines[3]
-    assert lines[4:] == ["3 claims: 1 violated, 2 holds", "suspect, since they build on what is violated or in error: G.9"]
+    assert lines[4:] == [
+        "3 claims: 1 violated, 2 holds",
+        "suspect, since they build on what is violated or in error: G.9",
+    ]
     assert table(RECORDS[:1], 200)[2:] == ["1 claim: 1 holds"]

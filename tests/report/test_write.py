@@ -19,7 +19,12 @@ def test_everything_is_written(tmp_path: Path) -> None:
     written = report(record(), record("R.2", "violated"))
     with reserve(tmp_path / "a" / "b"):
         write(written, tmp_path / "a" / "b")
-    assert {path.name for path in (tmp_path / "a" / "b").iterdir()} == {".lock", "report.json", "summary.md", "index.html"}
+    assert {path.name for path in (tmp_path / "a" / "b").iterdir()} == {
+        ".lock",
+        "report.json",
+        "summary.md",
+        "index.html",
+    }
     assert read_report(tmp_path / "a" / "b").to_json() == written.to_json()
     assert "R.2 violated" in (tmp_path / "a" / "b" / "summary.md").read_text()
     assert "R.2" in (tmp_path / "a" / "b" / "index.html").read_text()
@@ -91,7 +96,9 @@ def test_a_directory_belongs_to_one_run_until_that_ends_however_it_ends(tmp_path
     reserve(tmp_path).release()
 
 
-def test_a_directory_that_cannot_be_written_to_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_directory_that_cannot_be_written_to_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "file").write_text("")
     for directory in (tmp_path / "file", tmp_path / "file" / "below", Path("/proc/theory-report")):
         with pytest.raises(ValueError, match=f"{directory}: cannot be written to"):

@@ -14,4 +14,12 @@ from theory_checks.run import Run
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
     torch.set_num_threads(1)
-    return Run(PAPER, "core:PAPER", Profile.QUICK, torch.device("cpu"), 20221128, ledger(DEFAULT_ALPHA), tmp_path)
+    return Run(
+        PAPER,
+        "core:PAPER",
+        Profile.QUICK,
+        torch.device("cpu"),
+        20221128,
+        ledger(DEFAULT_ALPHA),
+        tmp_path,
+    )

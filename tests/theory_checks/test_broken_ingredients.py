@@ -1,4 +1,5 @@
-"""Each mutant makes the claim that is designated to notice it fail, with a message that says how; what breaks nothing does not."""
+"""Each mutant makes the claim that is designated to notice it fail, with a message that says how;
+what breaks nothing does not."""
 
 from dataclasses import replace
 from typing import Any
@@ -8,7 +9,13 @@ import torch
 
 from core import PAPER
 from core.updates import gaussian_experts
-from theory_checks import test_algorithm, test_data_model, test_initialisation, test_routing, test_single_expert
+from theory_checks import (
+    test_algorithm,
+    test_data_model,
+    test_initialisation,
+    test_routing,
+    test_single_expert,
+)
 from theory_checks.checking import check, failure, inputs_tried
 from theory_checks.claims import Claim, Profile
 from theory_checks.mutants import MUTANTS
@@ -16,7 +23,13 @@ from theory_checks.run import Run
 
 CLAIMS = {
     value.id: value
-    for module in (test_algorithm, test_data_model, test_initialisation, test_routing, test_single_expert)
+    for module in (
+        test_algorithm,
+        test_data_model,
+        test_initialisation,
+        test_routing,
+        test_single_expert,
+    )
     for value in vars(module).values()
     if isinstance(value, Claim)
 }
@@ -30,7 +43,14 @@ def test_a_mutant_is_killed_by_its_designated_claim(name: str, run: Run) -> None
     record = check(CLAIMS[id], replace(run, subject=mutant.subject, subject_name=subject_name))
     assert record.verdict == "violated"
     message = failure(record)
-    for part in (id, record.statement, "observed", "bound", f"seed {run.seed}", f"--subject {subject_name}"):
+    for part in (
+        id,
+        record.statement,
+        "observed",
+        "bound",
+        f"seed {run.seed}",
+        f"--subject {subject_name}",
+    ):
         assert part in message
     assert record.worst_case
 
@@ -44,7 +64,9 @@ def test_an_equivalent_mutant_breaks_no_claim(id: str, name: str, run: Run) -> N
 
 @pytest.mark.parametrize("id", ["G.1", "G.2", "G.3", "G.4", "R.5", "S.7"])
 @pytest.mark.parametrize("respond", [torch.relu, torch.tanh])
-def test_a_different_response_breaks_no_claim_that_is_true_of_it(id: str, respond: Any, run: Run) -> None:
+def test_a_different_response_breaks_no_claim_that_is_true_of_it(
+    id: str, respond: Any, run: Run
+) -> None:
     subject = replace(PAPER, respond=lambda z: respond(z).sum(dim=(-2, -1)))
     record = check(CLAIMS[id], replace(run, subject=subject))
     assert record.verdict == "holds", failure(record)

@@ -1,4 +1,5 @@
-"""The path from a claim to its record: what Hypothesis is asked, what is judged, and what the record says."""
+"""The path from a claim to its record: what Hypothesis is asked, what is judged, and what the
+record says."""
 
 import importlib
 import json
@@ -22,7 +23,15 @@ from theory_checks import checking
 from theory_checks.budget import ledger
 from theory_checks.checking import MOST_JUDGED_WHILE_SHRINKING, check, failure
 from theory_checks.claims import CLAIM_IDS, DEFAULT_ALPHA, Claim, Kind, claim, with_dependencies
-from theory_checks.evidence import Statement, all_of, at_most, frequency_at_most, given, mean_at_most, mean_equals
+from theory_checks.evidence import (
+    Statement,
+    all_of,
+    at_most,
+    frequency_at_most,
+    given,
+    mean_at_most,
+    mean_equals,
+)
 from theory_checks.evidence.design import frequency_passing, frequency_resolution
 from theory_checks.evidence.ledger import Ledger, Line
 from theory_checks.pictures import Lines, Series
@@ -32,7 +41,12 @@ from theory_checks.run import Run, digest, load_subject, resolve_device
 
 
 def made(check_function: Any, **options: Any) -> Claim:
-    options = {"kind": Kind.EXACT, "source": "a test", "over": {"x": st.integers(0, 1000)}, **options}
+    options = {
+        "kind": Kind.EXACT,
+        "source": "a test",
+        "over": {"x": st.integers(0, 1000)},
+        **options,
+    }
     return claim(options.pop("id", "R.1"), **options)(check_function)
 
 
@@ -42,7 +56,12 @@ def test_a_violation_is_shrunk_and_reported(run: Run) -> None:
         return at_most(x, 499)
 
     record = check(made(below_500), run)
-    assert (record.verdict, record.observed, record.bound, record.worst_case) == ("violated", 500.0, 499.0, "x=500")
+    assert (record.verdict, record.observed, record.bound, record.worst_case) == (
+        "violated",
+        500.0,
+        499.0,
+        "x=500",
+    )
     assert "x=500" in failure(record)
     assert record.command in failure(record)
 
@@ -123,7 +142,11 @@ def test_a_picture_that_fails_leaves_the_verdict_alone(run: Run) -> None:
         raise ZeroDivisionError("no ink")
 
     record = check(made(fine, picture=picture), run)
-    assert (record.verdict, record.pictures, record.undrawn) == ("holds", (), "ZeroDivisionError: no ink")
+    assert (record.verdict, record.pictures, record.undrawn) == (
+        "holds",
+        (),
+        "ZeroDivisionError: no ink",
+    )
 
 
 def test_the_same_seed_gives_the_same_record_and_another_seed_other_inputs(run: Run) -> None:
@@ -143,8 +166,11 @@ def test_the_same_seed_gives_the_same_record_and_another_seed_other_inputs(run: 
     assert seen != inputs
 
 
-def test_inputs_do_not_depend_on_constants_in_the_source(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hypothesis reads constants off whatever project modules are loaded; a run must not depend on them."""
+def test_inputs_do_not_depend_on_constants_in_the_source(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hypothesis reads constants off whatever project modules are loaded; a run must not depend on
+    them."""
     seen: list[int] = []
 
     def anything(x: int) -> Statement:
@@ -165,20 +191,31 @@ def test_inputs_do_not_depend_on_constants_in_the_source(run: Run, tmp_path: Pat
 def test_a_record_keeps_the_path_and_the_margins_that_comparisons_need(run: Run) -> None:
     def two_members(x: int) -> Statement:
         """0 is at most 2, and a mean is about a half."""
-        return all_of(at_most(0, 2), mean_equals(0.5, lambda stream, size: np.full(size, 0.5 - x / 50), resolution=0.2))
+        return all_of(
+            at_most(0, 2),
+            mean_equals(0.5, lambda stream, size: np.full(size, 0.5 - x / 50), resolution=0.2),
+        )
 
-    record = check(made(two_members, id="S.3", over={"x": st.sampled_from([1, 2])}, examples=10), run)
+    record = check(
+        made(two_members, id="S.3", over={"x": st.sampled_from([1, 2])}, examples=10), run
+    )
     worst, *others = record.margins
     assert worst == f"{digest({'x': 2})[0]:08x}.2"
-    assert set(others) == {f"{digest({'x': 2})[0]:08x}.1", *(f"{digest({'x': 1})[0]:08x}.{i}" for i in (1, 2))}
+    assert set(others) == {
+        f"{digest({'x': 2})[0]:08x}.1",
+        *(f"{digest({'x': 1})[0]:08x}.{i}" for i in (1, 2)),
+    }
     assert record.margins[worst] == (record.margin, record.resolution, record.path[-1][0], 1.0)
     assert record.path[-1][1] == record.observed
     assert record.averages
     assert record.margins[others[0]][2:] == (0, 0.0)
 
 
-def test_only_an_independent_stream_at_the_share_decides(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A statement that is suspicious on the search stream is judged again on another stream, at the claim's share of alpha."""
+def test_only_an_independent_stream_at_the_share_decides(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A statement that is suspicious on the search stream is judged again on another stream, at the
+    claim's share of alpha."""
     judged: list[tuple[tuple[int, ...], float]] = []
 
     def never_one(x: int) -> Statement:
@@ -197,14 +234,31 @@ def test_only_an_independent_stream_at_the_share_decides(run: Run, monkeypatch: 
 
 
 def test_streams_depend_on_every_input_and_on_the_seed(run: Run) -> None:
-    keys = {run.stream("R.1", inputs, phase).spawn_key for inputs in ({"x": 1}, {"x": 2}, {"y": 1}) for phase in (0, 1)}
+    keys = {
+        run.stream("R.1", inputs, phase).spawn_key
+        for inputs in ({"x": 1}, {"x": 2}, {"y": 1})
+        for phase in (0, 1)
+    }
     keys |= {replace(run, seed=5).stream("R.1", {"x": 1}, 0).spawn_key}
     assert len(keys) == 6  # the seed is the entropy, not part of the key
     assert replace(run, seed=5).stream("R.1").entropy != run.stream("R.1").entropy
 
 
 def test_digests_tell_values_apart() -> None:
-    values: list[Any] = [1, 1.0, "1", None, True, (1,), (1, 2), {"a": 1}, Problem(), Problem(K=3), np.zeros(2), np.zeros(3)]
+    values: list[Any] = [
+        1,
+        1.0,
+        "1",
+        None,
+        True,
+        (1,),
+        (1, 2),
+        {"a": 1},
+        Problem(),
+        Problem(K=3),
+        np.zeros(2),
+        np.zeros(3),
+    ]
     values += [torch.zeros(2), torch.ones(2), torch.zeros(2, dtype=torch.float64)]
     digests = [digest(v) for v in values]
     assert len(set(digests)) == len(values) - 1  # a float64 tensor is the array of the same values
@@ -224,13 +278,19 @@ def test_hypotheses_that_are_never_met_make_a_claim_vacuous(run: Run) -> None:
     assert "hypotheses" in failure(record)
 
 
-@pytest.mark.parametrize(("met_from", "verdict"), [(0, "holds"), (500, "holds"), (995, "vacuous"), (1001, "vacuous")])
-def test_a_claim_is_vacuous_when_hardly_any_input_meets_its_hypotheses(met_from: int, verdict: str, run: Run) -> None:
+@pytest.mark.parametrize(
+    ("met_from", "verdict"), [(0, "holds"), (500, "holds"), (995, "vacuous"), (1001, "vacuous")]
+)
+def test_a_claim_is_vacuous_when_hardly_any_input_meets_its_hypotheses(
+    met_from: int, verdict: str, run: Run
+) -> None:
     def of_large_numbers(x: int) -> Statement:
         """Every large x is at most 1000."""
         return given(at_most(x, 1000), met=int(x >= met_from), tried=1, hypotheses="x is large")
 
-    record = check(made(of_large_numbers, over={"x": st.integers(0, 10**6).map(lambda x: x % 1001)}), run)
+    record = check(
+        made(of_large_numbers, over={"x": st.integers(0, 10**6).map(lambda x: x % 1001)}), run
+    )
     assert record.verdict == verdict
     assert record.tried == record.examples
     assert (record.discarded == 0) == (met_from == 0)
@@ -242,7 +302,9 @@ def test_unclear_evidence_is_inconclusive(run: Run) -> None:
         share = float(run.ledger.share("N.1"))
         return frequency_at_most(
             0.02,
-            lambda stream, size: np.arange(size) < 2,  # more than a true claim leads one to expect, too few to refute it
+            lambda stream, size: (
+                np.arange(size) < 2
+            ),  # more than a true claim leads one to expect, too few to refute it
             resolution=frequency_resolution(0.02, 16, share),
             passing=frequency_passing(0.02, 16),
             replicates=16,
@@ -297,7 +359,14 @@ def test_dependencies_are_followed() -> None:
 
 
 def test_records_travel_as_json() -> None:
-    record = Record("R.1", "violated", observed=np.float64(0.5), bound=float("inf"), depends_on=("R.2",), visited={"M": "2 to 3"})  # type: ignore[arg-type]
+    record = Record(
+        "R.1",
+        "violated",
+        observed=np.float64(0.5),
+        bound=float("inf"),
+        depends_on=("R.2",),
+        visited={"M": "2 to 3"},
+    )  # type: ignore[arg-type]
     text = record.to_json()
     json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
     back = Record.from_json(text)
@@ -305,9 +374,18 @@ def test_records_travel_as_json() -> None:
     for broken, message in [
         ({"colour": "green"}, "record has 'colour', which is unknown here"),
         ({"id": "R.1"}, "missing 1 required positional argument: 'verdict'"),
-        ({"id": "R.1", "verdict": "holds", "samples": "many"}, "record.samples is 'many', needs int"),
-        ({"id": "R.1", "verdict": "holds", "path": [[1, 2], [3]]}, r"record.path\[1\] is \[3\], needs tuple"),
-        ({"id": "R.1", "verdict": "holds", "visited": {"M": 3}}, r"record.visited\['M'\] is 3, needs str"),
+        (
+            {"id": "R.1", "verdict": "holds", "samples": "many"},
+            "record.samples is 'many', needs int",
+        ),
+        (
+            {"id": "R.1", "verdict": "holds", "path": [[1, 2], [3]]},
+            r"record.path\[1\] is \[3\], needs tuple",
+        ),
+        (
+            {"id": "R.1", "verdict": "holds", "visited": {"M": 3}},
+            r"record.visited\['M'\] is 3, needs str",
+        ),
     ]:
         with pytest.raises(ValueError, match=message):
             Record.from_json(json.dumps(broken))
@@ -315,7 +393,12 @@ def test_records_travel_as_json() -> None:
 
 def test_the_table_has_the_worst_first() -> None:
     lines = table(
-        [Record("R.1", "holds"), Record("S.3", "violated", observed=0.1, bound=0.125), Record("A.3", "not run")], width=80
+        [
+            Record("R.1", "holds"),
+            Record("S.3", "violated", observed=0.1, bound=0.125),
+            Record("A.3", "not run"),
+        ],
+        width=80,
     )
     assert [line.split()[0] for line in lines[1:4]] == ["S.3", "A.3", "R.1"]
     assert lines[-1] == "3 claims: 1 violated, 1 not run, 1 holds"
@@ -345,13 +428,17 @@ def test_unknown_subjects_are_refused(name: str, message: str) -> None:
         ("cpu", ["cpu", "cpu", "cpu"]),
     ],
 )
-def test_workers_take_devices_in_turn_unless_one_was_named(name: str, found: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_workers_take_devices_in_turn_unless_one_was_named(
+    name: str, found: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     assert [str(resolve_device(name, worker)) for worker in range(3)] == found
 
 
-@pytest.mark.parametrize("name", ["gpu", "cuda", "cuda:", "cuda:99", "cuda:x", "cuda:²", "cpu:0", "mps:1"])
+@pytest.mark.parametrize(
+    "name", ["gpu", "cuda", "cuda:", "cuda:99", "cuda:x", "cuda:²", "cpu:0", "mps:1"]
+)
 def test_unknown_devices_are_refused(name: str) -> None:
     with pytest.raises(ValueError, match=f"device '{name}'"):
         resolve_device(name)
@@ -390,7 +477,8 @@ def test_an_exact_claim_may_not_sample(run: Run) -> None:
 
 
 def chance_of_a_confirmed_suspicion(run: Run, tries: int) -> tuple[int, int]:
-    """How many of many inputs came under suspicion, and how many were then called violated, for a claim true at its boundary."""
+    """How many of many inputs came under suspicion, and how many were then called violated, for a
+    claim true at its boundary."""
 
     def at_its_boundary(x: int) -> Statement:
         """A fair coin falls on heads half of the time."""
@@ -409,9 +497,12 @@ def chance_of_a_confirmed_suspicion(run: Run, tries: int) -> tuple[int, int]:
     return suspicious, violated
 
 
-def test_deciding_on_the_search_stream_is_noticed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A suspicion is confirmed with probability at most the claim's share; a checker that decides on the stream that raised the
-    suspicion confirms far more. (Levels are large here, so that a thousand inputs show it.)"""
+def test_deciding_on_the_search_stream_is_noticed(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A suspicion is confirmed with probability at most the claim's share; a checker that decides
+    on the stream that raised the suspicion confirms far more. (Levels are large here, so that a
+    thousand inputs show it.)"""
     monkeypatch.setattr(checking, "SUSPICION", Fraction(1, 5))
     run = replace(run, ledger=Ledger(Fraction(1, 20), (Line("S.3", 1, 1000, ""),)))
     suspicious, violated = chance_of_a_confirmed_suspicion(run, 1000)

@@ -12,7 +12,8 @@ SHARE = 1e-6 / 73
 
 
 def judged(monkeypatch: pytest.MonkeyPatch, applies: int) -> Verdict:
-    """A control of which Lemma 5.2 fails, in a setting where it survives, if it applies to so many of 8 replicates."""
+    """A control of which Lemma 5.2 fails, in a setting where it survives, if it applies to so many
+    of 8 replicates."""
     base = setting(Profile.QUICK)
     wrong = Control("wrong", base, fails=("Lemma 5.2",))
 
@@ -28,11 +29,17 @@ def judged(monkeypatch: pytest.MonkeyPatch, applies: int) -> Verdict:
 
 
 @pytest.mark.parametrize("applies", [7, 8])
-def test_a_conclusion_is_judged_on_the_replicates_that_it_applies_to(monkeypatch: pytest.MonkeyPatch, applies: int) -> None:
+def test_a_conclusion_is_judged_on_the_replicates_that_it_applies_to(
+    monkeypatch: pytest.MonkeyPatch, applies: int
+) -> None:
     assert judged(monkeypatch, applies) is Verdict.HOLDS
 
 
 @pytest.mark.parametrize("applies", [0, 3, 6])
-def test_too_few_replicates_to_refute_a_conclusion_meet_no_hypotheses(monkeypatch: pytest.MonkeyPatch, applies: int) -> None:
-    with pytest.raises(HypothesesNotMet, match=f"every hypothesis: Lemma 5.2.* applies to {applies} "):
+def test_too_few_replicates_to_refute_a_conclusion_meet_no_hypotheses(
+    monkeypatch: pytest.MonkeyPatch, applies: int
+) -> None:
+    with pytest.raises(
+        HypothesesNotMet, match=f"every hypothesis: Lemma 5.2.* applies to {applies} "
+    ):
         judged(monkeypatch, applies)

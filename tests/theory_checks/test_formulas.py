@@ -11,7 +11,14 @@ from scipy.stats import norm
 
 from core import PAPER, Problem
 from core.data import draw_examples, draw_signals
-from theory_checks.single_experts import Classifier, adam, build, enumerated_margins, searched, witness
+from theory_checks.single_experts import (
+    Classifier,
+    adam,
+    build,
+    enumerated_margins,
+    searched,
+    witness,
+)
 from theory_checks.test_initialisation import chance_of_occupied_groups, gap_law
 from theory_checks.test_moe_succeeds import can_be_divided
 
@@ -33,7 +40,13 @@ def test_gap_law_by_adaptive_quadrature(K: int, J: int) -> None:
 
     def chance(g: float) -> float:
         """P(second > 0, largest <= g second)"""
-        return quad(lambda v: K * (K - 1) * F(v) ** (K - 2) * density(v) * (F(g * v) - F(v)), 0, 12, epsabs=1e-12, limit=200)[0]
+        return quad(
+            lambda v: K * (K - 1) * F(v) ** (K - 2) * density(v) * (F(g * v) - F(v)),
+            0,
+            12,
+            epsabs=1e-12,
+            limit=200,
+        )[0]
 
     law = gap_law(K, J)
     total = chance(1e6)
@@ -82,7 +95,12 @@ def test_adam_is_that_of_torch() -> None:
 def test_unknown_classifiers_are_refused() -> None:
     problem = Problem()
     with pytest.raises(ValueError, match="unknown classifier"):
-        build(Classifier("guessed"), PAPER, problem, draw_signals(problem, torch.Generator().manual_seed(0)))
+        build(
+            Classifier("guessed"),
+            PAPER,
+            problem,
+            draw_signals(problem, torch.Generator().manual_seed(0)),
+        )
 
 
 @pytest.mark.parametrize(
@@ -90,7 +108,10 @@ def test_unknown_classifiers_are_refused() -> None:
     [
         ([[1, 0], [0, 1]], True),
         ([[1, 1], [1, 1]], True),  # whoever is perfect everywhere may serve any cluster
-        ([[1, 1], [1, 0]], True),  # the second must take cluster 0, so that the first is free for cluster 1
+        (
+            [[1, 1], [1, 0]],
+            True,
+        ),  # the second must take cluster 0, so that the first is free for cluster 1
         ([[1, 0], [1, 0]], False),  # nobody for cluster 1
         ([[1, 0], [0, 1], [0, 0]], False),  # the third is in use and good nowhere
         ([[1, 1]], False),  # one expert cannot be in two sets
@@ -98,5 +119,7 @@ def test_unknown_classifiers_are_refused() -> None:
         ([[1, 1, 0], [1, 0, 0], [1, 1, 1], [1, 0, 0]], True),
     ],
 )
-def test_experts_are_divided_among_clusters_whenever_they_can_be(good: list[list[int]], expected: bool) -> None:
+def test_experts_are_divided_among_clusters_whenever_they_can_be(
+    good: list[list[int]], expected: bool
+) -> None:
     assert can_be_divided(np.array(good, dtype=bool)) is expected

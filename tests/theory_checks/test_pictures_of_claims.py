@@ -1,4 +1,5 @@
-"""The pictures that claims bring: each is drawn from small runs, and shows what the claim is about."""
+"""The pictures that claims bring: each is drawn from small runs, and shows what the claim is
+about."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -25,13 +26,19 @@ from theory_checks.test_exploration import (
     the_winner_takes_all,
 )
 from theory_checks.test_initialisation import the_cluster_gap_has_its_exact_law
-from theory_checks.test_router_alignment import the_router_follows_what_experts_learn, the_router_learns_centres_not_features
+from theory_checks.test_router_alignment import (
+    the_router_follows_what_experts_learn,
+    the_router_learns_centres_not_features,
+)
 from theory_checks.test_routing import (
     probabilities_are_lipschitz,
     probabilities_move_at_most_twice_as_far_as_logits,
     ratio_to_the_step,
 )
-from theory_checks.test_single_expert import errors_of_classifiers, every_patch_additive_classifier_errs_on_an_eighth
+from theory_checks.test_single_expert import (
+    errors_of_classifiers,
+    every_patch_additive_classifier_errs_on_an_eighth,
+)
 from theory_checks.test_specialisation import experts_are_good_on_their_own_cluster
 from theory_checks.trajectories import SEARCH, Trained
 
@@ -42,10 +49,19 @@ MORE = [ladder(Problem(K=2, d=32), n, 3, M=4, J=8) for n in (100, 400)]
 def pictures(claim: Claim, run: Run, **inputs: Any) -> tuple[Lines, ...]:
     """The claim's curves as they arrive in the report, where all of its pictures are drawn."""
     assert claim.picture is not None
-    context: Mapping[str, Any] = {"subject": run.subject, "trained": Trained(run, SEARCH), "run": run}
+    context: Mapping[str, Any] = {
+        "subject": run.subject,
+        "trained": Trained(run, SEARCH),
+        "run": run,
+    }
     names = claim.picture.__code__.co_varnames[: claim.picture.__code__.co_argcount]
-    found = claim.picture(**{name: value for name, value in {**context, **inputs}.items() if name in names})
-    arrived = [from_plain(to_plain(picture)) for picture in (found if isinstance(found, tuple) else (found,))]
+    found = claim.picture(
+        **{name: value for name, value in {**context, **inputs}.items() if name in names}
+    )
+    arrived = [
+        from_plain(to_plain(picture))
+        for picture in (found if isinstance(found, tuple) else (found,))
+    ]
     for picture in arrived:
         assert drawn(picture, "a").svg
     return tuple(picture for picture in arrived if isinstance(picture, Lines))
@@ -61,7 +77,10 @@ def pictures(claim: Claim, run: Run, **inputs: Any) -> tuple[Lines, ...]:
         (inverse_alignments_move_together, {"scenarios": MORE}),
         (experts_are_good_on_their_own_cluster, {"scenarios": SMALL, "more": MORE}),
         (the_router_learns_centres_not_features, {"scenarios": MORE, "whole": SMALL[0]}),
-        (the_router_follows_what_experts_learn, {"scenarios": SMALL, "more": MORE, "other": SMALL[0]}),
+        (
+            the_router_follows_what_experts_learn,
+            {"scenarios": SMALL, "more": MORE, "other": SMALL[0]},
+        ),
     ],
     ids=lambda value: value.id if isinstance(value, Claim) else "",
 )
@@ -79,16 +98,25 @@ def test_claims_along_a_ladder_show_it(run: Run, claim: Claim, inputs: dict[str,
 
 def test_the_fitted_exponent_stands_in_the_caption() -> None:
     rng = np.random.default_rng(0)
-    values = {size: 3 * size**-0.5 * np.exp(0.1 * rng.standard_normal(20)) for size in (64, 256, 1024)}
-    shown = ladder_picture("t", "d", {"error": values}, bounds={"claimed": through_the_first(values, -0.25)})
+    values = {
+        size: 3 * size**-0.5 * np.exp(0.1 * rng.standard_normal(20)) for size in (64, 256, 1024)
+    }
+    shown = ladder_picture(
+        "t", "d", {"error": values}, bounds={"claimed": through_the_first(values, -0.25)}
+    )
     slope, low, high = fitted_exponent(list(values), list(values.values()), 0)
     assert abs(slope + 0.5) < 0.05
-    assert f"error: fitted d^{slope:.2f} (95 %: {low:.2f} to {high:.2f}), 20 replicates" in shown.caption
+    assert (
+        f"error: fitted d^{slope:.2f} (95 %: {low:.2f} to {high:.2f}), 20 replicates"
+        in shown.caption
+    )
     points, claimed = shown.series
     assert points.low is not None
     assert points.high is not None
     for size, y, low, high in zip(points.x, points.y, points.low, points.high, strict=True):
-        assert (low, y, high) == pytest.approx(tuple(np.quantile(values[int(size)], [0.1, 0.5, 0.9])))
+        assert (low, y, high) == pytest.approx(
+            tuple(np.quantile(values[int(size)], [0.1, 0.5, 0.9]))
+        )
     assert claimed.y[0] == points.y[0]
     assert claimed.y[-1] / claimed.y[0] == pytest.approx(0.5)
 
@@ -100,8 +128,12 @@ def test_where_values_are_0_there_is_no_exponent() -> None:
         assert shown.caption == "error: no exponent, for lack of positive values"
 
 
-@pytest.mark.parametrize("claim", [probabilities_are_lipschitz, probabilities_move_at_most_twice_as_far_as_logits])
-def test_the_ratio_of_routing_probabilities_attains_2_and_stays_below(run: Run, claim: Claim) -> None:
+@pytest.mark.parametrize(
+    "claim", [probabilities_are_lipschitz, probabilities_move_at_most_twice_as_far_as_logits]
+)
+def test_the_ratio_of_routing_probabilities_attains_2_and_stays_below(
+    run: Run, claim: Claim
+) -> None:
     h = torch.randn(5, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     (shown,) = pictures(claim, run, h=h, perturbation=(0.1, "signs", 7))
     assert claim.picture is ratio_to_the_step

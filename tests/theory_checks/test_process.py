@@ -39,11 +39,18 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 LARGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 
 
-@pytest.mark.skipif(not LARGE_PAGES.exists() or "[never]" in LARGE_PAGES.read_text(), reason="this system gives no large pages")
+@pytest.mark.skipif(
+    not LARGE_PAGES.exists() or "[never]" in LARGE_PAGES.read_text(),
+    reason="this system gives no large pages",
+)
 def test_a_large_tensor_comes_in_large_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("THP_MEM_ALLOC_ENABLE", raising=False)
-    found = subprocess.run([sys.executable, "-c", A_LARGE_TENSOR], capture_output=True, text=True, check=True)
-    assert int(found.stdout) < 2**28 / 2**12 / 4  # a quarter of the small pages in 256 MiB: memory may be short of large ones
+    found = subprocess.run(
+        [sys.executable, "-c", A_LARGE_TENSOR], capture_output=True, text=True, check=True
+    )
+    assert (
+        int(found.stdout) < 2**28 / 2**12 / 4
+    )  # a quarter of the small pages in 256 MiB: memory may be short of large ones
 
 
 def test_a_c_library_without_mallopt_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,5 +73,7 @@ print(sorted({"scipy.stats", "sympy"} & sys.modules.keys()))
 
 def test_a_worker_imports_nothing_that_takes_a_second_and_is_not_needed() -> None:
     """torch.autograd.grad imports sympy when it is handed the gradients of its outputs."""
-    found = subprocess.run([sys.executable, "-c", A_WORKERS_LIFE], capture_output=True, text=True, check=True)
+    found = subprocess.run(
+        [sys.executable, "-c", A_WORKERS_LIFE], capture_output=True, text=True, check=True
+    )
     assert found.stdout == "[]\n"

@@ -23,7 +23,12 @@ def test_what_claims_look_at_is_the_replicate_of_the_seed(run: Run) -> None:
         examples = replicate.training_examples
         expected = torch.einsum("npd,mjd->mnpj", examples.x.double(), replicate.at.W.double())
         # Sums of d products in single precision.
-        size = torch.einsum("npd,mjd->mnpj", examples.x.double().abs(), replicate.at.W.double().abs())
+        size = torch.einsum(
+            "npd,mjd->mnpj", examples.x.double().abs(), replicate.at.W.double().abs()
+        )
         tolerance = (scenario.problem.d + 2) * torch.finfo(torch.float32).eps * size
         assert ((replicate.pre_activations(examples) - expected).abs() <= tolerance).all()
-        assert torch.equal(replicate.pre_activations(examples, slice(1, 3)), replicate.pre_activations(examples)[1:3])
+        assert torch.equal(
+            replicate.pre_activations(examples, slice(1, 3)),
+            replicate.pre_activations(examples)[1:3],
+        )

@@ -1,4 +1,5 @@
-"""The sizes that each profile promises, and the regime of the theory that every scenario keeps to."""
+"""The sizes that each profile promises, and the regime of the theory that every scenario keeps
+to."""
 
 import pytest
 
@@ -41,7 +42,8 @@ def test_deep_goes_up_to_ten_clusters():
 
 @pytest.mark.parametrize("profile", Profile)
 def test_every_scenario_is_in_the_regime(profile):
-    """M >= 2K, J >= 6, sigma_0 = d^(-1/3), eta_r = M^2 eta, training to T_1 or to several times 1/eta."""
+    """M >= 2K, J >= 6, sigma_0 = d^(-1/3), eta_r = M^2 eta, training to T_1 or to several times
+    1/eta."""
     explored = [scenario for scenarios in LADDERS for scenario in scenarios(profile)]
     trained = [scenario for scenarios in WHOLE for scenario in scenarios(profile)]
     for scenario in explored + trained:
@@ -50,17 +52,25 @@ def test_every_scenario_is_in_the_regime(profile):
         assert hyper.J >= 6, scenario
         assert hyper.sigma_0 == pytest.approx(problem.d ** (-1 / 3)), scenario
         assert hyper.eta_r == pytest.approx(hyper.M**2 * hyper.eta), scenario
-    assert all(s.hyper.T == s.hyper.T_1 and s.hyper.eta == pytest.approx(s.hyper.sigma_0 / 50) for s in explored)
+    assert all(
+        s.hyper.T == s.hyper.T_1 and s.hyper.eta == pytest.approx(s.hyper.sigma_0 / 50)
+        for s in explored
+    )
     assert all(s.hyper.T * s.hyper.eta >= 5.9 for s in trained)
 
 
 def test_deep_keeps_to_the_rates_and_examples_of_the_theory():
-    """eta = sigma_0/50, n >= max(4000, 4 d) with K = 4 and M = 8, otherwise n >= 125 M K; the example ladder varies n."""
+    """eta = sigma_0/50, n >= max(4000, 4 d) with K = 4 and M = 8, otherwise n >= 125 M K; the
+    example ladder varies n."""
     for scenarios in (exploration_ladder, around_the_ladder, *WHOLE):
         for scenario in scenarios(Profile.DEEP):
             problem, hyper = scenario.problem, scenario.hyper
             assert hyper.eta == pytest.approx(hyper.sigma_0 / 50)
-            assert hyper.n >= (max(4000, 4 * problem.d) if (problem.K, hyper.M) == (4, 8) else 125 * hyper.M * problem.K)
+            assert hyper.n >= (
+                max(4000, 4 * problem.d)
+                if (problem.K, hyper.M) == (4, 8)
+                else 125 * hyper.M * problem.K
+            )
 
 
 @pytest.mark.parametrize("profile", Profile)

@@ -1,4 +1,5 @@
-"""Training runs and what is derived from them: computed once for all claims and workers of a run."""
+"""Training runs and what is derived from them: computed once for all claims and workers of a
+run."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -23,10 +24,16 @@ def small(replicates: int = 6, n: int = 4000) -> Scenario:
     return replace(scenario, hyper=replace(scenario.hyper, T=2))
 
 
-def test_blocks_are_simulated_once_and_put_together_in_order(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_are_simulated_once_and_put_together_in_order(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     blocks = []
     simulate = Trained._simulate
-    monkeypatch.setattr(Trained, "_simulate", lambda self, s, seeds: blocks.append(len(seeds)) or simulate(self, s, seeds))
+    monkeypatch.setattr(
+        Trained,
+        "_simulate",
+        lambda self, s, seeds: blocks.append(len(seeds)) or simulate(self, s, seeds),
+    )
     trained, scenario = Trained(run, SEARCH), small()
     found = trained.trajectory(scenario)
     assert blocks == [2, 2, 2]
@@ -94,12 +101,17 @@ def test_a_computation_that_fails_leaves_nothing_behind(run: Run) -> None:
 
 @pytest.mark.parametrize("applies", [0, 1, 6])
 def test_an_event_that_applies_to_too_few_replicates_meets_no_hypotheses(applies: int) -> None:
-    with pytest.raises(HypothesesNotMet, match=f"clear gaps: it applies to {applies} replicates, too few"):
+    with pytest.raises(
+        HypothesesNotMet, match=f"clear gaps: it applies to {applies} replicates, too few"
+    ):
         mostly(np.ones(applies), 1e-8, "clear gaps")
 
 
 def test_an_event_is_judged_with_the_replicates_that_can_refute_it() -> None:
-    statement, never = mostly(np.ones(8), 1e-8, "clear gaps"), mostly(np.zeros(8), 1e-8, "clear gaps")
+    statement, never = (
+        mostly(np.ones(8), 1e-8, "clear gaps"),
+        mostly(np.zeros(8), 1e-8, "clear gaps"),
+    )
     assert statement.bound == MOSTLY
     stream = np.random.SeedSequence(0)
     assert statement.judge(stream, 1e-8, 8).verdict is Verdict.HOLDS
@@ -107,7 +119,8 @@ def test_an_event_is_judged_with_the_replicates_that_can_refute_it() -> None:
 
 
 def test_the_sampling_error_is_that_of_drawn_gradients() -> None:
-    """sum over examples of 1[k] alpha^3 + 1[k' = k] y eps gamma^3, drawn, for one expert's n / M examples."""
+    """sum over examples of 1[k] alpha^3 + 1[k' = k] y eps gamma^3, drawn, for one expert's n / M
+    examples."""
     scenario = ladder(Problem(K=3, d=16), 6000, 1, M=6)
     rng = np.random.default_rng(0)
     examples, draws = 1000, 4000
@@ -116,7 +129,9 @@ def test_the_sampling_error_is_that_of_drawn_gradients() -> None:
     terms = (role == 0) * alpha**3 + (role == 1) * gamma**3 * rng.choice([-1, 1], (draws, examples))
     means = terms.mean(axis=1)
     relative = means.std() / means.mean()
-    assert sampling_error(scenario) == pytest.approx(relative, rel=0.05)  # the standard error of a deviation: 1 / sqrt(2 draws)
+    assert sampling_error(scenario) == pytest.approx(
+        relative, rel=0.05
+    )  # the standard error of a deviation: 1 / sqrt(2 draws)
 
 
 def test_at_rate_keeps_the_distance() -> None:

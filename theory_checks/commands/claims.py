@@ -17,9 +17,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("id", nargs="*", metavar="ID", help="show these claims in full")
     groups = ", ".join(f"{letter} ({name})" for letter, name in GROUPS.items())
     parser.add_argument("--group", help=f"only those of a group: {groups}")
-    parser.add_argument("--kind", choices=[kind.value for kind in Kind], help="only those of a kind")
-    parser.add_argument("--claims", action="append", default=[], metavar="MODULE", help="a module of your own claims to include")
-    parser.add_argument("--text", help="only those with this text in statement, hypotheses, source or derivation, in any case")
+    parser.add_argument(
+        "--kind", choices=[kind.value for kind in Kind], help="only those of a kind"
+    )
+    parser.add_argument(
+        "--claims",
+        action="append",
+        default=[],
+        metavar="MODULE",
+        help="a module of your own claims to include",
+    )
+    parser.add_argument(
+        "--text",
+        help=(
+            "only those with this text in statement, hypotheses, source or derivation, in any case"
+        ),
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -36,7 +49,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def available(modules: Sequence[str]) -> dict[str, Claim]:
-    """All claims by id, with those from outside. Raises CommandError if a module has none to offer."""
+    """All claims by id, with those from outside. Raises CommandError if a module has none to
+    offer."""
     from theory_checks.catalogue import catalogue, from_outside
 
     try:
@@ -50,7 +64,10 @@ def find(id: str, claims: Mapping[str, Claim]) -> Claim:
     if id in claims:
         return claims[id]
     close = difflib.get_close_matches(id.upper(), claims, n=3) or list(claims)
-    raise CommandError(f"no claim {id!r}; there are {', '.join(close)}{' and others' if len(close) < len(claims) else ''}")
+    raise CommandError(
+        f"no claim {id!r}; there are"
+        f" {', '.join(close)}{' and others' if len(close) < len(claims) else ''}"
+    )
 
 
 def matches(claim: Claim, wanted: argparse.Namespace) -> bool:
@@ -79,12 +96,20 @@ def shown(claim: Claim, claims: Mapping[str, Claim]) -> str:
     }
     parts = [wrapped(f"{claim.id} {claim.statement}")]
     parts += [wrapped(value, f"  {name:10}") for name, value in facts.items() if value]
-    parts += ["\n" + wrapped(" ".join(paragraph.split()), "  ") for paragraph in claim.derivation.split("\n\n") if paragraph]
+    parts += [
+        "\n" + wrapped(" ".join(paragraph.split()), "  ")
+        for paragraph in claim.derivation.split("\n\n")
+        if paragraph
+    ]
     return "\n".join(parts)
 
 
 def wrapped(text: str, label: str = "") -> str:
     """The text in lines no longer than the terminal, beside its label."""
     width = max(shutil.get_terminal_size().columns, 60)
-    lines = [line for part in text.split("\n") for line in textwrap.wrap(part, width - len(label), break_on_hyphens=False)]
+    lines = [
+        line
+        for part in text.split("\n")
+        for line in textwrap.wrap(part, width - len(label), break_on_hyphens=False)
+    ]
     return "\n".join((" " * len(label) if i else label) + line for i, line in enumerate(lines))

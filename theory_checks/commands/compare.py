@@ -9,9 +9,15 @@ from theory_checks.report.terminal import changes
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("old", metavar="OLD", type=Path, help="report.json of the earlier run, or its directory")
-    parser.add_argument("new", metavar="NEW", type=Path, help="report.json of the later run, or its directory")
-    parser.add_argument("--all", action="store_true", help="list claims that did not change as well")
+    parser.add_argument(
+        "old", metavar="OLD", type=Path, help="report.json of the earlier run, or its directory"
+    )
+    parser.add_argument(
+        "new", metavar="NEW", type=Path, help="report.json of the later run, or its directory"
+    )
+    parser.add_argument(
+        "--all", action="store_true", help="list claims that did not change as well"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -19,7 +25,10 @@ def run(arguments: argparse.Namespace) -> int:
 
     old, new = read(arguments.old), read(arguments.new)
     if old.profile != new.profile:
-        raise CommandError(f"nothing to compare: {arguments.old} has profile {old.profile}, {arguments.new} {new.profile}")
+        raise CommandError(
+            f"nothing to compare: {arguments.old} has profile {old.profile}, {arguments.new}"
+            f" {new.profile}"
+        )
     comparison = compare(old, new)
     print("\n".join(changes(comparison, also_unchanged=arguments.all)))
     return int(comparison.worse)

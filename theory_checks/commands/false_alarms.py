@@ -1,8 +1,10 @@
-"""run all claims on one subject with many seeds, and count what was called violated, undecided or vacuous
+"""run all claims on one subject with many seeds, and count what was called violated, undecided or
+vacuous
 
-For a subject of which all claims are true, by default the paper's, every violated verdict is a false alarm. Writes
-false-alarms.json and false-alarms.md, and keeps every result in cells.jsonl, so that the runs can be done in batches: with a larger
---runs only the further seeds are checked. Status 1 if a claim was violated or its check raised.
+For a subject of which all claims are true, by default the paper's, every violated verdict is a
+false alarm. Writes false-alarms.json and false-alarms.md, and keeps every result in cells.jsonl, so
+that the runs can be done in batches: with a larger --runs only the further seeds are checked.
+Status 1 if a claim was violated or its check raised.
 """
 
 import argparse
@@ -20,9 +22,15 @@ OUTCOMES = ("violated", "error", "inconclusive", "vacuous", "holds")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--runs", type=int, default=50, metavar="N", help="seeds, counted from --seed (%(default)s)")
-    parser.add_argument("--subject", default=DEFAULT_SUBJECT, metavar="module:NAME", help="(%(default)s)")
-    parser.add_argument("--claim", action="append", default=[], metavar="ID", help="only this one (repeatable)")
+    parser.add_argument(
+        "--runs", type=int, default=50, metavar="N", help="seeds, counted from --seed (%(default)s)"
+    )
+    parser.add_argument(
+        "--subject", default=DEFAULT_SUBJECT, metavar="module:NAME", help="(%(default)s)"
+    )
+    parser.add_argument(
+        "--claim", action="append", default=[], metavar="ID", help="only this one (repeatable)"
+    )
     add_cell_arguments(parser, "theory-report/false-alarms")
 
 
@@ -45,16 +53,32 @@ def run(arguments: argparse.Namespace) -> int:
     except ValueError as error:
         raise CommandError(str(error)) from error
     with lock, Workers(arguments.jobs) as workers:
-        results = completed(cells, Store(arguments.output / "cells.jsonl"), workers, arguments.limit, "false alarms")
+        results = completed(
+            cells, Store(arguments.output / "cells.jsonl"), workers, arguments.limit, "false alarms"
+        )
         counts: Counts = {id: Counter() for id in order}
         for cell in cells:
-            counts[cell.claim][{"killed": "violated", "survived": "holds"}.get(results[cell].outcome, results[cell].outcome)] += 1
+            counts[cell.claim][
+                {"killed": "violated", "survived": "holds"}.get(
+                    results[cell].outcome, results[cell].outcome
+                )
+            ] += 1
         alarms = [
-            {"claim": cell.claim, "seed": cell.seed, "outcome": results[cell].outcome, "detail": results[cell].detail}
+            {
+                "claim": cell.claim,
+                "seed": cell.seed,
+                "outcome": results[cell].outcome,
+                "detail": results[cell].detail,
+            }
             for cell in cells
             if results[cell].outcome in ("killed", "error")
         ]
-        report = {"schema": 1, "subject": arguments.subject, "profile": arguments.profile, "seeds": list(seeds)}
+        report = {
+            "schema": 1,
+            "subject": arguments.subject,
+            "profile": arguments.profile,
+            "seeds": list(seeds),
+        }
         text = json.dumps({**report, "claims": counts, "alarms": alarms}, indent=1)
         write_whole(arguments.output / "false-alarms.json", f"{text}\n")
         write_whole(arguments.output / "false-alarms.md", markdown(arguments, counts))
@@ -71,21 +95,27 @@ def headline(counts: Counts, runs: int) -> str:
 
 
 def markdown(arguments: argparse.Namespace, counts: Counts) -> str:
-    """A table with a line for each claim, and how often it can be undecided at most, with 95 % confidence."""
+    """A table with a line for each claim, and how often it can be undecided at most, with 95 %
+    confidence."""
     lines = [
         "# False alarms",
         "",
         headline(counts, arguments.runs),
         "",
-        f"Subject {arguments.subject}, {arguments.profile} profile, seeds from {arguments.seed}. The last column bounds the "
-        "probability that the claim is not found to hold, with 95 % confidence for each claim (Clopper and Pearson).",
+        (
+            f"Subject {arguments.subject}, {arguments.profile} profile, seeds from"
+            f" {arguments.seed}. The last column bounds the probability that the claim is not found"
+            " to hold, with 95 % confidence for each claim (Clopper and Pearson)."
+        ),
         "",
         f"| claim | {' | '.join(OUTCOMES)} | not held at most |",
         f"|---|{'---|' * len(OUTCOMES)}---|",
     ]
     for id, count in counts.items():
         cells = " | ".join(str(count[outcome]) for outcome in OUTCOMES)
-        lines.append(f"| {id} | {cells} | {at_most(count.total() - count['holds'], count.total()):.2g} |")
+        lines.append(
+            f"| {id} | {cells} | {at_most(count.total() - count['holds'], count.total()):.2g} |"
+        )
     return "\n".join(lines) + "\n"
 
 

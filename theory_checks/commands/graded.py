@@ -1,7 +1,8 @@
 """how weak a fault each claim still detects with a probability of 95 %
 
-Bisects over the strengths of each fault; `theory_checks/mutants/graded.py` states the design. Writes graded.json and graded.md, and
-keeps every result in cells.jsonl: a run that was interrupted goes on where it ended.
+Bisects over the strengths of each fault; `theory_checks/mutants/graded.py` states the design.
+Writes graded.json and graded.md, and keeps every result in cells.jsonl: a run that was interrupted
+goes on where it ended.
 """
 
 import argparse
@@ -20,19 +21,42 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--fault", action="append", default=[], metavar="NAME", help="only this one (repeatable)")
-    parser.add_argument("--claim", action="append", default=[], metavar="ID", help="this one for every fault (repeatable)")
-    parser.add_argument("--checks", type=int, metavar="N", help="at each strength, fewer than 95 %% confidence needs")
+    parser.add_argument(
+        "--fault", action="append", default=[], metavar="NAME", help="only this one (repeatable)"
+    )
+    parser.add_argument(
+        "--claim",
+        action="append",
+        default=[],
+        metavar="ID",
+        help="this one for every fault (repeatable)",
+    )
+    parser.add_argument(
+        "--checks",
+        type=int,
+        metavar="N",
+        help="at each strength, fewer than 95 %% confidence needs",
+    )
     add_cell_arguments(parser, "theory-report/graded")
 
 
 def run(arguments: argparse.Namespace) -> int:
     from theory_checks.mutants.cells import Store, completed
-    from theory_checks.mutants.graded import GRADED, STEPS, seeds_needed, smallest_detected, strengths_looked_at
+    from theory_checks.mutants.graded import (
+        GRADED,
+        STEPS,
+        seeds_needed,
+        smallest_detected,
+        strengths_looked_at,
+    )
     from theory_checks.mutants.workers import Workers
 
     require_cell_arguments(arguments)
-    checks = seeds_needed(strengths_looked_at(STEPS + 1)) if arguments.checks is None else arguments.checks
+    checks = (
+        seeds_needed(strengths_looked_at(STEPS + 1))
+        if arguments.checks is None
+        else arguments.checks
+    )
     if checks < 1:
         raise CommandError(f"checks {checks}: needs a whole number >= 1")
     for name in arguments.fault:
@@ -57,7 +81,9 @@ def run(arguments: argparse.Namespace) -> int:
 
         for fault in (GRADED[name] for name in arguments.fault or GRADED):
             for id in wanted or fault.noticed_by:
-                found.append(smallest_detected(fault, id, arguments.profile, arguments.seed, checks, check))
+                found.append(
+                    smallest_detected(fault, id, arguments.profile, arguments.seed, checks, check)
+                )
                 write_whole(arguments.output / "graded.json", as_json(found, arguments, checks))
                 write_whole(arguments.output / "graded.md", markdown(found, checks))
                 print(f"{fault.name} {id}: {number(found[-1].strength)}")
@@ -65,7 +91,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def as_json(found: "Sequence[Power]", arguments: argparse.Namespace, checks: int) -> str:
-    """{"schema", "profile", "seed", "checks", "results": [Power]}, with tried: [[strength, kills, checks], ...]."""
+    """{"schema", "profile", "seed", "checks", "results": [Power]}, with tried: [[strength, kills,
+    checks], ...]."""
     report = {"schema": 1, "profile": arguments.profile, "seed": arguments.seed, "checks": checks}
     return json.dumps({**report, "results": plain(tuple(found))}, allow_nan=False, indent=1) + "\n"
 
@@ -78,14 +105,22 @@ def markdown(found: "Sequence[Power]", checks: int) -> str:
     lines = [
         "# Graded faults",
         "",
-        f"The smallest strength s of a grid of halves at which all of {checks} checks with different seeds were kills. One that is "
-        f"detected with a probability below {DETECTED:.0%} would be reported with a probability of at most {doubt:.2g}.",
+        (
+            f"The smallest strength s of a grid of halves at which all of {checks} checks with"
+            " different seeds were kills. One that is detected with a probability below"
+            f" {DETECTED:.0%} would be reported with a probability of at most {doubt:.2g}."
+        ),
         "",
         "| fault | what is wrong | claim | smallest s detected | looked at (kills of checks) |",
         "|---|---|---|---|---|",
     ]
     for power in found:
-        tried = ", ".join(f"{number(strength)} ({kills} of {done})" for strength, kills, done in power.tried)
+        tried = ", ".join(
+            f"{number(strength)} ({kills} of {done})" for strength, kills, done in power.tried
+        )
         strength = "none" if power.strength is None else number(power.strength)
-        lines.append(f"| {power.fault} | {GRADED[power.fault].wrong} | {power.claim} | {strength} | {tried} |")
+        lines.append(
+            f"| {power.fault} | {GRADED[power.fault].wrong} | {power.claim} | {strength} |"
+            f" {tried} |"
+        )
     return "\n".join(lines) + "\n"

@@ -1,10 +1,12 @@
 """check the claims against faulty subjects: who notices which fault
 
-Writes matrix.json, matrix.md and matrix.html, and keeps every result in cells.jsonl: a run that was interrupted goes on where it
-ended, and what has not changed is not checked again. Claims that need training runs are checked on the mutants that represent
-their kind, or on all that are named. A claim that calls none of the ingredients in which a mutant differs finds what it finds of
-the paper's Subject, which is checked first. Status 1 if a mutant that is not equivalent was checked against every claim that must
-notice it and none did, or if one that is said to be equivalent was noticed.
+Writes matrix.json, matrix.md and matrix.html, and keeps every result in cells.jsonl: a run that was
+interrupted goes on where it ended, and what has not changed is not checked again. Claims that need
+training runs are checked on the mutants that represent their kind, or on all that are named. A
+claim that calls none of the ingredients in which a mutant differs finds what it finds of the
+paper's Subject, which is checked first. Status 1 if a mutant that is not equivalent was checked
+against every claim that must notice it and none did, or if one that is said to be equivalent was
+noticed.
 """
 
 import argparse
@@ -25,18 +27,35 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--mutant", action="append", default=[], metavar="NAME", help="only this one (repeatable)")
-    parser.add_argument("--claim", action="append", default=[], metavar="ID", help="only this one (repeatable)")
+    parser.add_argument(
+        "--mutant", action="append", default=[], metavar="NAME", help="only this one (repeatable)"
+    )
+    parser.add_argument(
+        "--claim", action="append", default=[], metavar="ID", help="only this one (repeatable)"
+    )
     add_cell_arguments(parser, "theory-report/mutants")
 
 
 def add_cell_arguments(parser: argparse.ArgumentParser, output: str) -> None:
     """The options of all commands that check many cells."""
-    parser.add_argument("--profile", choices=[p.value for p in Profile], default="quick", help="(%(default)s)")
-    parser.add_argument("--seed", type=int, default=DEFAULT_SEED, metavar="N", help="the run's seed (%(default)s)")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="processes (%(default)s)")
-    parser.add_argument("--limit", type=float, metavar="SECONDS", help="that one claim may take on one mutant (no limit)")
-    parser.add_argument("--output", type=Path, default=Path(output), metavar="DIR", help="(%(default)s)")
+    parser.add_argument(
+        "--profile", choices=[p.value for p in Profile], default="quick", help="(%(default)s)"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=DEFAULT_SEED, metavar="N", help="the run's seed (%(default)s)"
+    )
+    parser.add_argument(
+        "--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="processes (%(default)s)"
+    )
+    parser.add_argument(
+        "--limit",
+        type=float,
+        metavar="SECONDS",
+        help="that one claim may take on one mutant (no limit)",
+    )
+    parser.add_argument(
+        "--output", type=Path, default=Path(output), metavar="DIR", help="(%(default)s)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -49,20 +68,32 @@ def run(arguments: argparse.Namespace) -> int:
 
     require_cell_arguments(arguments)
     mutants = chosen(arguments.mutant)
-    order = tuple(id for id in dependency_order(claims()) if not arguments.claim or id in chosen_claims(arguments.claim))
+    order = tuple(
+        id
+        for id in dependency_order(claims())
+        if not arguments.claim or id in chosen_claims(arguments.claim)
+    )
     trained = [id for id in order if id[0] in TRAINED_GROUPS]
     cells = cells_of(mutants, order, trained, arguments.profile, arguments.seed)
-    healthy = {id: Cell(DEFAULT_SUBJECT, id, arguments.profile, arguments.seed) for id in order if id not in trained}
+    healthy = {
+        id: Cell(DEFAULT_SUBJECT, id, arguments.profile, arguments.seed)
+        for id in order
+        if id not in trained
+    }
     try:
         lock = reserve(arguments.output)
     except ValueError as error:
         raise CommandError(str(error)) from error
     with lock, Workers(arguments.jobs) as workers:
         store = Store(arguments.output / "cells.jsonl")
-        paper = completed(list(healthy.values()), store, workers, arguments.limit, "the paper's Subject")
+        paper = completed(
+            list(healthy.values()), store, workers, arguments.limit, "the paper's Subject"
+        )
         results = {}
         for cell in cells:
-            if cell.claim in healthy and untouched(MUTANTS[cell.subject.rpartition(":")[2]], paper[healthy[cell.claim]]):
+            if cell.claim in healthy and untouched(
+                MUTANTS[cell.subject.rpartition(":")[2]], paper[healthy[cell.claim]]
+            ):
                 results[cell] = paper[healthy[cell.claim]]
         different = [cell for cell in cells if cell not in results]
         results |= completed(different, store, workers, arguments.limit, "kill matrix")
@@ -73,11 +104,18 @@ def run(arguments: argparse.Namespace) -> int:
             {id: claims()[id].statement for id in order},
             tuple(mutants),
             {
-                mutant.name: {cell.claim: results[cell] for cell in cells if cell.subject.endswith(f":{mutant.name}")}
+                mutant.name: {
+                    cell.claim: results[cell]
+                    for cell in cells
+                    if cell.subject.endswith(f":{mutant.name}")
+                }
                 for mutant in mutants
             },
         )
-        write_whole(arguments.output / "matrix.json", json.dumps(matrix.to_json(), allow_nan=False, indent=1) + "\n")
+        write_whole(
+            arguments.output / "matrix.json",
+            json.dumps(matrix.to_json(), allow_nan=False, indent=1) + "\n",
+        )
         write_whole(arguments.output / "matrix.md", markdown(matrix))
         write_whole(arguments.output / "matrix.html", html(matrix))
     print(headline(matrix))
@@ -96,7 +134,8 @@ def require_cell_arguments(arguments: argparse.Namespace) -> None:
 
 
 def chosen(names: Sequence[str]) -> "list[Mutant]":
-    """The mutants with these names, as representatives, or all. Raises CommandError if there is no such mutant."""
+    """The mutants with these names, as representatives, or all. Raises CommandError if there is no
+    such mutant."""
     from theory_checks.mutants import MUTANTS
 
     for name in names:

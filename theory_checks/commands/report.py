@@ -10,8 +10,15 @@ from theory_checks.report.write import PAGE, SUMMARY, reserve, write_pages
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     default = Path("theory-report")
-    parser.add_argument("directory", metavar="DIR", nargs="?", type=Path, default=default, help="(%(default)s)")
-    parser.add_argument("--baseline", metavar="OLD", type=Path, help="report.json of a run to compare with, or its directory")
+    parser.add_argument(
+        "directory", metavar="DIR", nargs="?", type=Path, default=default, help="(%(default)s)"
+    )
+    parser.add_argument(
+        "--baseline",
+        metavar="OLD",
+        type=Path,
+        help="report.json of a run to compare with, or its directory",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

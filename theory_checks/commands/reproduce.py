@@ -1,6 +1,7 @@
 """replay the check of one claim and show every step that led to its verdict
 
-The exit status is that of a run: 0 if the claim holds, 1 if it is violated or its check raised, 6 if it is undecided.
+The exit status is that of a run: 0 if the claim holds, 1 if it is violated or its check raised, 6
+if it is undecided.
 """
 
 import argparse
@@ -26,14 +27,34 @@ MOST_STEPS = 8  # points of a path that are printed
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("id", metavar="ID", help="the claim")
-    parser.add_argument("--seed", type=int, default=DEFAULT_SEED, metavar="N", help="seed of the run (%(default)s)")
-    parser.add_argument("--profile", choices=[p.value for p in Profile], default="standard", help="(%(default)s)")
-    parser.add_argument("--subject", default=DEFAULT_SUBJECT, metavar="module:NAME", help="the core.Subject to check (%(default)s)")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:i or mps (%(default)s)")
     parser.add_argument(
-        "--claims", action="append", default=[], metavar="MODULE", help="a module of claims that took part in the run"
+        "--seed", type=int, default=DEFAULT_SEED, metavar="N", help="seed of the run (%(default)s)"
     )
-    parser.add_argument("--alpha", default=str(float(DEFAULT_ALPHA)), metavar="A", help="of the whole run (%(default)s)")
+    parser.add_argument(
+        "--profile", choices=[p.value for p in Profile], default="standard", help="(%(default)s)"
+    )
+    parser.add_argument(
+        "--subject",
+        default=DEFAULT_SUBJECT,
+        metavar="module:NAME",
+        help="the core.Subject to check (%(default)s)",
+    )
+    parser.add_argument(
+        "--device", default="auto", help="auto, cpu, cuda, cuda:i or mps (%(default)s)"
+    )
+    parser.add_argument(
+        "--claims",
+        action="append",
+        default=[],
+        metavar="MODULE",
+        help="a module of claims that took part in the run",
+    )
+    parser.add_argument(
+        "--alpha",
+        default=str(float(DEFAULT_ALPHA)),
+        metavar="A",
+        help="of the whole run (%(default)s)",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -43,7 +64,11 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"{claim.id} {claim.statement}")
         if claim.given:
             print(f"  given {claim.given}")
-        print(f"  subject {found.subject_name}, profile {found.profile}, seed {found.seed}, device {found.device}", flush=True)
+        print(
+            f"  subject {found.subject_name}, profile {found.profile}, seed {found.seed}, device"
+            f" {found.device}",
+            flush=True,
+        )
         try:
             finding = replayed(claim, found)
             print("\n".join(steps(claim, found, finding)))
@@ -56,7 +81,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def run_of(arguments: argparse.Namespace, shared: Path) -> "Run":
-    """The run that the options describe. Raises CommandError if there is no such subject, device, seed or alpha."""
+    """The run that the options describe. Raises CommandError if there is no such subject, device,
+    seed or alpha."""
     import torch
 
     from theory_checks.budget import alpha_from, ledger
@@ -72,7 +98,14 @@ def run_of(arguments: argparse.Namespace, shared: Path) -> "Run":
     except ValueError as error:
         raise CommandError(str(error)) from error
     return Run(
-        subject, arguments.subject, Profile(arguments.profile), device, arguments.seed, budget, shared, tuple(arguments.claims)
+        subject,
+        arguments.subject,
+        Profile(arguments.profile),
+        device,
+        arguments.seed,
+        budget,
+        shared,
+        tuple(arguments.claims),
     )
 
 
@@ -94,30 +127,53 @@ def steps(claim: Claim, run: "Run", finding: "Finding") -> Iterator[str]:
     from theory_checks.trajectories import SEARCH
 
     record = finding.record
-    yield f"inputs: {record.examples} judged, {record.discarded} did not meet the hypotheses, {record.samples} draws"
+    yield (
+        f"inputs: {record.examples} judged, {record.discarded} did not meet the hypotheses,"
+        f" {record.samples} draws"
+    )
     yield from (f"  visited {name}: {summary}" for name, summary in record.visited.items())
     if finding.worst is not None:
-        which = "the smallest found that violates the claim" if record.verdict == "violated" else "the closest to the bound"
+        which = (
+            "the smallest found that violates the claim"
+            if record.verdict == "violated"
+            else "the closest to the bound"
+        )
         yield f"worst case, {which}:"
         yield f"  {describe(finding.worst)}"
         for phase, evidence in phases(claim, run, finding.worst):
             stream = run.stream(claim.id, dict(finding.worst), phase).spawn_key[0]
             name = "search" if phase == SEARCH else "decision"
-            level = f"suspicious at {float(SUSPICION):g}" if phase == SEARCH else f"violated at {evidence.false_alarm:.3g}"
+            level = (
+                f"suspicious at {float(SUSPICION):g}"
+                if phase == SEARCH
+                else f"violated at {evidence.false_alarm:.3g}"
+            )
             yield f"{name}, stream {stream:08x}, {level}:"
             yield from told(evidence)
-    observed = f", observed {number(record.observed, 6)}, bound {number(record.bound, 6)}" if finding.worst is not None else ""
+    observed = (
+        f", observed {number(record.observed, 6)}, bound {number(record.bound, 6)}"
+        if finding.worst is not None
+        else ""
+    )
     yield f"verdict: {record.verdict}{observed}; {record.detail}"
 
 
 def told(evidence: "Evidence", indent: str = "  ") -> Iterator[str]:
     """The evidence, its path and, for a conjunction, that of every member that was judged."""
-    numbers = ", ".join(f"{name} {number(getattr(evidence, name), 6)}" for name in ("observed", "bound", "margin", "resolution"))
+    numbers = ", ".join(
+        f"{name} {number(getattr(evidence, name), 6)}"
+        for name in ("observed", "bound", "margin", "resolution")
+    )
     yield f"{indent}{evidence.verdict}: {numbers}, {evidence.samples} samples; {evidence.stopped}"
     yield f"{indent}  {evidence.detail}"
     if evidence.path and not evidence.members:
         chosen = evidence.path[:: -(-len(evidence.path) // MOST_STEPS)]
-        yield f"{indent}  estimates: " + ", ".join(f"{value:.4g} after {n}" for n, value in (*chosen, evidence.path[-1]))
+        yield f"{indent}  estimates: " + ", ".join(
+            f"{value:.4g} after {n}" for n, value in (*chosen, evidence.path[-1])
+        )
     for index, member in enumerate(evidence.members):
-        yield f"{indent}member {index + 1} of {len(evidence.members)}{' (decides)' if index == evidence.worst else ''}"
+        yield (
+            f"{indent}member {index + 1} of"
+            f" {len(evidence.members)}{' (decides)' if index == evidence.worst else ''}"
+        )
         yield from told(member, indent + "  ")

@@ -1,5 +1,5 @@
-"""How samples become verdicts: statements that gather evidence under an error budget. Knows nothing of the
-paper."""
+"""How samples become verdicts: statements that gather evidence under an error budget. Knows nothing
+of the paper."""
 
 from .exact import at_least, at_most, equal
 from .rates import at_most_of_order, fitted_exponent, stays_of_order, tends_to_zero
@@ -18,7 +18,9 @@ from .statements import (
 )
 from .verdict import Evidence, HypothesesNotMet, Verdict
 
-VERSION = "2"  # to be raised when the same draws would give another verdict or margin: such runs are not to be compared
+# to be raised when the same draws would give another verdict or margin: such runs are not to be
+# compared
+VERSION = "2"
 
 __all__ = [
     "VERSION",

@@ -1,16 +1,17 @@
 """Anytime-valid tests of the mean of bounded variables, by betting.
 
-For observations in [0, 1] and the null "every conditional mean is at most m", a gambler who stakes the
-fraction f of his wealth on the asset x / m turns wealth W into W (1 - f + f x / m), whose conditional
-expectation is at most W. A fixed mixture over several f is then a nonnegative supermartingale that starts at
-1 (a martingale if the mean is m), and Ville's inequality gives P(it ever reaches 1 / alpha) <= alpha: valid
-at every sample size and under any stopping rule (Waudby-Smith and Ramdas 2023, "Estimating means of bounded
-random variables by betting"). Lower bounds are tested on 1 - x.
+For observations in [0, 1] and the null "every conditional mean is at most m", a gambler who stakes
+the fraction f of his wealth on the asset x / m turns wealth W into W (1 - f + f x / m), whose
+conditional expectation is at most W. A fixed mixture over several f is then a nonnegative
+supermartingale that starts at 1 (a martingale if the mean is m), and Ville's inequality gives P(it
+ever reaches 1 / alpha) <= alpha: valid at every sample size and under any stopping rule
+(Waudby-Smith and Ramdas 2023, "Estimating means of bounded random variables by betting"). Lower
+bounds are tested on 1 - x.
 
-Fixed bets rather than predictable ones: the wealth does not depend on the order of the data or on how it is
-cut into batches, for {0, 1} data it depends on counts only, and fractions a factor 2 apart lose at most 1/9
-of the growth rate (at c times the best small bet the rate is 2c - c^2 of the best, and the nearest grid point
-has c in [2/3, 4/3]).
+Fixed bets rather than predictable ones: the wealth does not depend on the order of the data or on
+how it is cut into batches, for {0, 1} data it depends on counts only, and fractions a factor 2
+apart lose at most 1/9 of the growth rate (at c times the best small bet the rate is 2c - c^2 of the
+best, and the nearest grid point has c in [2/3, 4/3]).
 """
 
 from __future__ import annotations
@@ -24,8 +25,11 @@ from scipy.special import xlogy
 
 from .sampling import Array, finite, require_probability, within
 
-BOLDEST = 1 - 2.0**-10  # staking everything would go broke for good at the first zero, and give 0 * inf
-SMALLEST_BOUND = 1e-18  # keeps a product of CHUNK payoffs finite; raising a bound only enlarges the null
+BOLDEST = (
+    1 - 2.0**-10
+)  # staking everything would go broke for good at the first zero, and give 0 * inf
+# keeps a product of CHUNK payoffs finite; raising a bound only enlarges the null
+SMALLEST_BOUND = 1e-18
 CHUNK = 16  # observations multiplied before a logarithm is taken
 
 
@@ -38,10 +42,11 @@ class Portfolio:
 
 
 def portfolio(timidest: float = 2.0**-12) -> Portfolio:
-    """Fractions timidest, 2 timidest, 4 timidest, ... up to the boldest, with weights 1/2, 1/6, 1/12, ...
+    """Fractions timidest, 2 timidest, 4 timidest, ... up to the boldest, with weights 1/2, 1/6,
+    1/12, ...
 
-    The weights 1/(j(j+1)) telescope, the last taking what is left. Half the prior lies on the timidest bet
-    since it serves the smallest violation, the only one where samples are dear.
+    The weights 1/(j(j+1)) telescope, the last taking what is left. Half the prior lies on the
+    timidest bet since it serves the smallest violation, the only one where samples are dear.
     """
     if not 0 < timidest < 1:
         raise ValueError(f"smallest fraction staked = {timidest} must lie in (0, 1)")
@@ -52,9 +57,11 @@ def portfolio(timidest: float = 2.0**-12) -> Portfolio:
 
 
 def kelly(bound: float, resolution: float) -> float:
-    """The stake that grows fastest against "mean <= bound" for Bernoulli(bound + resolution) observations.
+    """The stake that grows fastest against "mean <= bound" for Bernoulli(bound + resolution)
+    observations.
 
-    Maximises p log(1 - f + f/m) + (1 - p) log(1 - f). Any other law with that mean has a smaller variance.
+    Maximises p log(1 - f + f/m) + (1 - p) log(1 - f). Any other law with that mean has a smaller
+    variance.
     """
     return min(resolution / (1 - bound), BOLDEST) if bound < 1 else BOLDEST
 
@@ -70,13 +77,15 @@ class Wealth:
 
     @property
     def log_e_value(self) -> npt.NDArray[np.float64]:
-        """The logarithm of the e-process, shape (*tests): reject at level alpha once it reaches log(1 /
-        alpha)."""
+        """The logarithm of the e-process, shape (*tests): reject at level alpha once it reaches
+        log(1 / alpha)."""
         weights = self.bets.log_weights.reshape(-1, *[1] * self.bound.ndim)
         return np.asarray(np.logaddexp.reduce(self.log_wealth + weights, axis=0))
 
 
-def start(bound: npt.ArrayLike, bets: Portfolio | None = None, tests: tuple[int, ...] = ()) -> Wealth:
+def start(
+    bound: npt.ArrayLike, bets: Portfolio | None = None, tests: tuple[int, ...] = ()
+) -> Wealth:
     """Wealth 1 before any observation; one test for each entry of bound, or `tests` of them."""
     bound = np.broadcast_to(np.asarray(bound, dtype=float), tests or np.shape(bound))
     if not ((bound >= 0) & (bound <= 1)).all():
@@ -104,7 +113,9 @@ def update(wealth: Wealth, batch: Array) -> Wealth:
         np.multiply(payoff, fraction, out=factors)
         factors += 1 - fraction
         gains[j] = _log_product(factors)
-    return replace(wealth, log_wealth=wealth.log_wealth + gains, samples=wealth.samples + len(batch))
+    return replace(
+        wealth, log_wealth=wealth.log_wealth + gains, samples=wealth.samples + len(batch)
+    )
 
 
 def update_counts(wealth: Wealth, ones: npt.ArrayLike, zeros: npt.ArrayLike) -> Wealth:
@@ -119,24 +130,27 @@ def update_counts(wealth: Wealth, ones: npt.ArrayLike, zeros: npt.ArrayLike) -> 
 
 
 def _log_product(factors: Array) -> npt.NDArray[np.float64]:
-    """log of the product along axis 0. Multiplying CHUNK factors per logarithm is several times faster; they
-    lie in [2^-10, 1 / SMALLEST_BOUND], or are infinite where the bound is 0, so a chunk neither under- nor
-    overflows."""
+    """log of the product along axis 0. Multiplying CHUNK factors per logarithm is several times
+    faster; they lie in [2^-10, 1 / SMALLEST_BOUND], or are infinite where the bound is 0, so a
+    chunk neither under- nor overflows."""
     chunks = len(factors) // CHUNK
     head = factors[: CHUNK * chunks].reshape(CHUNK, chunks, *factors.shape[1:])
     tail = factors[CHUNK * chunks :]
-    product = np.log(np.multiply.reduce(head, axis=0)).sum(axis=0) + np.log(np.multiply.reduce(tail, axis=0))
+    product = np.log(np.multiply.reduce(head, axis=0)).sum(axis=0) + np.log(
+        np.multiply.reduce(tail, axis=0)
+    )
     return cast(npt.NDArray[np.float64], product)
 
 
 def confidence_sequence(
     observations: Array, alpha: float, bets: Portfolio | None = None
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Bounds (lower, upper) on the mean of observations in [0, 1] along axis 0, each of shape (*tests).
+    """Bounds (lower, upper) on the mean of observations in [0, 1] along axis 0, each of shape
+    (*tests).
 
-    They contain the mean at all sample sizes simultaneously with probability at least 1 - alpha: they invert
-    the two one-sided tests at alpha / 2. Every payoff x / m falls with m, so the wealth does, and the bounds
-    that a test rejects are an interval, found by bisection.
+    They contain the mean at all sample sizes simultaneously with probability at least 1 - alpha:
+    they invert the two one-sided tests at alpha / 2. Every payoff x / m falls with m, so the wealth
+    does, and the bounds that a test rejects are an interval, found by bisection.
     """
     require_probability("alpha", alpha)
     if len(observations) == 0:

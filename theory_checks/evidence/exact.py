@@ -13,7 +13,8 @@ from .verdict import Evidence, Verdict
 
 @dataclass(frozen=True)
 class Exact:
-    """A statement that was decided when it was made: it needs no samples and raises no false alarm."""
+    """A statement that was decided when it was made: it needs no samples and raises no false
+    alarm."""
 
     evidence: Evidence
 
@@ -28,33 +29,53 @@ class Exact:
         return self.evidence
 
 
-def at_most(observed: npt.ArrayLike, bound: npt.ArrayLike, *, tolerance: npt.ArrayLike = 0.0, detail: str = "") -> Exact:
-    """observed <= bound + tolerance, entry by entry; the entry furthest beyond (or closest to) its bound is
-    reported.
+def at_most(
+    observed: npt.ArrayLike,
+    bound: npt.ArrayLike,
+    *,
+    tolerance: npt.ArrayLike = 0.0,
+    detail: str = "",
+) -> Exact:
+    """observed <= bound + tolerance, entry by entry; the entry furthest beyond (or closest to) its
+    bound is reported.
 
-    Tightness is the largest observed / bound over the entries with a positive bound and observed >= 0.
+    Tightness is the largest observed / bound over the entries with a positive bound and observed >=
+    0.
     """
     return _decide(*_broadcast(observed, bound, tolerance), 1, detail)
 
 
-def at_least(observed: npt.ArrayLike, bound: npt.ArrayLike, *, tolerance: npt.ArrayLike = 0.0, detail: str = "") -> Exact:
-    """observed >= bound - tolerance, entry by entry; tightness is the largest bound / observed where both are
-    positive."""
+def at_least(
+    observed: npt.ArrayLike,
+    bound: npt.ArrayLike,
+    *,
+    tolerance: npt.ArrayLike = 0.0,
+    detail: str = "",
+) -> Exact:
+    """observed >= bound - tolerance, entry by entry; tightness is the largest bound / observed
+    where both are positive."""
     return _decide(*_broadcast(observed, bound, tolerance), -1, detail)
 
 
-def equal(observed: npt.ArrayLike, expected: npt.ArrayLike, *, tolerance: npt.ArrayLike, detail: str = "") -> Exact:
+def equal(
+    observed: npt.ArrayLike, expected: npt.ArrayLike, *, tolerance: npt.ArrayLike, detail: str = ""
+) -> Exact:
     """|observed - expected| <= tolerance, entry by entry (in the sup norm, for a scalar tolerance).
 
-    Reports the difference furthest beyond (or closest to) its tolerance as observed, that tolerance as bound.
+    Reports the difference furthest beyond (or closest to) its tolerance as observed, that tolerance
+    as bound.
     """
     x, e, slack = _broadcast(observed, expected, tolerance)
-    distance = np.abs(np.subtract(x, e, where=x != e, out=np.zeros_like(x)))  # equal infinities differ by 0
+    distance = np.abs(
+        np.subtract(x, e, where=x != e, out=np.zeros_like(x))
+    )  # equal infinities differ by 0
     evidence = at_most(distance, slack, detail=detail or "largest difference").evidence
     return Exact(replace(evidence, resolution=evidence.bound))
 
 
-def _broadcast(observed: npt.ArrayLike, bound: npt.ArrayLike, tolerance: npt.ArrayLike) -> tuple[Array, Array, Array]:
+def _broadcast(
+    observed: npt.ArrayLike, bound: npt.ArrayLike, tolerance: npt.ArrayLike
+) -> tuple[Array, Array, Array]:
     values = (np.asarray(value, dtype=float) for value in (observed, bound, tolerance))
     x, b, slack = (np.ravel(array) for array in np.broadcast_arrays(*values))
     for name, array in (("observed", x), ("bound", b), ("tolerance", slack)):

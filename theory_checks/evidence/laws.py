@@ -15,7 +15,8 @@ ROUNDING = 1e-12  # what equals a limit may exceed it by this much
 
 
 def clopper_pearson(successes: int, trials: int, alpha: float) -> tuple[float, float]:
-    """Exact confidence interval for a probability (Clopper and Pearson 1934), alpha / 2 on each side."""
+    """Exact confidence interval for a probability (Clopper and Pearson 1934), alpha / 2 on each
+    side."""
     require_probability("alpha", alpha)
     if not 0 <= successes <= trials or trials == 0:
         raise ValueError(f"{successes} successes in {trials} trials")
@@ -31,57 +32,76 @@ def binomial_above(successes: Array | int, trials: Array | int, rate: float) -> 
 
 
 def binomial_below(successes: Array | int, trials: Array | int, rate: float) -> Array:
-    """P(Binomial(trials, rate) <= successes): the exact p-value of "the rate is at least `rate`"."""
+    """P(Binomial(trials, rate) <= successes): the exact p-value of "the rate is at least
+    `rate`"."""
     return binomial_above(np.asarray(trials) - successes, trials, 1 - rate)
 
 
 def most_below(tail: float, trials: Array | int, rate: float) -> Array:
-    """The largest count x with P(Binomial(trials, rate) <= x) <= tail, up to rounding; -1 where there is none."""
+    """The largest count x with P(Binomial(trials, rate) <= x) <= tail, up to rounding; -1 where
+    there is none."""
     tail *= 1 + ROUNDING
-    near = np.floor(np.nan_to_num(bdtrik(tail, trials, rate)))  # or one beside it; not a number where rate is 0
-    return near + (binomial_below(near + 1, trials, rate) <= tail) - (binomial_below(near, trials, rate) > tail)
+    near = np.floor(
+        np.nan_to_num(bdtrik(tail, trials, rate))
+    )  # or one beside it; not a number where rate is 0
+    return (
+        near
+        + (binomial_below(near + 1, trials, rate) <= tail)
+        - (binomial_below(near, trials, rate) > tail)
+    )
 
 
 def least_above(tail: float, trials: Array | int, rate: float) -> Array:
-    """The smallest count x with P(Binomial(trials, rate) >= x) <= tail, trials + 1 where there is none."""
+    """The smallest count x with P(Binomial(trials, rate) >= x) <= tail, trials + 1 where there is
+    none."""
     return trials - most_below(tail, trials, 1 - rate)
 
 
 def log_multinomial_e_value(counts: Array, probabilities: Array, concentration: float) -> Array:
     """log of the anytime-valid e-value of counts (last axis) against a multinomial law.
 
-    The likelihood of one sequence with these counts under a Dirichlet(concentration p + 1/2) mixture, over
-    its likelihood under p: a martingale under p that starts at 1, so by Ville's inequality it ever exceeds 1
-    / alpha with probability at most alpha. Cells of probability zero take no part in the mixture; one
-    observation there refutes the law (+inf). Concentration 0 is the Krichevsky-Trofimov mixture.
+    The likelihood of one sequence with these counts under a Dirichlet(concentration p + 1/2)
+    mixture, over its likelihood under p: a martingale under p that starts at 1, so by Ville's
+    inequality it ever exceeds 1 / alpha with probability at most alpha. Cells of probability zero
+    take no part in the mixture; one observation there refutes the law (+inf). Concentration 0 is
+    the Krichevsky-Trofimov mixture.
     """
     possible = probabilities > 0
     p, x = probabilities[possible], counts[..., possible]
     prior, total = concentration * p + 0.5, x.sum(axis=-1)
-    mixture = (gammaln(prior + x) - gammaln(prior)).sum(axis=-1) - gammaln(prior.sum() + total) + gammaln(prior.sum())
+    mixture = (
+        (gammaln(prior + x) - gammaln(prior)).sum(axis=-1)
+        - gammaln(prior.sum() + total)
+        + gammaln(prior.sum())
+    )
     return np.asarray(mixture - xlogy(counts, probabilities).sum(axis=-1))
 
 
 def multinomial_regret(samples: float, cells: int, concentration: float) -> float:
-    """R with log e-value >= (c + n) KL(m, p) - R for the posterior mean m = (c p + n phat) / (c + n).
+    """R with log e-value >= (c + n) KL(m, p) - R for the posterior mean m = (c p + n phat) / (c +
+    n).
 
-    log Gamma(x + 1/2) = x log x - x + log(2 pi) / 2 - eta(x), where eta > 0 is decreasing (Binet's integral
-    with 1 / t - 1 / (2 sinh(t / 2)) > 0). In the e-value each cell contributes this at x = c p_i + n_i less
-    that at c p_i, and eta(c p_i) - eta(c p_i + n_i) >= 0 is dropped; the rest adds up to the claim, with R ~
-    (k-1)/2 log(1 + n/c).
+    log Gamma(x + 1/2) = x log x - x + log(2 pi) / 2 - eta(x), where eta > 0 is decreasing (Binet's
+    integral with 1 / t - 1 / (2 sinh(t / 2)) > 0). In the e-value each cell contributes this at x =
+    c p_i + n_i less that at c p_i, and eta(c p_i) - eta(c p_i + n_i) >= 0 is dropped; the rest adds
+    up to the claim, with R ~ (k-1)/2 log(1 + n/c).
     """
     n, c = samples, concentration
-    shortfall = gammaln(c + n + cells / 2) - gammaln(c + cells / 2) - xlogy(c + n, c + n) + xlogy(c, c) + n
+    shortfall = (
+        gammaln(c + n + cells / 2) - gammaln(c + cells / 2) - xlogy(c + n, c + n) + xlogy(c, c) + n
+    )
     return float(shortfall)
 
 
 def total_variation(first: Array, second: Array) -> Array:
-    """Half the l1 distance along the last axis: the largest difference in probability over events."""
+    """Half the l1 distance along the last axis: the largest difference in probability over
+    events."""
     return np.asarray(0.5 * np.abs(first - second).sum(axis=-1))
 
 
 def expected_total_variation(probabilities: Array) -> float:
-    """c with E TV(empirical, true) <= c / sqrt(n): by Jensen E|phat_i - p_i| <= sqrt(p_i (1 - p_i) / n)."""
+    """c with E TV(empirical, true) <= c / sqrt(n): by Jensen E|phat_i - p_i| <= sqrt(p_i (1 - p_i)
+    / n)."""
     return float(0.5 * np.sqrt(probabilities * (1 - probabilities)).sum())
 
 
@@ -89,13 +109,14 @@ def hoeffding_radius(samples: float, tail: float) -> float:
     """t with exp(-2 n t^2) = tail: the deviation of a mean of n variables in [0, 1] that has this
     probability.
 
-    It decides `holds` for whole distributions, at one sample size fixed in advance. If sup_A |p(A) - q(A)| >=
-    delta over a class of events (all: total variation; half-lines: Kolmogorov-Smirnov), then for each eps > 0
-    there is an event A, fixed by p and q, where they differ by delta - eps. The empirical distance from q is
-    at least |phat(A) - q(A)|, so it is below delta - t only if phat(A) errs by t - eps towards q: for eps ->
-    0 this has probability at most exp(-2 n t^2). One fixed event suffices, so neither the number of cells nor
-    Massart's factor 2 enters. In the other direction, McDiarmid: one observation moves TV(phat, p) by at most
-    1 / n, so it exceeds its expectation by t with probability at most exp(-2 n t^2).
+    It decides `holds` for whole distributions, at one sample size fixed in advance. If sup_A |p(A)
+    - q(A)| >= delta over a class of events (all: total variation; half-lines: Kolmogorov-Smirnov),
+    then for each eps > 0 there is an event A, fixed by p and q, where they differ by delta - eps.
+    The empirical distance from q is at least |phat(A) - q(A)|, so it is below delta - t only if
+    phat(A) errs by t - eps towards q: for eps -> 0 this has probability at most exp(-2 n t^2). One
+    fixed event suffices, so neither the number of cells nor Massart's factor 2 enters. In the other
+    direction, McDiarmid: one observation moves TV(phat, p) by at most 1 / n, so it exceeds its
+    expectation by t with probability at most exp(-2 n t^2).
     """
     return math.sqrt(math.log(1 / tail) / (2 * samples))
 
@@ -103,23 +124,31 @@ def hoeffding_radius(samples: float, tail: float) -> float:
 def kolmogorov_distance(observations: Array, cdf: Callable[[Array], Array]) -> float:
     """sup_x |F_n(x) - F(x)| for any law F, atoms included.
 
-    Between two neighbouring observations F_n is constant and F rises from F(x_i) to F(x_{i+1}-); the left
-    limit is the value at the float before, which for a continuous law is F(x_{i+1}) up to rounding.
+    Between two neighbouring observations F_n is constant and F rises from F(x_i) to F(x_{i+1}-);
+    the left limit is the value at the float before, which for a continuous law is F(x_{i+1}) up to
+    rounding.
     """
     x = np.sort(observations)
     n = len(x)
-    here, before = np.asarray(cdf(x), dtype=float), np.asarray(cdf(np.nextafter(x, -np.inf)), dtype=float)
+    here, before = (
+        np.asarray(cdf(x), dtype=float),
+        np.asarray(cdf(np.nextafter(x, -np.inf)), dtype=float),
+    )
     for values in (here, before):
         if values.shape != x.shape or not ((values >= 0) & (values <= 1)).all():
-            raise ValueError(f"cdf must return one value in [0, 1] for each observation, got {values}")
+            raise ValueError(
+                f"cdf must return one value in [0, 1] for each observation, got {values}"
+            )
     above = np.searchsorted(x, x, side="right") / n - here
     below = before - np.searchsorted(x, x, side="left") / n
     return float(max(np.abs(above).max(), np.abs(below).max()))
 
 
 def kolmogorov_p_value(distance: float, samples: int) -> float:
-    """P(sup |F_n - F| >= distance), bounded for any F by Dvoretzky, Kiefer and Wolfowitz with Massart's constant.
+    """P(sup |F_n - F| >= distance), bounded for any F by Dvoretzky, Kiefer and Wolfowitz with
+    Massart's constant.
 
-    From 4000 samples on it is within 10 % of the exact probability down to 1e-10, which takes 20 ms at 100,000.
+    From 4000 samples on it is within 10 % of the exact probability down to 1e-10, which takes 20 ms
+    at 100,000.
     """
     return min(1.0, 2 * math.exp(-2 * samples * distance**2))

@@ -2,21 +2,25 @@
 
 A run declares some true claim violated with probability at most alpha:
 
-1. Each input x of claim c has two independent streams, seeded by a hash of (run seed, c, *all* of x, phase): no input shares
-   randomness with another one, and Hypothesis, which sees the search stream's verdicts only, learns nothing of the deciding ones.
-   (Hashes are treated as independent uniform seeds, as every use of a pseudo-random generator does.)
-2. A true claim is suspicious on x with probability at most s, the level of the search stream, and violated on x only if the
-   deciding stream, which is independent of that, rejects at the claim's share alpha_c: with probability at most s alpha_c given
-   that x is tried.
-3. Which inputs are tried depends on search verdicts of *other* inputs and, once something is violated, on that; up to the first
-   false alarm it does not depend on deciding streams. So P(a first false alarm of claim c) is at most the sum over its inputs, at
-   most N_c of them, of s alpha_c: that is alpha_c when N_c <= 1 / s. (The count minus its compensator is a martingale, stopped.)
-   Training claims differ: their inputs share replicates, within a phase, with each other and with other claims. But these inputs
-   come from a list, of at most N_c, that the run's scenarios determine: the sum goes over the whole list, tried or not, and needs
-   only that the replicates of the two phases are different ones.
+1. Each input x of claim c has two independent streams, seeded by a hash of (run seed, c, *all* of
+   x, phase): no input shares randomness with another one, and Hypothesis, which sees the search
+   stream's verdicts only, learns nothing of the deciding ones. (Hashes are treated as independent
+   uniform seeds, as every use of a pseudo-random generator does.)
+2. A true claim is suspicious on x with probability at most s, the level of the search stream, and
+   violated on x only if the deciding stream, which is independent of that, rejects at the claim's
+   share alpha_c: with probability at most s alpha_c given that x is tried.
+3. Which inputs are tried depends on search verdicts of *other* inputs and, once something is
+   violated, on that; up to the first false alarm it does not depend on deciding streams. So P(a
+   first false alarm of claim c) is at most the sum over its inputs, at most N_c of them, of s
+   alpha_c: that is alpha_c when N_c <= 1 / s. (The count minus its compensator is a martingale,
+   stopped.) Training claims differ: their inputs share replicates, within a phase, with each other
+   and with other claims. But these inputs come from a list, of at most N_c, that the run's
+   scenarios determine: the sum goes over the whole list, tried or not, and needs only that the
+   replicates of the two phases are different ones.
 4. The shares add up to alpha; exact claims have none, because no chance enters them.
 
-Every process computes the ledger from the same list of lines, so workers agree on it without talking to each other.
+Every process computes the ledger from the same list of lines, so workers agree on it without
+talking to each other.
 """
 
 from __future__ import annotations
@@ -31,7 +35,8 @@ SUSPICION = Fraction(1, 1000)  # s: the level of search streams
 
 @dataclass(frozen=True)
 class Line:
-    """One claim's line: its weight among all (0 for a claim that no chance enters), the most inputs it may try, and why."""
+    """One claim's line: its weight among all (0 for a claim that no chance enters), the most inputs
+    it may try, and why."""
 
     id: str
     weight: int
@@ -43,8 +48,8 @@ class Line:
 class Ledger:
     """alpha split over the lines in proportion to their weights.
 
-    Raises ValueError unless 0 < alpha < 1, ids are different, weights are at least 0 with one above it, and no line allows for more
-    than 1 / SUSPICION inputs.
+    Raises ValueError unless 0 < alpha < 1, ids are different, weights are at least 0 with one above
+    it, and no line allows for more than 1 / SUSPICION inputs.
     """
 
     alpha: Fraction
@@ -54,12 +59,19 @@ class Ledger:
         require_probability("alpha", float(self.alpha))
         ids = [line.id for line in self.lines]
         if len(set(ids)) < len(ids):
-            raise ValueError(f"two lines of the ledger have the same id: {sorted(id for id in ids if ids.count(id) > 1)}")
-        if any(line.weight < 0 for line in self.lines) or not any(line.weight for line in self.lines):
+            raise ValueError(
+                "two lines of the ledger have the same id:"
+                f" {sorted(id for id in ids if ids.count(id) > 1)}"
+            )
+        if any(line.weight < 0 for line in self.lines) or not any(
+            line.weight for line in self.lines
+        ):
             raise ValueError("weights in the ledger must be at least 0, and one of them above 0")
         for line in self.lines:
             if not 1 <= line.inputs <= 1 / SUSPICION:
-                raise ValueError(f"{line.id} may try {line.inputs} inputs: needs 1 to {1 / SUSPICION}")
+                raise ValueError(
+                    f"{line.id} may try {line.inputs} inputs: needs 1 to {1 / SUSPICION}"
+                )
 
     def line(self, id: str) -> Line:
         """The line of a claim. Raises ValueError if it has none."""
@@ -75,6 +87,15 @@ class Ledger:
     def text(self) -> list[str]:
         """The ledger for people, a line each and their sum."""
         rows = [f"{'claim':6} {'share of alpha':>14} {'inputs':>6}  reason"]
-        rows += [f"{e.id:6} {float(self.share(e.id)):>14.3g} {e.inputs:>6}  {e.reason}" for e in self.lines]
+        rows += [
+            f"{e.id:6} {float(self.share(e.id)):>14.3g} {e.inputs:>6}  {e.reason}"
+            for e in self.lines
+        ]
         total = sum((self.share(e.id) for e in self.lines), Fraction(0))
-        return [*rows, f"{'sum':6} {float(total):>14.3g}  = alpha, the probability of any false alarm in a run"]
+        return [
+            *rows,
+            (
+                f"{'sum':6} {float(total):>14.3g}  = alpha, the probability of any false alarm in"
+                " a run"
+            ),
+        ]

@@ -1,4 +1,5 @@
-"""Draws: child seeds, growing batches, and observations that are refused before they can give a verdict."""
+"""Draws: child seeds, growing batches, and observations that are refused before they can give a
+verdict."""
 
 from __future__ import annotations
 
@@ -19,14 +20,16 @@ THINNING = 1.03
 
 
 def child(stream: np.random.SeedSequence, index: int) -> np.random.SeedSequence:
-    """The index-th child of a stream. Unlike `stream.spawn`, which counts its calls, this has no side
-    effect."""
-    return np.random.SeedSequence(stream.entropy, spawn_key=(*stream.spawn_key, index), pool_size=stream.pool_size)
+    """The index-th child of a stream. Unlike `stream.spawn`, which counts its calls, this has no
+    side effect."""
+    return np.random.SeedSequence(
+        stream.entropy, spawn_key=(*stream.spawn_key, index), pool_size=stream.pool_size
+    )
 
 
 def batch_sizes(budget: int) -> Iterator[int]:
-    """Sizes that add up to the budget, each a quarter of what came before: a test that looks only between
-    batches overshoots by a quarter at most, and makes logarithmically many calls."""
+    """Sizes that add up to the budget, each a quarter of what came before: a test that looks only
+    between batches overshoots by a quarter at most, and makes logarithmically many calls."""
     drawn = 0
     while drawn < budget:
         size = min(max(FIRST_BATCH, drawn // 4), LARGEST_BATCH, budget - drawn)
@@ -41,14 +44,17 @@ def batches(draw: Draw, stream: np.random.SeedSequence, budget: int) -> Iterator
 
 
 def looks(samples: int) -> int:
-    """How many batches these samples were drawn in, at most: how often a test that looks after each has looked."""
+    """How many batches these samples were drawn in, at most: how often a test that looks after each
+    has looked."""
     return sum(1 for _ in batch_sizes(samples))
 
 
 def thinned(path: list[tuple[int, float]]) -> tuple[tuple[int, float], ...]:
-    """Points of a path of which each has at least 3 % more samples than the one before, and its last.
+    """Points of a path of which each has at least 3 % more samples than the one before, and its
+    last.
 
-    Which are kept does not depend on what follows, so that two paths over the same batches can be compared point by point.
+    Which are kept does not depend on what follows, so that two paths over the same batches can be
+    compared point by point.
     """
     kept = path[:1]
     for point in path[1:]:
@@ -63,7 +69,9 @@ def observe(draw: Draw, stream: np.random.SeedSequence, size: int) -> Array:
     if observations.shape != (size,):
         raise ValueError(f"draw returned shape {observations.shape} when asked for ({size},)")
     if observations.dtype.kind not in "biuf":
-        raise ValueError(f"draw returned dtype {observations.dtype}, observations must be real numbers")
+        raise ValueError(
+            f"draw returned dtype {observations.dtype}, observations must be real numbers"
+        )
     return finite(observations)
 
 
@@ -75,7 +83,8 @@ def finite(observations: Array) -> Array:
 
 
 def within(observations: Array, low: float, high: float) -> Array:
-    """The observations themselves if all lie in [low, high], or a ValueError that names the worst."""
+    """The observations themselves if all lie in [low, high], or a ValueError that names the
+    worst."""
     lowest, highest = observations.min(), observations.max()
     if lowest < low or highest > high:
         worst = lowest if lowest < low else highest

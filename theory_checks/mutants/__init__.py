@@ -1,4 +1,5 @@
-"""Named faults, to prove that the checks can fail: each is a Subject, `theory_checks.mutants:NAME` on the command line."""
+"""Named faults, to prove that the checks can fail: each is a Subject, `theory_checks.mutants:NAME`
+on the command line."""
 
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,9 @@ if TYPE_CHECKING:
 __all__ = ["FAMILIES", "MUTANTS", "Mutant"]
 
 MUTANTS: dict[str, Mutant] = {
-    mutant.name: mutant for module in (data, initialisation, routing, gate, experts, updates, loss) for mutant in module.MUTANTS
+    mutant.name: mutant
+    for module in (data, initialisation, routing, gate, experts, updates, loss)
+    for mutant in module.MUTANTS
 }
 
 

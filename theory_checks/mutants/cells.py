@@ -1,4 +1,5 @@
-"""Cells: one claim checked on one subject with one seed; their results are kept, so that nothing is computed twice."""
+"""Cells: one claim checked on one subject with one seed; their results are kept, so that nothing is
+computed twice."""
 
 import functools
 import json
@@ -14,7 +15,12 @@ from theory_checks.evidence.ledger import Ledger
 from theory_checks.mutants.workers import Workers
 from theory_checks.records import plain, restored
 
-OUTCOMES = {"violated": "killed", "holds": "survived", "inconclusive": "inconclusive", "vacuous": "vacuous"}
+OUTCOMES = {
+    "violated": "killed",
+    "holds": "survived",
+    "inconclusive": "inconclusive",
+    "vacuous": "vacuous",
+}
 ERROR = "error"
 
 
@@ -32,9 +38,10 @@ class Cell:
 class Result:
     """What checking a cell found.
 
-    outcome: killed (the claim is violated), survived (it holds), inconclusive, vacuous, or error: an exception, a number that is
-    none, a crash or a cell that took too long, which is no kill. margin, bound, resolution: as in a Record; samples: draws over all
-    inputs; examples: inputs judged; used: the subject's ingredients that the check called, or that training runs made for an
+    outcome: killed (the claim is violated), survived (it holds), inconclusive, vacuous, or error:
+    an exception, a number that is none, a crash or a cell that took too long, which is no kill.
+    margin, bound, resolution: as in a Record; samples: draws over all inputs; examples: inputs
+    judged; used: the subject's ingredients that the check called, or that training runs made for an
     earlier one may have called.
     """
 
@@ -52,7 +59,8 @@ class Result:
 
 @dataclass(frozen=True)
 class Watched:
-    """An ingredient of a subject that notes its name in `used` when it is called, or asked for what it has besides."""
+    """An ingredient of a subject that notes its name in `used` when it is called, or asked for what
+    it has besides."""
 
     name: str
     ingredient: Any
@@ -84,10 +92,17 @@ def budget() -> Ledger:
 
 
 def key(cell: Cell) -> str:
-    """The name of a cell's result: equal as long as subject, claim, what checks it, profile, seed and core are the same."""
+    """The name of a cell's result: equal as long as subject, claim, what checks it, profile, seed
+    and core are the same."""
     from theory_checks.mutants.fingerprint import fingerprint, source_of_core
 
-    return fingerprint(_of_subject(cell.subject), _of_claim(cell.claim, cell.profile), cell.profile, cell.seed, source_of_core())
+    return fingerprint(
+        _of_subject(cell.subject),
+        _of_claim(cell.claim, cell.profile),
+        cell.profile,
+        cell.seed,
+        source_of_core(),
+    )
 
 
 @functools.cache
@@ -104,11 +119,14 @@ def _of_claim(id: str, profile: str) -> str:
     from theory_checks.catalogue import claim_hash
     from theory_checks.mutants.fingerprint import fingerprint
 
-    return fingerprint(claim_hash(claims()[id], Profile(profile)), claims()[id].check, checking.examine)
+    return fingerprint(
+        claim_hash(claims()[id], Profile(profile)), claims()[id].check, checking.examine
+    )
 
 
 def check_cell(cell: Cell, shared: Path) -> Result:
-    """Checks the claim; `shared` keeps the training runs of this subject, profile and seed. Exceptions become a result."""
+    """Checks the claim; `shared` keeps the training runs of this subject, profile and seed.
+    Exceptions become a result."""
     import torch
 
     from theory_checks.budget import TRAINED_GROUPS
@@ -121,9 +139,14 @@ def check_cell(cell: Cell, shared: Path) -> Result:
         subject = load_subject(cell.subject)
         if cell.claim[0] in TRAINED_GROUPS:
             used.update(vars(subject))
-        watched = replace(subject, **{name: Watched(name, ingredient, used) for name, ingredient in vars(subject).items()})
+        watched = replace(
+            subject,
+            **{name: Watched(name, ingredient, used) for name, ingredient in vars(subject).items()},
+        )
         run = Run(watched, cell.subject, profile, device, cell.seed, budget(), shared)
-        record = check(claims()[cell.claim], run, shrink=False)  # a kill is a kill, whatever its input
+        record = check(
+            claims()[cell.claim], run, shrink=False
+        )  # a kill is a kill, whatever its input
     except Exception as error:
         return Result(ERROR, detail=f"{type(error).__name__}: {error}")
     outcome = OUTCOMES[record.verdict]
@@ -145,12 +168,14 @@ def check_cell(cell: Cell, shared: Path) -> Result:
 
 @dataclass(frozen=True)
 class Store:
-    """Results by key, a line each: {"key", "cell", "result"}. A line that was cut short is computed again."""
+    """Results by key, a line each: {"key", "cell", "result"}. A line that was cut short is computed
+    again."""
 
     path: Path
 
     def read(self) -> dict[str, Result]:
-        """All results that are there; of several with one key the last. Ends a line that was cut short."""
+        """All results that are there; of several with one key the last. Ends a line that was cut
+        short."""
         if not self.path.exists():
             return {}
         text, found = self.path.read_text(encoding="utf-8"), {}
@@ -167,13 +192,18 @@ class Store:
 
     def add(self, key: str, cell: Cell, result: Result) -> None:
         """Appends a result."""
-        text = json.dumps({"key": key, "cell": plain(cell), "result": plain(result)}, allow_nan=False)
+        text = json.dumps(
+            {"key": key, "cell": plain(cell), "result": plain(result)}, allow_nan=False
+        )
         with self.path.open("a", encoding="utf-8") as file:
             file.write(text + "\n")
 
 
-def completed(cells: Sequence[Cell], store: Store, workers: Workers, limit: float | None, title: str) -> dict[Cell, Result]:
-    """The results of all cells; those that the store lacks are computed, in the order given, and stored one by one.
+def completed(
+    cells: Sequence[Cell], store: Store, workers: Workers, limit: float | None, title: str
+) -> dict[Cell, Result]:
+    """The results of all cells; those that the store lacks are computed, in the order given, and
+    stored one by one.
 
     limit: seconds a cell may take.
     """
@@ -188,20 +218,26 @@ def completed(cells: Sequence[Cell], store: Store, workers: Workers, limit: floa
             store.add(keys[cell], cell, result)
             found[cell] = result
             bar.update()
-            bar.set_postfix_str(f"{cell.subject.rpartition(':')[2]} {cell.claim} {result.outcome}", refresh=False)
+            bar.set_postfix_str(
+                f"{cell.subject.rpartition(':')[2]} {cell.claim} {result.outcome}", refresh=False
+            )
     return found
 
 
-def computed(cells: Sequence[Cell], workers: Workers, limit: float | None) -> Iterator[tuple[Cell, Result]]:
-    """The cells and their results as they are finished. Cells of one subject and seed share their training runs, which are removed
-    after the last of them."""
+def computed(
+    cells: Sequence[Cell], workers: Workers, limit: float | None
+) -> Iterator[tuple[Cell, Result]]:
+    """The cells and their results as they are finished. Cells of one subject and seed share their
+    training runs, which are removed after the last of them."""
     with tempfile.TemporaryDirectory(prefix="theory-mutants-") as folder:
         places = {cell: Path(folder) / str(number) for number, cell in enumerate(_firsts(cells))}
         place = {cell: places[first] for first, cell in _with_firsts(cells)}
         left = {path: sum(other == path for other in place.values()) for path in places.values()}
         for path in left:
             path.mkdir()
-        for index, answer in workers.outcomes(check_cell, [(cell, place[cell]) for cell in cells], limit):
+        for index, answer in workers.outcomes(
+            check_cell, [(cell, place[cell]) for cell in cells], limit
+        ):
             cell = cells[index]
             left[place[cell]] -= 1
             if not left[place[cell]]:

@@ -1,4 +1,5 @@
-"""What the result of a check depends on, as a hash: the source of functions, and of what they call in this project."""
+"""What the result of a check depends on, as a hash: the source of functions, and of what they call
+in this project."""
 
 import ast
 import functools
@@ -18,8 +19,9 @@ PLAIN = (bool, int, float, str, bytes, type(None))
 
 
 def fingerprint(*values: Any) -> str:
-    """Equal for the same functions, classes, records and plain values; other for another source of any of them, or of a function,
-    class or constant of this project that they name, directly or not. Comments, layout and docstrings make no difference."""
+    """Equal for the same functions, classes, records and plain values; other for another source of
+    any of them, or of a function, class or constant of this project that they name, directly or
+    not. Comments, layout and docstrings make no difference."""
     seen: dict[int, Any] = {}
     parts = [_described(value, seen) for value in values]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
@@ -29,23 +31,32 @@ def fingerprint(*values: Any) -> str:
 def source_of_core() -> str:
     """The source of the package core as a hash."""
     folder = Path(inspect.getfile(core)).parent
-    return fingerprint(*(_without_docstrings(ast.parse(path.read_text())) for path in sorted(folder.glob("*.py"))))
+    return fingerprint(
+        *(_without_docstrings(ast.parse(path.read_text())) for path in sorted(folder.glob("*.py")))
+    )
 
 
 def _described(value: Any, seen: dict[int, Any]) -> str:
-    """seen: what was described before by its id, which also keeps it alive: an id is taken again once its owner is gone."""
+    """seen: what was described before by its id, which also keeps it alive: an id is taken again
+    once its owner is gone."""
     if isinstance(value, PLAIN):
         return repr(value)
     if id(value) in seen:
         return "again"
     seen[id(value)] = value
     if isinstance(value, functools.partial):
-        return " ".join(_described(part, seen) for part in (value.func, *value.args, value.keywords))
+        return " ".join(
+            _described(part, seen) for part in (value.func, *value.args, value.keywords)
+        )
     if isinstance(value, FunctionType | type):
         if value.__module__.partition(".")[0] != OURS:
-            name = f"{value.__module__}.{value.__qualname__}"  # of core, of a library: hashed elsewhere or not ours
-            inner = inspect.getclosurevars(value).nonlocals if isinstance(value, FunctionType) else {}
-            return f"{name} {_described(inner, seen)}"  # functions made by one function differ in what they close over
+            # of core, of a library: hashed elsewhere or not ours
+            name = f"{value.__module__}.{value.__qualname__}"
+            inner = (
+                inspect.getclosurevars(value).nonlocals if isinstance(value, FunctionType) else {}
+            )
+            # functions made by one function differ in what they close over
+            return f"{name} {_described(inner, seen)}"
         return " ".join(_parts(value, seen))
     if isinstance(value, dict):
         return " ".join(f"{key!r} {_described(inner, seen)}" for key, inner in value.items())
@@ -55,7 +66,9 @@ def _described(value: Any, seen: dict[int, Any]) -> str:
         return " ".join(sorted(map(repr, value)))  # sets have no order of their own
     if type(value).__module__.partition(".")[0] in (OURS, "core"):
         return f"{_described(type(value), seen)} {_described(getattr(value, '__dict__', {}), seen)}"
-    return type(value).__qualname__  # a tensor, a module, a strategy: what makes it stands in the source that names it
+    return (
+        type(value).__qualname__
+    )  # a tensor, a module, a strategy: what makes it stands in the source that names it
 
 
 def _parts(value: Any, seen: dict[int, Any]) -> Iterator[str]:
@@ -78,6 +91,9 @@ def _parts(value: Any, seen: dict[int, Any]) -> Iterator[str]:
 
 def _without_docstrings(tree: ast.Module) -> str:
     for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module) and ast.get_docstring(node) is not None:
+        if (
+            isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module)
+            and ast.get_docstring(node) is not None
+        ):
             node.body = node.body[1:] or [ast.Pass()]
     return ast.unparse(tree)

@@ -100,10 +100,19 @@ def detached(theta: Tensor, x: Patches) -> Tensor:
 fault = partial(mutant, "gate")
 
 MUTANTS = (
-    fault("GATE_WARMER", "The gate is a softmax of temperature 2.", "R.8", gate=of_temperature(2.0)),
-    fault("GATE_COLDER", "The gate is a softmax of temperature 0.9.", "R.8", gate=of_temperature(0.9)),
+    fault(
+        "GATE_WARMER", "The gate is a softmax of temperature 2.", "R.8", gate=of_temperature(2.0)
+    ),
+    fault(
+        "GATE_COLDER", "The gate is a softmax of temperature 0.9.", "R.8", gate=of_temperature(0.9)
+    ),
     fault("GATE_UNNORMALISED", "The gate is exp(h), not normalised.", "R.8", gate=unnormalised),
-    fault("GATE_OVER_EXAMPLES", "The softmax goes over examples instead of experts.", "R.8", gate=over_examples),
+    fault(
+        "GATE_OVER_EXAMPLES",
+        "The softmax goes over examples instead of experts.",
+        "R.8",
+        gate=over_examples,
+    ),
     fault("GATE_RAW", "The gate is the logit itself.", "R.8", gate=raw),
     fault("GATE_ONE", "The gate is 1.", "R.8", representative=True, gate=one),
     fault("GATE_SIGMOID", "The gate is a sigmoid of each logit.", "R.8", gate=sigmoid),
@@ -119,10 +128,41 @@ MUTANTS = (
         representative=True,
         gate=without_competition,
     ),
-    fault("GATE_STEEPER_BACKWARDS", "The gradient of the gate is doubled.", "G.3", gate=steeper_backwards),
-    fault("GATE_COMPETES_EVENLY", "The gradient of the gate is that at equal logits.", "R.8", "G.3", gate=competing_evenly),
-    fault("GATE_IN_HALF_PRECISION", "In training the gate is computed in bfloat16.", "G.11", gate=in_half_precision),
-    fault("GATE_OVERFLOWS", "The softmax is computed without subtracting the largest logit: inf / inf.", "R.8", gate=overflowing),
-    fault("GATE_OF_TWO", "The softmax goes over the two largest logits only.", "R.8", gate=of_two_experts),
-    fault("LOGITS_DETACHED", "No gradient passes through the gate to the logits.", "G.3", logits=detached),
+    fault(
+        "GATE_STEEPER_BACKWARDS",
+        "The gradient of the gate is doubled.",
+        "G.3",
+        gate=steeper_backwards,
+    ),
+    fault(
+        "GATE_COMPETES_EVENLY",
+        "The gradient of the gate is that at equal logits.",
+        "R.8",
+        "G.3",
+        gate=competing_evenly,
+    ),
+    fault(
+        "GATE_IN_HALF_PRECISION",
+        "In training the gate is computed in bfloat16.",
+        "G.11",
+        gate=in_half_precision,
+    ),
+    fault(
+        "GATE_OVERFLOWS",
+        "The softmax is computed without subtracting the largest logit: inf / inf.",
+        "R.8",
+        gate=overflowing,
+    ),
+    fault(
+        "GATE_OF_TWO",
+        "The softmax goes over the two largest logits only.",
+        "R.8",
+        gate=of_two_experts,
+    ),
+    fault(
+        "LOGITS_DETACHED",
+        "No gradient passes through the gate to the logits.",
+        "G.3",
+        logits=detached,
+    ),
 )

@@ -1,12 +1,15 @@
-"""Faults of continuous strength, and the smallest strength that a claim detects with a probability of 95 %.
+"""Faults of continuous strength, and the smallest strength that a claim detects with a probability
+of 95 %.
 
-Design. Strengths are halved from `most` down, at most STEPS times: detection is taken to be monotone, so that bisection over this
-grid needs few of them. At each strength the claim is checked with the same number of seeds; the strength counts as detected if
-every check is a kill. If its probability of a kill were below 95 %, all N checks would kill with probability below 0.95^N, which
-is the exact (Clopper-Pearson) bound for N of N; N is such that this is at most 5 % in all, over the strengths that bisection may
-look at. So with 95 % confidence the reported strength is detected with a probability of 95 %, whether or not detection is monotone;
-monotone it is also the smallest of the grid, but for strengths that are detected with 95 % and missed once. Checks of a strength
-stop at the first miss.
+Design. Strengths are halved from `most` down, at most STEPS times: detection is taken to be
+monotone, so that bisection over this grid needs few of them. At each strength the claim is checked
+with the same number of seeds; the strength counts as detected if every check is a kill. If its
+probability of a kill were below 95 %, all N checks would kill with probability below 0.95^N, which
+is the exact (Clopper-Pearson) bound for N of N; N is such that this is at most 5 % in all, over the
+strengths that bisection may look at. So with 95 % confidence the reported strength is detected with
+a probability of 95 %, whether or not detection is monotone; monotone it is also the smallest of the
+grid, but for strengths that are detected with 95 % and missed once. Checks of a strength stop at
+the first miss.
 
 A Subject of strength s is `theory_checks.mutants.graded:NAME@s` on the command line.
 """
@@ -34,8 +37,8 @@ STEPS = 48  # halvings of the largest strength, down to where double precision e
 
 @dataclass(frozen=True)
 class GradedFault:
-    """wrong: what is wrong at strength s; most: the largest strength; noticed_by: the claims whose power is measured by default;
-    ingredients: what replaces the paper's at a strength."""
+    """wrong: what is wrong at strength s; most: the largest strength; noticed_by: the claims whose
+    power is measured by default; ingredients: what replaces the paper's at a strength."""
 
     name: str
     wrong: str
@@ -100,7 +103,8 @@ GRADED = {
         ),
         GradedFault(
             "STEP_DIRECTION",
-            "Before it is normalised, a share s of the expert is added to its gradient: steps turn, and keep their length.",
+            "Before it is normalised, a share s of the expert is added to its gradient: steps turn,"
+            " and keep their length.",
             1.0,
             ("G.3",),
             lambda s: {"expert_update": turned_by(s)},
@@ -138,11 +142,16 @@ GRADED = {
 
 
 def turned_by(share: float) -> Any:
-    """expert_update that adds a share of the expert, relative to the lengths of both, to the direction of its gradient."""
+    """expert_update that adds a share of the expert, relative to the lengths of both, to the
+    direction of its gradient."""
 
     def update(W: Tensor, gradient: Gradient, rate: float, state: Any) -> tuple[Tensor, Any]:
-        length = gradient.direction.norm(dim=(-2, -1), keepdim=True) / W.norm(dim=(-2, -1), keepdim=True).clamp(min=1e-30)
-        return normalised_step(W, Gradient(gradient.direction + share * length * W, gradient.log_scale), rate, state)
+        length = gradient.direction.norm(dim=(-2, -1), keepdim=True) / W.norm(
+            dim=(-2, -1), keepdim=True
+        ).clamp(min=1e-30)
+        return normalised_step(
+            W, Gradient(gradient.direction + share * length * W, gradient.log_scale), rate, state
+        )
 
     return update
 
@@ -178,7 +187,8 @@ def seeds_needed(looks: int) -> int:
 class Power:
     """What the search for one fault and claim found.
 
-    strength: the smallest that is detected, None if none is; tried: (strength, kills, checks) in the order looked at.
+    strength: the smallest that is detected, None if none is; tried: (strength, kills, checks) in
+    the order looked at.
     """
 
     fault: str
@@ -188,15 +198,24 @@ class Power:
 
 
 def smallest_detected(
-    fault: GradedFault, claim: str, profile: str, seed: int, checks: int, check: Callable[[Sequence[Cell]], Iterator[Result]]
+    fault: GradedFault,
+    claim: str,
+    profile: str,
+    seed: int,
+    checks: int,
+    check: Callable[[Sequence[Cell]], Iterator[Result]],
 ) -> Power:
-    """Bisection over the fault's grid (module docstring). check: the results of cells one by one, as far as they are asked for."""
+    """Bisection over the fault's grid (module docstring). check: the results of cells one by one,
+    as far as they are asked for."""
     grid, tried = fault.grid, []
     low, high = 0, len(grid)  # grid[:low] is detected, grid[high:] is not
     while low < high:
         middle = (low + high) // 2
         strength = grid[middle]
-        cells = [Cell(f"{__name__}:{fault.name}@{strength!r}", claim, profile, seed + i) for i in range(checks)]
+        cells = [
+            Cell(f"{__name__}:{fault.name}@{strength!r}", claim, profile, seed + i)
+            for i in range(checks)
+        ]
         done = kills = 0
         for result in check(cells):
             done, kills = done + 1, kills + (result.outcome == "killed")

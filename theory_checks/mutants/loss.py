@@ -91,18 +91,51 @@ MUTANTS = (
     fault("LOSS_EXPONENTIAL", "The loss is e^-z.", "G.8", loss=exponential),
     fault("LOSS_CUT_OFF", "The loss is torch's softplus, linear from 20 on.", "G.8", loss=cut_off),
     fault(
-        "LOSS_UNDERFLOWS", "The loss does not know its slope in log space: it is 0 from a margin of 745 on.", "G.8", loss=logistic
+        "LOSS_UNDERFLOWS",
+        "The loss does not know its slope in log space: it is 0 from a margin of 745 on.",
+        "G.8",
+        loss=logistic,
     ),
     fault("LOSS_DOUBLED", "The loss is twice the logistic one.", "G.8", loss=doubled),
     fault("LOSS_STEEPER", "The loss is log(1 + e^-2z) / 2.", "G.8", loss=steeper),
-    fault("LOSS_CAPPED", "Margins above 10 count as 10: nothing is learnt from them.", "G.8", loss=capped),
+    fault(
+        "LOSS_CAPPED",
+        "Margins above 10 count as 10: nothing is learnt from them.",
+        "G.8",
+        loss=capped,
+    ),
     fault("LOSS_OF_SIZE", "Large margins count as wrong.", "G.8", loss=large_margins_as_wrong),
     fault("LOSS_SMOOTHED", "Labels are smoothed by 1 %.", "G.8", loss=smoothed_labels),
-    fault("LOSS_LABELS_FLIPPED", "The label of every hundredth example is flipped.", "G.8", loss=every_hundredth_flipped),
-    fault("LOSS_BY_BATCH", "The loss grows with the root of the number of examples.", "G.8", loss=relative_to_the_mean),
-    fault("LOSS_BACKWARDS", "The slope of the loss has the wrong sign.", "G.8", "G.3", loss=Backwards()),
-    fault("SLOPE_OF_EXPONENTIAL", "The slope of the loss is that of e^-z.", "G.8", "G.3", loss=SlopeOfExponential()),
     fault(
-        "LOSS_OVERFLOWS", "The loss is computed as log(1 + exp(-z)): inf, and a slope that is no number.", "G.8", loss=overflowing
+        "LOSS_LABELS_FLIPPED",
+        "The label of every hundredth example is flipped.",
+        "G.8",
+        loss=every_hundredth_flipped,
+    ),
+    fault(
+        "LOSS_BY_BATCH",
+        "The loss grows with the root of the number of examples.",
+        "G.8",
+        loss=relative_to_the_mean,
+    ),
+    fault(
+        "LOSS_BACKWARDS",
+        "The slope of the loss has the wrong sign.",
+        "G.8",
+        "G.3",
+        loss=Backwards(),
+    ),
+    fault(
+        "SLOPE_OF_EXPONENTIAL",
+        "The slope of the loss is that of e^-z.",
+        "G.8",
+        "G.3",
+        loss=SlopeOfExponential(),
+    ),
+    fault(
+        "LOSS_OVERFLOWS",
+        "The loss is computed as log(1 + exp(-z)): inf, and a slope that is no number.",
+        "G.8",
+        loss=overflowing,
     ),
 )

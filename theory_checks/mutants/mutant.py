@@ -1,4 +1,5 @@
-"""A mutant: the paper's Subject with a fault, what is wrong with it, and which claims must notice."""
+"""A mutant: the paper's Subject with a fault, what is wrong with it, and which claims must
+notice."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,11 +21,13 @@ FAMILIES = {
 class Mutant:
     """One fault.
 
-    wrong: what is wrong, in a sentence or two; noticed_by: the claims that must be violated, the designated one first; equivalent:
-    why no claim can notice, for a fault that the theory does not mind; representative: whether it stands for others of its kind
-    where claims take long, those that need training runs.
+    wrong: what is wrong, in a sentence or two; noticed_by: the claims that must be violated, the
+    designated one first; equivalent: why no claim can notice, for a fault that the theory does not
+    mind; representative: whether it stands for others of its kind where claims take long, those
+    that need training runs.
 
-    Raises ValueError for an unknown family, and unless there is either a claim that must notice or a reason why none can.
+    Raises ValueError for an unknown family, and unless there is either a claim that must notice or
+    a reason why none can.
     """
 
     name: str
@@ -37,22 +40,39 @@ class Mutant:
 
     def __post_init__(self) -> None:
         if self.family not in FAMILIES:
-            raise ValueError(f"mutant {self.name}: no family {self.family!r}; there are {', '.join(FAMILIES)}")
+            raise ValueError(
+                f"mutant {self.name}: no family {self.family!r}; there are {', '.join(FAMILIES)}"
+            )
         if bool(self.noticed_by) == bool(self.equivalent):
-            raise ValueError(f"mutant {self.name}: needs either claims that notice it or a reason why none can")
+            raise ValueError(
+                f"mutant {self.name}: needs either claims that notice it or a reason why none can"
+            )
 
     @property
     def broken(self) -> tuple[str, ...]:
         """The ingredients in which it differs from the paper."""
-        return tuple(name for name, value in vars(self.subject).items() if value is not getattr(PAPER, name))
+        return tuple(
+            name for name, value in vars(self.subject).items() if value is not getattr(PAPER, name)
+        )
 
     def about(self, claim: str) -> bool:
         """Whether a claim, given by its id, is about the part that is broken."""
-        return any(claim == start or (start.endswith(".") and claim.startswith(start)) for start in FAMILIES[self.family])
+        return any(
+            claim == start or (start.endswith(".") and claim.startswith(start))
+            for start in FAMILIES[self.family]
+        )
 
 
 def mutant(
-    family: str, name: str, wrong: str, *noticed_by: str, equivalent: str = "", representative: bool = False, **ingredients: Any
+    family: str,
+    name: str,
+    wrong: str,
+    *noticed_by: str,
+    equivalent: str = "",
+    representative: bool = False,
+    **ingredients: Any,
 ) -> Mutant:
     """The paper's Subject with some ingredients replaced by faulty ones."""
-    return Mutant(name, family, wrong, replace(PAPER, **ingredients), noticed_by, equivalent, representative)
+    return Mutant(
+        name, family, wrong, replace(PAPER, **ingredients), noticed_by, equivalent, representative
+    )

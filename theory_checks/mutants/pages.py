@@ -1,4 +1,5 @@
-"""The kill matrix for people: matrix.md, and matrix.html as one self-contained page with heat maps."""
+"""The kill matrix for people: matrix.md, and matrix.html as one self-contained page with heat
+maps."""
 
 import math
 from collections.abc import Iterator
@@ -11,7 +12,14 @@ from theory_checks.records import number
 from theory_checks.report.page import templates
 from theory_checks.report.plots import Drawing, drawn
 
-SHADES = {"killed": 1.0, "survived": 0.0, "inconclusive": -0.4, "vacuous": -0.4, "error": -1.0, "": math.nan}
+SHADES = {
+    "killed": 1.0,
+    "survived": 0.0,
+    "inconclusive": -0.4,
+    "vacuous": -0.4,
+    "error": -1.0,
+    "": math.nan,
+}
 COLUMN = 13.0  # points, enough for slanted ids side by side
 MOST_ROWS = 24  # of a heat map, each with room for its name
 ROLES = {
@@ -32,18 +40,31 @@ def fate(matrix: Matrix, mutant: Mutant) -> str:
 def headline(matrix: Matrix) -> str:
     """The matrix in one sentence."""
     found = matrix.summary
-    gaps = "no gap" if not found["gaps"] else "1 gap" if found["gaps"] == 1 else f"{found['gaps']} gaps"
+    gaps = (
+        "no gap"
+        if not found["gaps"]
+        else "1 gap"
+        if found["gaps"] == 1
+        else f"{found['gaps']} gaps"
+    )
     unasked = sum(fate(matrix, mutant) == "open" for mutant in matrix.mutants)
     rest = f"; {unasked} not checked by all that must notice" if unasked else ""
-    equivalent = "1 is equivalent" if found["equivalent"] == 1 else f"{found['equivalent']} are equivalent"
-    return f"{found['killed']} of {found['mutants']} mutants are killed, {equivalent}: {gaps}{rest}."
+    equivalent = (
+        "1 is equivalent" if found["equivalent"] == 1 else f"{found['equivalent']} are equivalent"
+    )
+    return (
+        f"{found['killed']} of {found['mutants']} mutants are killed, {equivalent}: {gaps}{rest}."
+    )
 
 
 def how_it_was_killed(matrix: Matrix, mutant: Mutant) -> str:
-    """By which claim first, with which margin, after how many samples, and by which others; why not, if it was not."""
+    """By which claim first, with which margin, after how many samples, and by which others; why
+    not, if it was not."""
     killers = matrix.killers(mutant)
     if not killers:
-        return mutant.equivalent or ("No claim notices." if mutant in matrix.gaps else "Not checked by all that must notice.")
+        return mutant.equivalent or (
+            "No claim notices." if mutant in matrix.gaps else "Not checked by all that must notice."
+        )
     result = matrix.results[mutant.name][killers[0]]
     evidence = f"{result.samples} samples" if result.samples else "exactly"
     others = f"; also {', '.join(killers[1:])}" if killers[1:] else ""
@@ -52,7 +73,10 @@ def how_it_was_killed(matrix: Matrix, mutant: Mutant) -> str:
 
 def why_kept(matrix: Matrix) -> dict[str, str]:
     """Why each redundant claim is there all the same."""
-    return {id: KEPT.get(id, "No reason is known: to be sharpened or dropped.") for id in matrix.redundant}
+    return {
+        id: KEPT.get(id, "No reason is known: to be sharpened or dropped.")
+        for id in matrix.redundant
+    }
 
 
 def heat_maps(matrix: Matrix) -> Iterator[Drawing]:
@@ -60,14 +84,25 @@ def heat_maps(matrix: Matrix) -> Iterator[Drawing]:
     for family in FAMILIES:
         for about, title in ((True, "claims about the parts"), (False, "claims about training")):
             ids = [id for id in matrix.order if about_parts(id) is about]
-            rows = [m for m in matrix.mutants if m.family == family and any(matrix.outcome(m, id) for id in ids)]
+            rows = [
+                m
+                for m in matrix.mutants
+                if m.family == family and any(matrix.outcome(m, id) for id in ids)
+            ]
             pieces = -(-len(rows) // MOST_ROWS)
             for piece in range(pieces):
                 some = rows[len(rows) * piece // pieces : len(rows) * (piece + 1) // pieces]
                 names = [mutant.name.replace("_", " ").lower() for mutant in some]
                 values = [[SHADES[matrix.outcome(mutant, id)] for id in ids] for mutant in some]
                 part = f", {piece + 1} of {pieces}" if pieces > 1 else ""
-                picture = Heatmap(f"Faults of {family} against {title}{part}", names, ids, values, low=-1.0, high=1.0)
+                picture = Heatmap(
+                    f"Faults of {family} against {title}{part}",
+                    names,
+                    ids,
+                    values,
+                    low=-1.0,
+                    high=1.0,
+                )
                 width = 20 + 5 * max(map(len, names)) + COLUMN * max(len(ids), 6)
                 yield drawn(picture, f"{family}-{'parts' if about else 'training'}-{piece}", width)
 
@@ -99,8 +134,11 @@ def markdown(matrix: Matrix) -> str:
         "",
         headline(matrix),
         "",
-        f"Profile {matrix.profile}, seed {matrix.seed}, {len(matrix.order)} claims; {found['errors']} cells in error. The first "
-        f"violated claim is about the part that is broken for {found['localised']} of {found['killed']}.",
+        (
+            f"Profile {matrix.profile}, seed {matrix.seed}, {len(matrix.order)} claims;"
+            f" {found['errors']} cells in error. The first violated claim is about the part that is"
+            f" broken for {found['localised']} of {found['killed']}."
+        ),
         "",
         "| mutant | family | what is wrong | fate | by | in its part |",
         "|---|---|---|---|---|---|",
@@ -108,23 +146,34 @@ def markdown(matrix: Matrix) -> str:
     for mutant in matrix.mutants:
         localised = ("yes" if matrix.localised(mutant) else "no") if matrix.killers(mutant) else ""
         by = how_it_was_killed(matrix, mutant)
-        lines.append(f"| {mutant.name} | {mutant.family} | {mutant.wrong} | {fate(matrix, mutant)} | {by} | {localised} |")
+        lines.append(
+            f"| {mutant.name} | {mutant.family} | {mutant.wrong} | {fate(matrix, mutant)} | {by} |"
+            f" {localised} |"
+        )
     lines += [
         "",
         "## Claims",
         "",
-        "Only and first among the claims of their group, as what breaks a theorem breaks a lemma that it is proved from first. "
-        f"Neither for any mutant: {', '.join(matrix.redundant) or 'none'}.",
+        (
+            "Only and first among the claims of their group, as what breaks a theorem breaks a"
+            " lemma that it is proved from first. Neither for any mutant:"
+            f" {', '.join(matrix.redundant) or 'none'}."
+        ),
         *(f"- {id}: {reason}" for id, reason in why_kept(matrix).items()),
         "",
         "| claim | kills | only killer of | first violated by |",
         "|---|---|---|---|",
     ]
     for id in matrix.order:
-        only, first = (", ".join(names) for names in (matrix.only_killer_of(id), matrix.first_killer_of(id)))
+        only, first = (
+            ", ".join(names) for names in (matrix.only_killer_of(id), matrix.first_killer_of(id))
+        )
         lines.append(f"| {id} | {len(matrix.killed_by(id))} | {only} | {first} |")
     missed = [(mutant, matrix.missed(mutant)) for mutant in matrix.mutants if matrix.missed(mutant)]
     if missed:
         lines += ["", "## Expected to notice, and did not", ""]
-        lines += [f"- {mutant.name}: {', '.join(f'{id} ({matrix.outcome(mutant, id)})' for id in ids)}" for mutant, ids in missed]
+        lines += [
+            f"- {mutant.name}: {', '.join(f'{id} ({matrix.outcome(mutant, id)})' for id in ids)}"
+            for mutant, ids in missed
+        ]
     return "\n".join(lines) + "\n"

@@ -1,4 +1,5 @@
-"""Calls in processes of their own, of which one that crashes or takes too long takes no other with it."""
+"""Calls in processes of their own, of which one that crashes or takes too long takes no other with
+it."""
 
 import math
 import multiprocessing
@@ -18,7 +19,8 @@ BEGUN = "begun"  # what a process says first, before the result of a call
 
 @dataclass
 class _Worker:
-    """A process, this end of its pipe, and what it is busy with: the number of a call, and when that must be over."""
+    """A process, this end of its pipe, and what it is busy with: the number of a call, and when
+    that must be over."""
 
     process: BaseProcess
     pipe: Connection
@@ -34,7 +36,9 @@ class _Worker:
 
 def _serve(pipe: Connection) -> None:
     tune_process()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that waits, which ends this one
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # Ctrl-C is for the process that waits, which ends this one
     while True:
         try:
             function, arguments = pipe.recv()
@@ -68,10 +72,14 @@ class Workers:
         self.running.clear()
 
     def outcomes(
-        self, function: Callable[..., Any], calls: Sequence[tuple[Any, ...]], limit: float | None = None
+        self,
+        function: Callable[..., Any],
+        calls: Sequence[tuple[Any, ...]],
+        limit: float | None = None,
     ) -> Iterator[tuple[int, Any]]:
-        """The number and result of each call as it is finished; a string that says what happened if its process crashed or was
-        ended after `limit` seconds. Calls begin in the order given. To be read to the end."""
+        """The number and result of each call as it is finished; a string that says what happened if
+        its process crashed or was ended after `limit` seconds. Calls begin in the order given. To
+        be read to the end."""
         self.running += [_started() for _ in range(min(self.jobs, len(calls)) - len(self.running))]
         waiting = iter(range(len(calls)))
         while True:
@@ -83,7 +91,10 @@ class Workers:
             if not busy:
                 return
             soonest = min(worker.until for worker in busy)
-            wait([worker.pipe for worker in busy], None if soonest == math.inf else max(0.0, soonest - time.monotonic()))
+            wait(
+                [worker.pipe for worker in busy],
+                None if soonest == math.inf else max(0.0, soonest - time.monotonic()),
+            )
             for worker in busy:
                 if (answer := _answer(worker, limit)) is None:
                     continue

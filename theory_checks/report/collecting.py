@@ -1,4 +1,5 @@
-"""The part of a pytest run that keeps its report: on the controller of parallel runs, or in the only process of others."""
+"""The part of a pytest run that keeps its report: on the controller of parallel runs, or in the
+only process of others."""
 
 from __future__ import annotations
 
@@ -26,8 +27,11 @@ SELECTED = "selected.json"
 REFRESH = 5.0  # seconds between two versions of report.json while a run goes on
 
 
-def tell_selected(shared: Path, claims: Sequence[Record], ledger: Sequence[Mapping[str, Any]], device: str) -> None:
-    """Tells the process that keeps the report what is about to be checked. Every worker does so, all with the same words."""
+def tell_selected(
+    shared: Path, claims: Sequence[Record], ledger: Sequence[Mapping[str, Any]], device: str
+) -> None:
+    """Tells the process that keeps the report what is about to be checked. Every worker does so,
+    all with the same words."""
     text = json.dumps({"claims": plain(claims), "ledger": plain(ledger), "device": device})
     partial = shared / f"{SELECTED}.{os.getpid()}"
     partial.write_text(text, encoding="utf-8")
@@ -35,12 +39,16 @@ def tell_selected(shared: Path, claims: Sequence[Record], ledger: Sequence[Mappi
 
 
 class Reporter:
-    """Collects records as they arrive; report.json is there from the start of the run, with claims as `not run` until they are.
+    """Collects records as they arrive; report.json is there from the start of the run, with claims
+    as `not run` until they are.
 
-    report: what is known before the run; shared: where workers say what they selected; baseline: the run to compare with.
+    report: what is known before the run; shared: where workers say what they selected; baseline:
+    the run to compare with.
     """
 
-    def __init__(self, report: Report, directory: Path, shared: Path, baseline: Report | None) -> None:
+    def __init__(
+        self, report: Report, directory: Path, shared: Path, baseline: Report | None
+    ) -> None:
         self.report = report
         self.directory = directory
         self.shared = shared
@@ -59,7 +67,9 @@ class Reporter:
         selected = json.loads((self.shared / SELECTED).read_text(encoding="utf-8"))
         claims = restored(tuple[Record, ...], selected["claims"], "claims")
         self.records = {claim.id: replace(claim, seed=self.report.seed) for claim in claims}
-        self.report = replace(self.report, device=selected["device"], ledger=tuple(selected["ledger"]))
+        self.report = replace(
+            self.report, device=selected["device"], ledger=tuple(selected["ledger"])
+        )
         if self.records:
             begin(self.current(), self.directory)
 
@@ -87,11 +97,19 @@ class Reporter:
             self.records[id] = Record.from_json(text)
             self.draw(id)
         if id in self.records and report.failed and self.records[id].verdict == "holds":
-            # The check went well and something around it did not, in whichever phase: that is not to be read as passed.
+            # The check went well and something around it did not, in whichever phase: that is not
+            # to be read as passed.
             detail = report.longreprtext.strip().rpartition("\n")[2] or f"failed in {report.when}"
             self.records[id] = replace(self.records[id], verdict=ERROR, detail=detail)
-        elif text is None and id in self.records and report.when not in ("setup", "call", "teardown") and id not in self.finished:
-            self.records[id] = replace(self.records[id], verdict=NOT_RUN, detail="its worker crashed")
+        elif (
+            text is None
+            and id in self.records
+            and report.when not in ("setup", "call", "teardown")
+            and id not in self.finished
+        ):
+            self.records[id] = replace(
+                self.records[id], verdict=NOT_RUN, detail="its worker crashed"
+            )
         elif text is None and report.failed:
             self.something_else_failed = True
         if id in self.records and report.when != "setup":
@@ -101,7 +119,8 @@ class Reporter:
             self.written = time.monotonic()
 
     def draw(self, id: str) -> None:
-        """Draws a claim's pictures as soon as it is known, while workers go on: the end of the run need not wait for them."""
+        """Draws a claim's pictures as soon as it is known, while workers go on: the end of the run
+        need not wait for them."""
         from theory_checks.report.page import drawings
 
         self.drawn[id] = drawings(self.records[id])
@@ -110,7 +129,9 @@ class Reporter:
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, None, None]:
         try:
             yield
-        finally:  # also where an interrupt meets the end of the workers; before the terminal's summary, which is an outer wrapper
+        # also where an interrupt meets the end of the workers; before the terminal's summary, which
+        # is an outer wrapper
+        finally:
             self.finish(session)
 
     def finish(self, session: pytest.Session) -> None:
@@ -118,7 +139,9 @@ class Reporter:
         if not self.records:
             return
         for id in self.records.keys() - self.finished:
-            self.records[id] = replace(self.records[id], detail="the run ended before it was checked")
+            self.records[id] = replace(
+                self.records[id], detail="the run ended before it was checked"
+            )
         report = self.current()
         if self.baseline is not None:
             from theory_checks.report.compare import compare
@@ -128,7 +151,8 @@ class Reporter:
         session.exitstatus = self.exit_status(session.exitstatus)
 
     def exit_status(self, status: int) -> int:
-        """That of pytest, except: undecided if claims failed, but none is broken; failed if a baseline was better."""
+        """That of pytest, except: undecided if claims failed, but none is broken; failed if a
+        baseline was better."""
         broken = any(record.verdict in BROKEN for record in self.records.values())
         if status == pytest.ExitCode.TESTS_FAILED and not broken and not self.something_else_failed:
             return EXIT_UNDECIDED
@@ -138,7 +162,9 @@ class Reporter:
 
     def pytest_terminal_summary(self, terminalreporter: Any, config: pytest.Config) -> None:
         wanted = config.getoption("--theory-claim")
-        absent = [f"{id}: no check of this claim was collected" for id in wanted if id not in self.records]
+        absent = [
+            f"{id}: no check of this claim was collected" for id in wanted if id not in self.records
+        ]
         if not self.records:
             for line in absent:
                 terminalreporter.write_line(line)
@@ -153,7 +179,9 @@ class Reporter:
             lines += terminal.changes(self.comparison)
         lines += absent
         if config.getoption("--theory-seed") == "random":
-            lines.append(f"seed: {self.report.seed}")  # the header, which has it too, is not printed with -q
+            lines.append(
+                f"seed: {self.report.seed}"
+            )  # the header, which has it too, is not printed with -q
         lines.append(f"report: {self.directory / PAGE}")
         terminalreporter.section("claims")
         for line in lines:

@@ -1,20 +1,25 @@
 """Two runs, claim by claim: what got worse, what got better, and by how much margins moved.
 
-A margin is compared where both runs judged the same input (and, in a conjunction, the same member): at the worst case of the new
-run, or else at that of the old one. The interval of its change is the intersection of two:
+A margin is compared where both runs judged the same input (and, in a conjunction, the same member):
+at the worst case of the new run, or else at that of the old one. The interval of its change is the
+intersection of two:
 
-- *Separately*. A statistic of n independent draws of which each changes it by at most spread / n is within
-  spread sqrt(log(2 / level) / (2 n)) of its expectation (Hoeffding for means, McDiarmid for distances between laws); the two
-  runs' radii add up. A test that looks after every batch may have stopped at any of them: the k-th look gets level / (k (k + 1)).
-  Exact evidence has its rounding tolerance as radius.
-- *Common random numbers*. With one seed and one claim hash, both runs drew from the same streams, batch by batch: then the means of
-  corresponding batches are subtracted, and what both draws have in common cancels. The batches' differences, weighted by size,
-  give Student's interval; twice 7 spread log(2 / level) / (3 n) is added for differences too rare to have been seen (the last term
-  of the empirical Bernstein bound of Maurer and Pontil 2009). Student's part is approximate, for batches that are not normal. It
-  applies to means and frequencies whose margin is their distance to a bound on one side.
+- *Separately*. A statistic of n independent draws of which each changes it by at most spread / n is
+  within spread sqrt(log(2 / level) / (2 n)) of its expectation (Hoeffding for means, McDiarmid for
+  distances between laws); the two runs' radii add up. A test that looks after every batch may have
+  stopped at any of them: the k-th look gets level / (k (k + 1)). Exact evidence has its rounding
+  tolerance as radius.
+- *Common random numbers*. With one seed and one claim hash, both runs drew from the same streams,
+  batch by batch: then the means of corresponding batches are subtracted, and what both draws have
+  in common cancels. The batches' differences, weighted by size, give Student's interval; twice 7
+  spread log(2 / level) / (3 n) is added for differences too rare to have been seen (the last term
+  of the empirical Bernstein bound of Maurer and Pontil 2009). Student's part is approximate, for
+  batches that are not normal. It applies to means and frequencies whose margin is their distance to
+  a bound on one side.
 
-The level is LEVEL for the whole comparison, shared by all margins that it could have looked at: whatever the code under test does,
-with probability 95 % no margin is said to move that did not. Intervals are therefore wider than one looked at alone would be.
+The level is LEVEL for the whole comparison, shared by all margins that it could have looked at:
+whatever the code under test does, with probability 95 % no margin is said to move that did not.
+Intervals are therefore wider than one looked at alone would be.
 """
 
 from __future__ import annotations
@@ -42,11 +47,12 @@ Interval = tuple[float, float]
 class Change:
     """What became of one claim.
 
-    kind: unchanged; newly violated; fixed (it holds, and was violated or in error); worse or better (any other change of verdict);
-    margin moved (the verdict is the same, the interval of the change excludes 0); not comparable (another profile, or the claim or
-    its check changed); added or removed (only one of the runs selected it). low, high: the interval of the change of the margin,
-    positive away from the bound, where there is one; place: the input that it is about, a name in `margins` of both records; note:
-    what else there is to know.
+    kind: unchanged; newly violated; fixed (it holds, and was violated or in error); worse or better
+    (any other change of verdict); margin moved (the verdict is the same, the interval of the change
+    excludes 0); not comparable (another profile, or the claim or its check changed); added or
+    removed (only one of the runs selected it). low, high: the interval of the change of the margin,
+    positive away from the bound, where there is one; place: the input that it is about, a name in
+    `margins` of both records; note: what else there is to know.
     """
 
     id: str
@@ -62,8 +68,8 @@ class Change:
     def worse(self) -> bool:
         """Whether the claim's verdict or its margin got worse.
 
-        An exact margin that moved is a fact about one input and what was drawn for it, perhaps in another order now: it is told,
-        but only a verdict makes such a claim worse.
+        An exact margin that moved is a fact about one input and what was drawn for it, perhaps in
+        another order now: it is told, but only a verdict makes such a claim worse.
         """
         fell = self.kind == "margin moved" and self.high is not None and self.high < 0
         return self.kind in ("newly violated", "worse") or (fell and self.sampled)
@@ -118,16 +124,39 @@ def incomparable(old: Report, new: Report, was: Record, now: Record) -> str:
 
 def _change(was: Record, now: Record, level: float) -> Change:
     if was.verdict != now.verdict:
-        return Change(now.id, _turn(was.verdict, now.verdict), was, now, note=now.detail if now.verdict == ERROR else "")
+        return Change(
+            now.id,
+            _turn(was.verdict, now.verdict),
+            was,
+            now,
+            note=now.detail if now.verdict == ERROR else "",
+        )
     last, first = _worst(now), _worst(was)
-    place = next((place for place in (last, first) if place in was.margins and place in now.margins), None)
+    place = next(
+        (place for place in (last, first) if place in was.margins and place in now.margins), None
+    )
     interval = None if place is None else change_of_margin(was, now, place, level)
     if interval is None:
-        note = f"another worst case: margin {number(now.margin)}, was {number(was.margin)}" if last != first else ""
+        note = (
+            f"another worst case: margin {number(now.margin)}, was {number(was.margin)}"
+            if last != first
+            else ""
+        )
         return Change(now.id, "unchanged", was, now, note=note)
     low, high = interval
-    note = "" if last == first else f"at the worst case of the {'new' if place == last else 'old'} run"
-    return Change(now.id, "unchanged" if low <= 0 <= high else "margin moved", was, now, low, high, place or "", note)
+    note = (
+        "" if last == first else f"at the worst case of the {'new' if place == last else 'old'} run"
+    )
+    return Change(
+        now.id,
+        "unchanged" if low <= 0 <= high else "margin moved",
+        was,
+        now,
+        low,
+        high,
+        place or "",
+        note,
+    )
 
 
 def _turn(was: str, now: str) -> str:
@@ -146,7 +175,8 @@ def _worst(record: Record) -> str:
 
 
 def change_of_margin(was: Record, now: Record, place: str, level: float) -> Interval | None:
-    """The interval in which the margin at this place changed (module docstring); None if there is no margin to speak of."""
+    """The interval in which the margin at this place changed (module docstring); None if there is
+    no margin to speak of."""
     old, new = was.margins[place], now.margins[place]
     change = new[0] - old[0]
     if not math.isfinite(change):
@@ -155,7 +185,11 @@ def change_of_margin(was: Record, now: Record, place: str, level: float) -> Inte
     farthest = max(old[3], new[3]) or math.inf  # between two means of draws in one range
     low, high = max(change - around, -farthest), min(change + around, farthest)
     common = place == _worst(was) == _worst(now) and was.seed == now.seed
-    slopes = {margin_slope(was, radius(old, level / 4)), margin_slope(now, radius(new, level / 4))} if common else {0}
+    slopes = (
+        {margin_slope(was, radius(old, level / 4)), margin_slope(now, radius(new, level / 4))}
+        if common
+        else {0}
+    )
     if slopes not in ({1}, {-1}):
         return low, high
     paired = difference_of_means(was.path, now.path, max(old[3], new[3]), level / 2)
@@ -176,9 +210,14 @@ def radius(margin: Margin, level: float) -> float:
 
 
 def margin_slope(record: Record, around: float) -> int:
-    """How the margin moves with the observed mean, 1 or -1; 0 if it is no mean, or if it is not sure on which side of the expected
-    value it lies."""
-    if not record.averages or record.observed is None or record.bound is None or record.margin is None:
+    """How the margin moves with the observed mean, 1 or -1; 0 if it is no mean, or if it is not
+    sure on which side of the expected value it lies."""
+    if (
+        not record.averages
+        or record.observed is None
+        or record.bound is None
+        or record.margin is None
+    ):
         return 0
     inside = record.bound - record.observed
     for slope in (-1, 1):
@@ -188,9 +227,13 @@ def margin_slope(record: Record, around: float) -> int:
 
 
 def difference_of_means(
-    old: tuple[tuple[float, float], ...], new: tuple[tuple[float, float], ...], spread: float, level: float
+    old: tuple[tuple[float, float], ...],
+    new: tuple[tuple[float, float], ...],
+    spread: float,
+    level: float,
 ) -> Interval | None:
-    """The interval of the mean of new minus old draws, from the paths of their means; None if they share too few batches."""
+    """The interval of the mean of new minus old draws, from the paths of their means; None if they
+    share too few batches."""
     before, after = dict(old), dict(new)
     points = [0.0, *sorted(before.keys() & after.keys())]
     if len(points) <= FEWEST_BATCHES:
@@ -200,7 +243,9 @@ def difference_of_means(
     differences = [(total[b] - total[a]) / (b - a) for a, b in pairwise(points)]
     samples, k = points[-1], looks(int(points[-1]))
     mean = total[samples] / samples
-    variance = sum(size * (d - mean) ** 2 for size, d in zip(sizes, differences, strict=True)) / (len(sizes) - 1)
+    variance = sum(size * (d - mean) ** 2 for size, d in zip(sizes, differences, strict=True)) / (
+        len(sizes) - 1
+    )
     level = level / (k * (k + 1))
     student = float(stdtrit(len(sizes) - 1, 1 - level / 4)) * math.sqrt(variance / samples)
     unseen = 2 * spread * 7 * math.log(4 / level) / (3 * samples)

@@ -1,7 +1,7 @@
 """report.json: what one run found, as a document that outlives it.
 
-`report.schema.json`, beside this file, describes it. Its version is the field `schema`; it changes when a reader of the old
-documents would misread the new ones.
+`report.schema.json`, beside this file, describes it. Its version is the field `schema`; it changes
+when a reader of the old documents would misread the new ones.
 """
 
 from __future__ import annotations
@@ -18,17 +18,19 @@ from theory_checks.records import ERROR, VERDICTS, Record, plain, restored, shor
 SCHEMA = "1"
 BROKEN = ("violated", ERROR)
 FILE = "report.json"
-EXIT_UNDECIDED = 6  # the exit status of a run in which no claim is violated, but not all were found to hold
+# the exit status of a run in which no claim is violated, but not all were found to hold
+EXIT_UNDECIDED = 6
 
 
 @dataclass(frozen=True)
 class Report:
     """One run.
 
-    created: when it began, ISO 8601 in UTC; device: as asked for; command: the command line; commit: of git, "" if there is none;
-    dirty: whether there were uncommitted changes; seconds: wall time; complete: False while the run goes on, and if it ended early;
-    ledger: id, share of alpha, inputs allowed and reason of every claim; records: one for each claim that was selected, `not run`
-    if it left no evidence.
+    created: when it began, ISO 8601 in UTC; device: as asked for; command: the command line;
+    commit: of git, "" if there is none; dirty: whether there were uncommitted changes; seconds:
+    wall time; complete: False while the run goes on, and if it ended early; ledger: id, share of
+    alpha, inputs allowed and reason of every claim; records: one for each claim that was selected,
+    `not run` if it left no evidence.
     """
 
     schema: str
@@ -48,16 +50,19 @@ class Report:
     records: tuple[Record, ...]
 
     def to_json(self) -> str:
-        """The document; it adds `suspects`, which follows from the records, for readers that are not this program.
+        """The document; it adds `suspects`, which follows from the records, for readers that are
+        not this program.
 
-        Laid out for reading once it is complete: before, it is written again and again, and the fast encoder knows no layout.
+        Laid out for reading once it is complete: before, it is written again and again, and the
+        fast encoder knows no layout.
         """
         document = {**plain(self), "suspects": plain(suspects(self.records))}
         return json.dumps(document, allow_nan=False, indent=1 if self.complete else None)
 
 
 def read_report(path: Path) -> Report:
-    """The report in a file, or in the directory that holds it. Raises ValueError that names the file and says what is wrong."""
+    """The report in a file, or in the directory that holds it. Raises ValueError that names the
+    file and says what is wrong."""
     path = path / FILE if path.is_dir() else path
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
@@ -71,7 +76,8 @@ def read_report(path: Path) -> Report:
         raise ValueError(f"{path}: not a report of theory checks, it has no field 'schema'")
     if document["schema"] != SCHEMA:
         raise ValueError(
-            f"{path}: a report of schema {shortened(document['schema'])}, this version reads {SCHEMA!r}; run the checks again"
+            f"{path}: a report of schema {shortened(document['schema'])}, this version reads"
+            f" {SCHEMA!r}; run the checks again"
         )
     document.pop("suspects", None)
     try:
@@ -87,7 +93,10 @@ def _require_sound(records: Iterable[Record]) -> None:
     seen: set[str] = set()
     for i, record in enumerate(records):
         if record.verdict not in VERDICTS:
-            raise ValueError(f"report.records[{i}].verdict is {shortened(record.verdict)}, needs one of {', '.join(VERDICTS)}")
+            raise ValueError(
+                f"report.records[{i}].verdict is {shortened(record.verdict)}, needs one of"
+                f" {', '.join(VERDICTS)}"
+            )
         if record.id in seen:
             raise ValueError(f"report.records[{i}] is a second record of {shortened(record.id)}")
         seen.add(record.id)
@@ -117,23 +126,31 @@ def headline(report: Report) -> str:
 
 
 def suspects(records: Iterable[Record]) -> dict[str, tuple[str, ...]]:
-    """For each claim that builds on broken ones (violated or in error), directly or not: those, in the order of the records.
+    """For each claim that builds on broken ones (violated or in error), directly or not: those, in
+    the order of the records.
 
-    What a broken lemma implies is not known any more, whatever its own verdict; if that is `violated` too, the lemma may be why.
+    What a broken lemma implies is not known any more, whatever its own verdict; if that is
+    `violated` too, the lemma may be why.
     """
     by_id = {record.id: record for record in records}
     found = {}
     for id in by_id:
         below = _builds_on(id, by_id)
-        broken = tuple(lemma for lemma in by_id if lemma in below and by_id[lemma].verdict in BROKEN)
+        broken = tuple(
+            lemma for lemma in by_id if lemma in below and by_id[lemma].verdict in BROKEN
+        )
         if broken:
             found[id] = broken
     return found
 
 
 def origins(suspect: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
-    """Of the broken claims that each suspect builds on, those that build on no broken one themselves: where to look first."""
-    return {id: tuple(lemma for lemma in lemmas if lemma not in suspect) for id, lemmas in suspect.items()}
+    """Of the broken claims that each suspect builds on, those that build on no broken one
+    themselves: where to look first."""
+    return {
+        id: tuple(lemma for lemma in lemmas if lemma not in suspect)
+        for id, lemmas in suspect.items()
+    }
 
 
 def _builds_on(id: str, records: Mapping[str, Record]) -> set[str]:

@@ -14,11 +14,15 @@ ALPHABETS = {"bold": "BOLD", "script": "SCRIPT", "double-struck": "DOUBLE-STRUCK
 OPERATORS = {"~": "\u223c", ";": ";", ":": ":"}  # which the converter takes for identifiers
 FENCES = {"\u27e8": "prefix", "\u27e9": "postfix"}  # angle brackets, likewise
 BEFORE_A_SIGN = "([|,=\u2264\u2265:"  # after which a minus is a sign, not a difference
-APART = ("1em", "2em")  # the spaces of \quad and \qquad, which separate what may stand on lines of its own
+APART = (
+    "1em",
+    "2em",
+)  # the spaces of \quad and \qquad, which separate what may stand on lines of its own
 
 
 def mathml(latex: str) -> str:
-    """One <math> element for each part of the formula between \\quad or \\qquad, so that a narrow page can break it there.
+    """One <math> element for each part of the formula between \\quad or \\qquad, so that a narrow
+    page can break it there.
 
     Raises ValueError if the formula cannot be converted.
     """
@@ -27,7 +31,9 @@ def mathml(latex: str) -> str:
         raise ValueError(f"not a formula: {latex!r} leaves a brace open")
     try:
         root = ElementTree.fromstring(converter.convert(latex))
-    except Exception as error:  # the converter has many of its own, and lets IndexError and others through
+    except (
+        Exception
+    ) as error:  # the converter has many of its own, and lets IndexError and others through
         raise ValueError(f"not a formula: {latex!r} ({type(error).__name__})") from error
     for element in root.iter():
         element.tag = element.tag.rpartition("}")[2]
@@ -40,16 +46,24 @@ def mathml(latex: str) -> str:
             parts.append(Element("mrow"))
         else:
             parts[-1].append(child)
-    found = "".join(f'<math displaystyle="true">{ElementTree.tostring(part, encoding="unicode")}</math>' for part in parts)
+    found = "".join(
+        f'<math displaystyle="true">{ElementTree.tostring(part, encoding="unicode")}</math>'
+        for part in parts
+    )
     if "\\" in found:
         raise ValueError(f"not a formula: {latex!r} has a command that is unknown")
     return found
 
 
 def _corrected(element: Element) -> None:
-    """What the converter leaves to old browsers, or gets wrong: alphabets, words, relations, brackets, spaces. In place."""
+    """What the converter leaves to old browsers, or gets wrong: alphabets, words, relations,
+    brackets, spaces. In place."""
     children = list(element)
-    if element.tag == "mrow" and len(children) > 1 and all(c.tag == "mi" and c.get("mathvariant") == "normal" for c in children):
+    if (
+        element.tag == "mrow"
+        and len(children) > 1
+        and all(c.tag == "mi" and c.get("mathvariant") == "normal" for c in children)
+    ):
         element.tag, element.text = "mi", "".join(child.text or "" for child in children)
         element[:] = []
     text, variant = element.text or "", element.get("mathvariant", "")
@@ -68,16 +82,26 @@ def _corrected(element: Element) -> None:
     elif element.get("width") == "negativethinmathspace":
         element.set("width", "-0.167em")
     for child, follower in itertools.pairwise(children):
-        if child.tag == "mo" and (child.text or "") in BEFORE_A_SIGN and follower.tag == "mo" and follower.text == "\u2212":
+        if (
+            child.tag == "mo"
+            and (child.text or "") in BEFORE_A_SIGN
+            and follower.tag == "mo"
+            and follower.text == "\u2212"
+        ):
             follower.set("form", "prefix")
     for index, (child, follower) in reversed(list(enumerate(itertools.pairwise(children)))):
         name = child[0] if child.tag in ("msub", "msup", "msubsup") and len(child) else child
-        if name.tag == "mi" and len(name.text or "") > 1 and follower.tag in ("mi", "mn", "msub", "msup", "mfrac", "msqrt"):
+        if (
+            name.tag == "mi"
+            and len(name.text or "") > 1
+            and follower.tag in ("mi", "mn", "msub", "msup", "mfrac", "msqrt")
+        ):
             element.insert(index + 1, Element("mspace", {"width": "0.17em"}))
 
 
 def _letter(text: str, alphabet: str) -> str:
-    """The letter or digit in another alphabet; a few of these are older characters with shorter names."""
+    """The letter or digit in another alphabet; a few of these are older characters with shorter
+    names."""
     name = unicodedata.name(text).removeprefix("LATIN ").replace("LETTER ", "")
     try:
         return unicodedata.lookup(f"MATHEMATICAL {alphabet} {name}")

@@ -1,4 +1,5 @@
-"""index.html: a run as one self-contained page, for reading on a screen of any size and in print."""
+"""index.html: a run as one self-contained page, for reading on a screen of any size and in
+print."""
 
 from __future__ import annotations
 
@@ -27,14 +28,25 @@ if TYPE_CHECKING:
     from theory_checks.report.compare import Comparison
     from theory_checks.report.plots import Drawing
 
-SYMBOLS = {"violated": "✗", "error": "!", "not run": "–", "vacuous": "∅", "inconclusive": "?", "holds": "✓"}
+SYMBOLS = {
+    "violated": "✗",
+    "error": "!",
+    "not run": "–",
+    "vacuous": "∅",
+    "inconclusive": "?",
+    "holds": "✓",
+}
 SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 DASH, MINUS, THIN = "–", "−", "\u202f"
 AT_THE_BOUND = 5e-4  # of the unit of a margin: closer than anybody sees
 INSIDE, BEYOND = 1.0, 2.0  # units of the margin that the bar shows on each side of the bound
 
 
-def render(report: Report, comparison: Comparison | None = None, drawn: Mapping[str, Drawings] = MappingProxyType({})) -> str:
+def render(
+    report: Report,
+    comparison: Comparison | None = None,
+    drawn: Mapping[str, Drawings] = MappingProxyType({}),
+) -> str:
     """The page. drawn: the drawings of claims, by id, that were made before."""
     from theory_checks.report.plots import Node, graph
 
@@ -43,7 +55,10 @@ def render(report: Report, comparison: Comparison | None = None, drawn: Mapping[
         _row(record, report, doubts, drawn.get(record.id) or drawings(record))
         for record in sorted(report.records, key=lambda r: natural(r.id))
     ]
-    nodes = [Node(r.record.id, r.group, slug(r.record.verdict), r.record.depends_on, bool(r.doubted_by)) for r in rows]
+    nodes = [
+        Node(r.record.id, r.group, slug(r.record.verdict), r.record.depends_on, bool(r.doubted_by))
+        for r in rows
+    ]
     names = {**GROUPS, **{row.group: "" for row in rows if row.group not in GROUPS}}
     return (
         templates()
@@ -56,14 +71,23 @@ def render(report: Report, comparison: Comparison | None = None, drawn: Mapping[
             broken=[row for row in rows if row.broken],
             undecided=[row for row in rows if not row.broken and row.record.verdict != "holds"],
             doubted=sum(bool(row.doubted_by) for row in rows),
-            changes=[]
-            if comparison is None
-            else sorted((c for c in comparison.changes if c.kind != "unchanged"), key=lambda c: (not c.worse, natural(c.id))),
+            changes=(
+                []
+                if comparison is None
+                else sorted(
+                    (c for c in comparison.changes if c.kind != "unchanged"),
+                    key=lambda c: (not c.worse, natural(c.id)),
+                )
+            ),
             comparison_summary="" if comparison is None else tally(comparison),
             order=VERDICTS,
             symbols=SYMBOLS,
             headline=headline(report),
-            groups={group: name for group, name in names.items() if any(row.group == group for row in rows)},
+            groups={
+                group: name
+                for group, name in names.items()
+                if any(row.group == group for row in rows)
+            },
             kinds=sorted({row.record.kind for row in rows if row.record.kind}),
             tables=joint_tables(row.record for row in rows),
             graph=Markup(graph(nodes, names, "graph")) if nodes else "",
@@ -81,7 +105,13 @@ def templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"quantity": quantity, "count": count, "slug": slug, "duration": duration, "when": when}
+    environment.filters |= {
+        "quantity": quantity,
+        "count": count,
+        "slug": slug,
+        "duration": duration,
+        "when": when,
+    }
     return environment
 
 
@@ -89,8 +119,8 @@ def templates() -> Environment:
 class Row:
     """What the page shows of a claim.
 
-    place: in the order of ids; doubted_by: the broken claims it builds on; doubts: the claims that it makes suspect, if it is
-    broken; undrawn: why a picture is missing.
+    place: in the order of ids; doubted_by: the broken claims it builds on; doubts: the claims that
+    it makes suspect, if it is broken; undrawn: why a picture is missing.
     """
 
     record: Record
@@ -109,7 +139,9 @@ class Row:
         return self.record.verdict in BROKEN
 
 
-def _row(record: Record, report: Report, doubts: Mapping[str, tuple[str, ...]], drawn: Drawings) -> Row:
+def _row(
+    record: Record, report: Report, doubts: Mapping[str, tuple[str, ...]], drawn: Drawings
+) -> Row:
     ids = sorted((r.id for r in report.records), key=natural)
     return Row(
         record,
@@ -135,19 +167,23 @@ def _formula(latex: str) -> Markup:
 
 @dataclass(frozen=True)
 class Drawings:
-    """A claim's pictures and the observed sequence, and why others are missing: they illustrate, the page does without."""
+    """A claim's pictures and the observed sequence, and why others are missing: they illustrate,
+    the page does without."""
 
     found: tuple[Drawing, ...]
     missing: tuple[str, ...]
 
 
 def drawings(record: Record) -> Drawings:
-    """The drawings of a claim. matplotlib is imported here, not before: that takes as long as most runs of a few claims. If it
-    cannot be, every picture is missing: this is called while the run goes on, which pictures must not end."""
+    """The drawings of a claim. matplotlib is imported here, not before: that takes as long as most
+    runs of a few claims. If it cannot be, every picture is missing: this is called while the run
+    goes on, which pictures must not end."""
     found, missing = [], [record.undrawn] if record.undrawn else []
     sequence = observed_sequence(record)
     pictures = [*record.pictures, *([] if sequence is None else [to_plain(sequence)])]
-    for index, picture in enumerate(reversed(pictures) if record.verdict == "violated" else pictures):
+    for index, picture in enumerate(
+        reversed(pictures) if record.verdict == "violated" else pictures
+    ):
         try:
             from theory_checks.report.plots import drawn
 
@@ -164,8 +200,9 @@ def drawings(record: Record) -> Drawings:
 class Standing:
     """Where the observed value stands, in units in which claims can be compared.
 
-    inside: by how many units it is inside its bound, negative beyond it; what is claimed to be equal is never inside, and beyond by
-    its difference. zone: up to how many units beyond it may lie although the claim holds (resolution, or rounding).
+    inside: by how many units it is inside its bound, negative beyond it; what is claimed to be
+    equal is never inside, and beyond by its difference. zone: up to how many units beyond it may
+    lie although the claim holds (resolution, or rounding).
     """
 
     inside: float
@@ -191,27 +228,46 @@ def _place(inside: float) -> float:
 
 
 def side(record: Record) -> int:
-    """1 if the claim is that observed is at most its bound, -1 at least, 0 that two things are equal: as the margin tells."""
-    if record.observed is None or record.bound is None or record.margin is None or record.bound == record.resolution:
+    """1 if the claim is that observed is at most its bound, -1 at least, 0 that two things are
+    equal: as the margin tells."""
+    if (
+        record.observed is None
+        or record.bound is None
+        or record.margin is None
+        or record.bound == record.resolution
+    ):
         return 0  # a difference or a distance, whose bound is what may be rounding or chance
     above = record.observed - record.bound
     return (
-        1 if math.isclose(record.margin, -above, abs_tol=1e-15) else -1 if math.isclose(record.margin, above, abs_tol=1e-15) else 0
+        1
+        if math.isclose(record.margin, -above, abs_tol=1e-15)
+        else -1
+        if math.isclose(record.margin, above, abs_tol=1e-15)
+        else 0
     )
 
 
 def standing(record: Record) -> Standing | None:
-    """Where samples decide the unit is the resolution, since the ratio of an estimate to a small bound is mostly noise; for exact
-    claims it is the bound, or the tolerance for rounding where that is larger. None if there is nothing to compare."""
+    """Where samples decide the unit is the resolution, since the ratio of an estimate to a small
+    bound is mostly noise; for exact claims it is the bound, or the tolerance for rounding where
+    that is larger. None if there is nothing to compare."""
     margin, bound, resolution = record.margin, record.bound, record.resolution
-    if margin is None or bound is None or resolution is None or math.isnan(margin + resolution) or not math.isfinite(bound):
+    if (
+        margin is None
+        or bound is None
+        or resolution is None
+        or math.isnan(margin + resolution)
+        or not math.isfinite(bound)
+    ):
         return None
     sampled, equality = bool(record.false_pass), side(record) == 0
     unit = resolution if sampled or equality else max(abs(bound), resolution)
     name = "resolution" if sampled else "tolerance" if unit == resolution else "bound"
     away = margin - resolution if equality else margin
     inside = away / unit if unit > 0 else 0.0 if away == 0 else math.copysign(math.inf, away)
-    return Standing(inside, resolution / unit if unit > 0 else 0.0, _in_words(inside, name, equality, record))
+    return Standing(
+        inside, resolution / unit if unit > 0 else 0.0, _in_words(inside, name, equality, record)
+    )
 
 
 def _in_words(inside: float, unit: str, equality: bool, record: Record) -> str:
@@ -229,7 +285,9 @@ def _in_words(inside: float, unit: str, equality: bool, record: Record) -> str:
         inside, unit = (record.margin or 0.0) / record.resolution, "tolerance"
     size = quantity(-inside, 2)
     amount = f"{size} times the bound" if unit == "bound" else f"{size} {unit}{'s' * (size != '1')}"
-    beyond_chance = ", which is more than chance" if violated and unit == "resolution" and inside > -1 else ""
+    beyond_chance = (
+        ", which is more than chance" if violated and unit == "resolution" and inside > -1 else ""
+    )
     return f"{'off' if equality else 'beyond'} by {amount}{beyond_chance}"
 
 
@@ -243,16 +301,29 @@ def observed_sequence(record: Record) -> Lines | None:
     observed = Series("observed so far", samples, values)
     if bound == width:
         against = Series("what this run resolves", ends, [bound] * 2, style=Style.BOUND)
-        label, caption = "distance", "The distance from what is claimed, as the samples came in; chance alone makes it fall to 0."
+        label, caption = (
+            "distance",
+            (
+                "The distance from what is claimed, as the samples came in; chance alone makes it"
+                " fall to 0."
+            ),
+        )
         if more_than_chance(record):
             caption += f" It stays: {MORE_THAN_CHANCE}."
     else:
         low, high = bound - width * (side(record) != 1), bound + width * (side(record) != -1)
         against = Series(
-            "bound, and as far beyond as this run does not resolve", ends, [bound] * 2, [low] * 2, [high] * 2, Style.BOUND
+            "bound, and as far beyond as this run does not resolve",
+            ends,
+            [bound] * 2,
+            [low] * 2,
+            [high] * 2,
+            Style.BOUND,
         )
         label, caption = "mean", "The worst case found, as its samples came in."
-    return Lines("The observed sequence", "samples", label, (observed, against), log_x=True, caption=caption)
+    return Lines(
+        "The observed sequence", "samples", label, (observed, against), log_x=True, caption=caption
+    )
 
 
 # Words and numbers
@@ -276,7 +347,8 @@ def slug(verdict: str) -> str:
 
 
 def quantity(value: Any, digits: int = 3) -> str:
-    """A number for people: a few significant digits, powers of ten where they are shorter, a dash for none."""
+    """A number for people: a few significant digits, powers of ten where they are shorter, a dash
+    for none."""
     if value is None:
         return DASH
     number = float(value)

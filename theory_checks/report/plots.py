@@ -1,7 +1,9 @@
-"""Pictures as SVG to stand inside the page, drawn by matplotlib in colours that the page chooses, light or dark.
+"""Pictures as SVG to stand inside the page, drawn by matplotlib in colours that the page chooses,
+light or dark.
 
-matplotlib draws in placeholder colours, one for each role; in the text of the SVG these become CSS variables. Only this module
-imports matplotlib and networkx, and the page imports it when it is rendered.
+matplotlib draws in placeholder colours, one for each role; in the text of the SVG these become CSS
+variables. Only this module imports matplotlib and networkx, and the page imports it when it is
+rendered.
 """
 
 from __future__ import annotations
@@ -22,7 +24,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, PathPatch, Rectangle
 from matplotlib.path import Path
-from matplotlib.ticker import FixedLocator, LogLocator, MaxNLocator, NullFormatter, NullLocator, StrMethodFormatter
+from matplotlib.ticker import (
+    FixedLocator,
+    LogLocator,
+    MaxNLocator,
+    NullFormatter,
+    NullLocator,
+    StrMethodFormatter,
+)
 
 from theory_checks.pictures import Heatmap, Lines, Picture, Series, Style
 
@@ -80,7 +89,8 @@ RULES: Any = {  # matplotlib's own type lists all parameters that there are
 
 @dataclass(frozen=True)
 class Key:
-    """A line of a picture's legend: the names of the series that are drawn in this style and colour."""
+    """A line of a picture's legend: the names of the series that are drawn in this style and
+    colour."""
 
     names: tuple[str, ...]
     style: str
@@ -98,9 +108,12 @@ class Drawing:
 
 
 def drawn(picture: Picture, name: str, width: float = WIDTH) -> Drawing:
-    """The picture; the name, unique in the page, begins all ids in the SVG. width: of a heat map, in points."""
+    """The picture; the name, unique in the page, begins all ids in the SVG. width: of a heat map,
+    in points."""
     with matplotlib.rc_context(RULES):
-        figure, legend = _heatmap(picture, width) if isinstance(picture, Heatmap) else _lines(picture)
+        figure, legend = (
+            _heatmap(picture, width) if isinstance(picture, Heatmap) else _lines(picture)
+        )
         return Drawing(_svg(figure, name, picture.title), picture.title, picture.caption, legend)
 
 
@@ -116,7 +129,9 @@ def _lines(picture: Lines) -> tuple[Figure, tuple[Key, ...]]:
     legend: dict[tuple[str, str], list[str]] = {}
     bars = [series for series in picture.series if series.style is Style.BARS]
     for series in picture.series:
-        role = {Style.BOUND: "ink", Style.REFERENCE: "muted"}.get(series.style) or f"series-{next(coloured) % SERIES}"
+        role = {Style.BOUND: "ink", Style.REFERENCE: "muted"}.get(
+            series.style
+        ) or f"series-{next(coloured) % SERIES}"
         _series(axes, series, colour(role), bars)
         names = legend.setdefault((series.style.value, role), [])
         if series.name and series.name not in names:
@@ -127,22 +142,36 @@ def _lines(picture: Lines) -> tuple[Figure, tuple[Key, ...]]:
     axes.grid(axis="y")
     if picture.ticks:
         axes.set_xticks(
-            range(len(picture.ticks)), picture.ticks, rotation=40 if slanted else 0, ha="right" if slanted else "center"
+            range(len(picture.ticks)),
+            picture.ticks,
+            rotation=40 if slanted else 0,
+            ha="right" if slanted else "center",
         )
-    return figure, tuple(Key(tuple(names), style, role) for (style, role), names in legend.items() if names)
+    return figure, tuple(
+        Key(tuple(names), style, role) for (style, role), names in legend.items() if names
+    )
 
 
 def _series(axes: Axes, series: Series, ink: str, bars: Sequence[Series]) -> None:
     x, y = np.asarray(series.x, dtype=float), np.asarray(series.y, dtype=float)
     interval = (
-        None if series.low is None or series.high is None else (np.asarray(series.low, float), np.asarray(series.high, float))
+        None
+        if series.low is None or series.high is None
+        else (np.asarray(series.low, float), np.asarray(series.high, float))
     )
     away = None if interval is None else np.maximum([y - interval[0], interval[1] - y], 0)
     match series.style:
         case Style.BARS:
             width = 0.8 / len(bars)
             x = x + width * (bars.index(series) - (len(bars) - 1) / 2)
-            axes.bar(x, y, 0.9 * width, color=ink, yerr=away, error_kw={"ecolor": colour("ink"), "elinewidth": 0.9, "capsize": 2})
+            axes.bar(
+                x,
+                y,
+                0.9 * width,
+                color=ink,
+                yerr=away,
+                error_kw={"ecolor": colour("ink"), "elinewidth": 0.9, "capsize": 2},
+            )
         case Style.POINTS:
             axes.errorbar(x, y, away, fmt="o", color=ink, elinewidth=1.0, capsize=2.5)
         case _:
@@ -156,19 +185,30 @@ def _series(axes: Axes, series: Series, ink: str, bars: Sequence[Series]) -> Non
 
 
 def _scale(axes: Axes, picture: Lines) -> None:
-    """Logarithmic where asked for and there is something positive to show; ticks as plain numbers."""
+    """Logarithmic where asked for and there is something positive to show; ticks as plain
+    numbers."""
     for axis, log, values in (
         (axes.xaxis, picture.log_x, [v for s in picture.series for v in s.x]),
-        (axes.yaxis, picture.log_y, [v for s in picture.series for part in (s.y, s.low, s.high) for v in part or ()]),
+        (
+            axes.yaxis,
+            picture.log_y,
+            [v for s in picture.series for part in (s.y, s.low, s.high) for v in part or ()],
+        ),
     ):
         positive = sorted({value for value in values if value > 0 and math.isfinite(value)})
         if not (log and positive):
-            axis.set_major_locator(MaxNLocator(4, integer=axis is axes.xaxis and all(v == round(v) for v in values if v == v)))
+            axis.set_major_locator(
+                MaxNLocator(
+                    4, integer=axis is axes.xaxis and all(v == round(v) for v in values if v == v)
+                )
+            )
         else:
             (axes.set_xscale if axis is axes.xaxis else axes.set_yscale)("log")
             sizes = axis is axes.xaxis and len(positive) <= MOST_SIZES
             subs = (1, 2, 5) if positive[-1] < 50 * positive[0] else (1,)
-            axis.set_major_locator(FixedLocator(_apart(positive)) if sizes else LogLocator(subs=subs, numticks=6))
+            axis.set_major_locator(
+                FixedLocator(_apart(positive)) if sizes else LogLocator(subs=subs, numticks=6)
+            )
             axis.set_minor_locator(NullLocator())
             axis.set_minor_formatter(NullFormatter())
         axis.set_major_formatter(StrMethodFormatter("{x:g}"))
@@ -186,8 +226,8 @@ def _apart(values: Sequence[float]) -> list[float]:
 
 
 def _heatmap(picture: Heatmap, whole_width: float) -> tuple[Figure, tuple[Key, ...]]:
-    """Cells in one hue, stronger for larger values; in two, if the scale has values on both sides of 0. The numbers stand inside
-    where there is room."""
+    """Cells in one hue, stronger for larger values; in two, if the scale has values on both sides
+    of 0. The numbers stand inside where there is room."""
     rows, columns = len(picture.rows), len(picture.columns)
     left = 10 + (14 if picture.row_label else 0) + 0.58 * SIZE * max(map(len, picture.rows))
     above = 8.0 + (14 if picture.column_label else 0)
@@ -195,9 +235,15 @@ def _heatmap(picture: Heatmap, whole_width: float) -> tuple[Figure, tuple[Key, .
     width = (whole_width - left - 8) / columns
     slanted = 0.58 * SIZE * longest > width
     above += 0.72 * 0.58 * SIZE * longest if slanted else 14
-    right = max(8.0, (0.77 * 0.58 * len(picture.columns[-1]) + 0.64) * SIZE - width / 2) if slanted else 8.0
+    right = (
+        max(8.0, (0.77 * 0.58 * len(picture.columns[-1]) + 0.64) * SIZE - width / 2)
+        if slanted
+        else 8.0
+    )
     height = min(22.0, max(8.0, 240 / rows))
-    figure, axes = _axes(whole_width, above + rows * height + 6, left=left, right=right, top=above, bottom=6)
+    figure, axes = _axes(
+        whole_width, above + rows * height + 6, left=left, right=right, top=above, bottom=6
+    )
     finite = [v for row in picture.values for v in row if math.isfinite(v)] or [0.0]
     low = min(finite) if picture.low is None else picture.low
     high = max(finite) if picture.high is None else picture.high
@@ -209,7 +255,11 @@ def _heatmap(picture: Heatmap, whole_width: float) -> tuple[Figure, tuple[Key, .
         from_end = value if low < 0 < high else value - low
         strength = min(abs(from_end) / most, 1.0) if most > 0 else 0.0
         hue = colour("low" if from_end < 0 else "high")
-        axes.add_patch(Rectangle((j - 0.5, i - 0.5), 1, 1, facecolor=hue, alpha=0.06 + 0.94 * strength, linewidth=0))
+        axes.add_patch(
+            Rectangle(
+                (j - 0.5, i - 0.5), 1, 1, facecolor=hue, alpha=0.06 + 0.94 * strength, linewidth=0
+            )
+        )
         if width >= 26 and height >= 12:
             axes.text(j, i, f"{value:.2g}", ha="center", va="center", fontsize=SIZE - 1)
     axes.set_xlim(-0.5, columns - 0.5)
@@ -217,7 +267,12 @@ def _heatmap(picture: Heatmap, whole_width: float) -> tuple[Figure, tuple[Key, .
     axes.xaxis.tick_top()
     axes.xaxis.set_label_position("top")
     every = max(1, math.ceil(9 / height))
-    axes.set_xticks(range(columns), picture.columns, rotation=40 if slanted else 0, ha="left" if slanted else "center")
+    axes.set_xticks(
+        range(columns),
+        picture.columns,
+        rotation=40 if slanted else 0,
+        ha="left" if slanted else "center",
+    )
     axes.set_yticks(range(0, rows, every), picture.rows[::every])
     axes.tick_params(length=0)
     axes.set_xlabel(picture.column_label)
@@ -232,7 +287,8 @@ def _heatmap(picture: Heatmap, whole_width: float) -> tuple[Figure, tuple[Key, .
 
 @dataclass(frozen=True)
 class Node:
-    """A claim in the graph. broken: claims below it that are violated or in error; those among depends_on carry the doubt on."""
+    """A claim in the graph. broken: claims below it that are violated or in error; those among
+    depends_on carry the doubt on."""
 
     id: str
     group: str
@@ -245,10 +301,13 @@ COLUMN, ROW, BOX = 76, 25, (44, 16)  # points
 
 
 def graph(nodes: Sequence[Node], groups: Mapping[str, str], name: str) -> str:
-    """Who builds on whom: a column for each group, in the order of `groups`, which names them; what follows from other edges is
-    left out. Every node links to #claim-ID; nodes and edges carry their ids as data attributes."""
+    """Who builds on whom: a column for each group, in the order of `groups`, which names them; what
+    follows from other edges is left out. Every node links to #claim-ID; nodes and edges carry their
+    ids as data attributes."""
     by_id = {node.id: node for node in nodes}
-    below = networkx.DiGraph([(lemma, node.id) for node in nodes for lemma in node.depends_on if lemma in by_id])
+    below = networkx.DiGraph(
+        [(lemma, node.id) for node in nodes for lemma in node.depends_on if lemma in by_id]
+    )
     below.add_nodes_from(by_id)
     if networkx.is_directed_acyclic_graph(below):
         below = networkx.transitive_reduction(below)
@@ -257,12 +316,22 @@ def graph(nodes: Sequence[Node], groups: Mapping[str, str], name: str) -> str:
     used = [group for group, column in zip(groups, columns, strict=True) if column]
     tallest = max(map(len, columns))
     with matplotlib.rc_context(RULES):
-        figure, axes = _axes(len(used) * COLUMN, (tallest + 1) * ROW, left=0, right=0, top=0, bottom=0)
+        figure, axes = _axes(
+            len(used) * COLUMN, (tallest + 1) * ROW, left=0, right=0, top=0, bottom=0
+        )
         axes.set_axis_off()
         axes.set_xlim(-COLUMN / 2, (len(used) - 0.5) * COLUMN)
         axes.set_ylim((tallest - 0.5) * ROW, -1.5 * ROW)
         for x, group in enumerate(used):
-            axes.text(x * COLUMN, -ROW, groups[group], ha="center", va="center", color=colour("muted"), fontsize=SIZE - 1)
+            axes.text(
+                x * COLUMN,
+                -ROW,
+                groups[group],
+                ha="center",
+                va="center",
+                color=colour("muted"),
+                fontsize=SIZE - 1,
+            )
         for lemma, id in sorted(below.edges):
             _edge(axes, by_id[lemma], by_id[id], places)
         for node in nodes:
@@ -270,22 +339,33 @@ def graph(nodes: Sequence[Node], groups: Mapping[str, str], name: str) -> str:
         return _svg(figure, name, "Which claim builds on which", role="group")
 
 
-def _places(columns: Sequence[Sequence[str]], below: networkx.DiGraph) -> dict[str, tuple[float, float]]:
-    """Where each node is, in points: columns are centred, and sorted by the mean height of neighbours, so that few edges cross."""
+def _places(
+    columns: Sequence[Sequence[str]], below: networkx.DiGraph
+) -> dict[str, tuple[float, float]]:
+    """Where each node is, in points: columns are centred, and sorted by the mean height of
+    neighbours, so that few edges cross."""
     tallest = max(map(len, columns))
     orders = [list(column) for column in columns]
 
     def heights() -> dict[str, float]:
-        return {id: (y + (tallest - len(order)) / 2) * ROW for order in orders for y, id in enumerate(order)}
+        return {
+            id: (y + (tallest - len(order)) / 2) * ROW
+            for order in orders
+            for y, id in enumerate(order)
+        }
 
     for sweep in range(12):
         for index in range(len(orders)) if sweep % 2 == 0 else reversed(range(len(orders))):
             height = heights()
             inside = set(orders[index])
 
-            def mean(id: str, height: Mapping[str, float] = height, inside: set[str] = inside) -> float:
+            def mean(
+                id: str, height: Mapping[str, float] = height, inside: set[str] = inside
+            ) -> float:
                 near = [
-                    height[other] for other in itertools.chain(below.predecessors(id), below.successors(id)) if other not in inside
+                    height[other]
+                    for other in itertools.chain(below.predecessors(id), below.successors(id))
+                    if other not in inside
                 ]
                 return sum(near) / len(near) if near else height[id]
 
@@ -341,19 +421,32 @@ def _node(axes: Axes, node: Node, place: tuple[float, float]) -> None:
 # From a figure to the text of an SVG
 
 
-def _axes(width: float, height: float, *, left: float, right: float, top: float, bottom: float) -> tuple[Figure, Axes]:
+def _axes(
+    width: float, height: float, *, left: float, right: float, top: float, bottom: float
+) -> tuple[Figure, Axes]:
     """A figure of this size with one pair of axes inside these margins, in points."""
     figure = Figure(figsize=(width / 72, height / 72))
-    place = (left / width, bottom / height, (width - left - right) / width, (height - top - bottom) / height)
+    place = (
+        left / width,
+        bottom / height,
+        (width - left - right) / width,
+        (height - top - bottom) / height,
+    )
     return figure, figure.add_axes(place)
 
 
 def _svg(figure: Figure, name: str, title: str, role: str = "img") -> str:
-    """The figure as an element of the page: no ids but those referred to, which begin with the name; no style sheet, no fonts."""
+    """The figure as an element of the page: no ids but those referred to, which begin with the
+    name; no style sheet, no fonts."""
     text = io.StringIO()
     figure.savefig(text, format="svg", metadata={"Date": None})
     root = ElementTree.fromstring(text.getvalue())
-    referred = {id for element in root.iter() for value in element.attrib.values() for id in REFERENCE.findall(value)}
+    referred = {
+        id
+        for element in root.iter()
+        for value in element.attrib.values()
+        for id in REFERENCE.findall(value)
+    }
     for element in root.iter():
         for unwanted in [child for child in element if child.tag.endswith(("}metadata", "}style"))]:
             element.remove(unwanted)
@@ -386,11 +479,20 @@ def _rewrite(attributes: dict[str, str], name: str, referred: set[str]) -> None:
             attributes[key] = attributes[key].replace("#", f"#{name}-")
     for key in ("d", "x", "y", "transform", "points"):
         if key in attributes:
-            attributes[key] = " ".join(LONG_NUMBER.sub(lambda m: f"{float(m[0]):.4g}", attributes[key]).split())
+            attributes[key] = " ".join(
+                LONG_NUMBER.sub(lambda m: f"{float(m[0]):.4g}", attributes[key]).split()
+            )
     if "style" in attributes:
-        kept = (part for part in attributes["style"].split("; ") if not part.startswith("font-family"))
-        attributes["style"] = PLACEHOLDER.sub(lambda m: f"var(--{ROLES[int(m[1], 16)]})", "; ".join(kept))
+        kept = (
+            part for part in attributes["style"].split("; ") if not part.startswith("font-family")
+        )
+        attributes["style"] = PLACEHOLDER.sub(
+            lambda m: f"var(--{ROLES[int(m[1], 16)]})", "; ".join(kept)
+        )
 
 
 def _data(marked: str) -> dict[str, str]:
-    return {f"data-{key}": value for key, _, value in (part.partition("=") for part in marked.removeprefix(MARKED).split())}
+    return {
+        f"data-{key}": value
+        for key, _, value in (part.partition("=") for part in marked.removeprefix(MARKED).split())
+    }

@@ -19,14 +19,22 @@ def environment(packages: Iterable[str]) -> dict[str, str]:
 
 
 def git_state(directory: Path) -> tuple[str, bool | None]:
-    """The commit that is checked out there and whether anything differs from it; ("", None) without git."""
-    commit, status = (_git(directory, *arguments) for arguments in (("rev-parse", "HEAD"), ("status", "--porcelain")))
-    return (commit.strip(), bool(status)) if commit is not None and status is not None else ("", None)
+    """The commit that is checked out there and whether anything differs from it; ("", None) without
+    git."""
+    commit, status = (
+        _git(directory, *arguments)
+        for arguments in (("rev-parse", "HEAD"), ("status", "--porcelain"))
+    )
+    return (
+        (commit.strip(), bool(status)) if commit is not None and status is not None else ("", None)
+    )
 
 
 def _git(directory: Path, *arguments: str) -> str | None:
     try:
         command = ["git", "-C", str(directory), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout
+        return subprocess.run(
+            command, capture_output=True, text=True, check=True, timeout=10
+        ).stdout
     except (OSError, subprocess.SubprocessError):
         return None

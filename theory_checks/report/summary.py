@@ -14,14 +14,23 @@ from theory_checks.report.terminal import counts, cut, in_order, tally, told
 if TYPE_CHECKING:
     from theory_checks.report.compare import Comparison
 
-MARKS = {"violated": "❌", "error": "💥", "not run": "🚫", "vacuous": "⚪", "inconclusive": "❔", "holds": "✅"}
+MARKS = {
+    "violated": "❌",
+    "error": "💥",
+    "not run": "🚫",
+    "vacuous": "⚪",
+    "inconclusive": "❔",
+    "holds": "✅",
+}
 LONGEST = 1000  # characters of an input or a message: GitHub cuts comments off at 65536
 
 
 def markdown(report: Report, comparison: Comparison | None = None) -> str:
-    """The summary: the verdict of the whole, what is broken and how to see it, what is undecided, what changed, all claims.
+    """The summary: the verdict of the whole, what is broken and how to see it, what is undecided,
+    what changed, all claims.
 
-    A claim that is broken together with one that it builds on is told in a line: the failure of that one says more.
+    A claim that is broken together with one that it builds on is told in a line: the failure of
+    that one says more.
     """
     records, suspect = in_order(report.records), suspects(report.records)
     origin = origins(suspect)
@@ -32,14 +41,22 @@ def markdown(report: Report, comparison: Comparison | None = None) -> str:
     for title, chosen in (
         ("Broken too, and building on what is broken", [r for r in broken if r.id in suspect]),
         ("Undecided", [r for r in records if r.verdict not in (*BROKEN, "holds")]),
-        ("Suspect: they hold, but build on what is broken", [r for r in records if r.verdict == "holds" and r.id in suspect]),
+        (
+            "Suspect: they hold, but build on what is broken",
+            [r for r in records if r.verdict == "holds" and r.id in suspect],
+        ),
     ):
         if chosen:
             blocks += [f"### {title}", "\n".join(f"- {line(record, origin)}" for record in chosen)]
     if comparison is not None:
         blocks += compared(comparison)
     for joint in joint_tables(records):
-        blocks += [f"<details><summary>{joint.title}</summary>", joint_table(joint), plain_text(joint.caption), "</details>"]
+        blocks += [
+            f"<details><summary>{joint.title}</summary>",
+            joint_table(joint),
+            plain_text(joint.caption),
+            "</details>",
+        ]
     blocks += ["<details><summary>All claims</summary>", table(records), "</details>"]
     return "\n\n".join(blocks) + "\n"
 
@@ -56,7 +73,10 @@ def about(report: Report) -> str:
 def failure(record: Record, suspect: Mapping[str, Sequence[str]]) -> str:
     """A broken claim: what it says, what was found, how to see it."""
     dependants = [id for id, lemmas in suspect.items() if record.id in lemmas]
-    items = [f"observed **{number(record.observed)}**, bound {number(record.bound)}: {plain_text(record.detail)}"]
+    items = [
+        f"observed **{number(record.observed)}**, bound {number(record.bound)}:"
+        f" {plain_text(record.detail)}"
+    ]
     if record.verdict == "error":
         items = [plain_text(record.detail)]
     if more_than_chance(record):
@@ -69,20 +89,29 @@ def failure(record: Record, suspect: Mapping[str, Sequence[str]]) -> str:
         items.append(f"claims that build on it: {', '.join(dependants)}")
     found = "\n".join(f"- {item}" for item in items)
     title = f"### {MARKS[record.verdict]} {record.id} {record.verdict}"
-    return f"{title}\n\n{plain_text(record.statement)} ({plain_text(record.source)})\n\n{found}\n\n```bash\n{record.command}\n```"
+    return (
+        f"{title}\n\n{plain_text(record.statement)}"
+        f" ({plain_text(record.source)})\n\n{found}\n\n```bash\n{record.command}\n```"
+    )
 
 
 def line(record: Record, origin: Mapping[str, Sequence[str]]) -> str:
     """A claim in one line."""
     builds_on = f" (builds on {', '.join(origin[record.id])})" if record.id in origin else ""
-    detail = "" if record.verdict == "holds" or not record.detail else f" — {plain_text(record.detail)}"
-    return f"{MARKS[record.verdict]} **{record.id}** {record.verdict}{builds_on}: {plain_text(record.statement)}{detail}"
+    detail = (
+        "" if record.verdict == "holds" or not record.detail else f" — {plain_text(record.detail)}"
+    )
+    return (
+        f"{MARKS[record.verdict]} **{record.id}** {record.verdict}{builds_on}:"
+        f" {plain_text(record.statement)}{detail}"
+    )
 
 
 def compared(comparison: Comparison) -> list[str]:
     """What changed since the baseline, worse first."""
     rows = [
-        f"| {change.id} | {'⚠️ ' if change.worse else ''}{change.kind} | {plain_text(told(change))} |"
+        f"| {change.id} | {'⚠️ ' if change.worse else ''}{change.kind} |"
+        f" {plain_text(told(change))} |"
         for change in sorted(comparison.changes, key=lambda change: not change.worse)
         if change.kind != "unchanged"
     ]
@@ -92,19 +121,37 @@ def compared(comparison: Comparison) -> list[str]:
 
 def table(records: Sequence[Record]) -> str:
     """All claims, a row each."""
-    rows = ["| | verdict | observed | bound | tightness | resolution | samples | claim |", "|---|---|--:|--:|--:|--:|--:|---|"]
+    rows = [
+        "| | verdict | observed | bound | tightness | resolution | samples | claim |",
+        "|---|---|--:|--:|--:|--:|--:|---|",
+    ]
     for r in records:
-        numbers = (number(r.observed), number(r.bound), number(r.tightness, 2), number(r.resolves, 2), str(r.samples))
-        rows.append(f"| {r.id} | {MARKS[r.verdict]} {r.verdict} | {' | '.join(numbers)} | {plain_text(r.statement)} |")
+        numbers = (
+            number(r.observed),
+            number(r.bound),
+            number(r.tightness, 2),
+            number(r.resolves, 2),
+            str(r.samples),
+        )
+        rows.append(
+            f"| {r.id} | {MARKS[r.verdict]} {r.verdict} | {' | '.join(numbers)} |"
+            f" {plain_text(r.statement)} |"
+        )
     return "\n".join(rows)
 
 
 def joint_table(joint: JointTable) -> str:
     """A table that several claims fill together."""
-    rows = [f"| | {' | '.join(map(plain_text, joint.columns))} | |", f"|---|{'--:|' * len(joint.columns)}---|"]
+    rows = [
+        f"| | {' | '.join(map(plain_text, joint.columns))} | |",
+        f"|---|{'--:|' * len(joint.columns)}---|",
+    ]
     for row in joint.rows:
         shares = ["" if value != value else f"{100 * value:.0f} %" for value in row.values]
-        rows.append(f"| {plain_text(row.name)} | {' | '.join(shares)} | {row.ids[0] if len(row.ids) == 1 else ''} |")
+        rows.append(
+            f"| {plain_text(row.name)} | {' | '.join(shares)} |"
+            f" {row.ids[0] if len(row.ids) == 1 else ''} |"
+        )
     return "\n".join(rows)
 
 

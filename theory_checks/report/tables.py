@@ -1,4 +1,5 @@
-"""Tables that several claims fill together: their heat maps with one and the same `joint` title, stacked."""
+"""Tables that several claims fill together: their heat maps with one and the same `joint` title,
+stacked."""
 
 from __future__ import annotations
 
@@ -31,8 +32,8 @@ class JointTable:
 def joint_tables(records: Iterable[Record]) -> tuple[JointTable, ...]:
     """The tables that the records' pictures are parts of, in the order of the records.
 
-    A row that several claims have, with one name and the same values, is shown once. A part with other columns than the first's is
-    a table of its own.
+    A row that several claims have, with one name and the same values, is shown once. A part with
+    other columns than the first's is a table of its own.
     """
     tables: dict[tuple[str, tuple[str, ...]], tuple[str, dict[tuple[str, str], list[str]]]] = {}
     values: dict[tuple[str, str], tuple[float, ...]] = {}
@@ -40,12 +41,19 @@ def joint_tables(records: Iterable[Record]) -> tuple[JointTable, ...]:
         for picture in (from_plain(plain) for plain in record.pictures if plain.get("joint")):
             if not isinstance(picture, Heatmap):
                 continue
-            _, rows = tables.setdefault((picture.joint, tuple(picture.columns)), (picture.caption, {}))
+            _, rows = tables.setdefault(
+                (picture.joint, tuple(picture.columns)), (picture.caption, {})
+            )
             for name, numbers in zip(picture.rows, picture.values, strict=True):
                 key = (name, repr(numbers))
                 values[key] = tuple(numbers)
                 rows.setdefault(key, []).append(record.id)
     return tuple(
-        JointTable(title, columns, tuple(JointRow(tuple(ids), key[0], values[key]) for key, ids in rows.items()), caption)
+        JointTable(
+            title,
+            columns,
+            tuple(JointRow(tuple(ids), key[0], values[key]) for key, ids in rows.items()),
+            caption,
+        )
         for (title, columns), (caption, rows) in tables.items()
     )

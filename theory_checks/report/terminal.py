@@ -21,7 +21,8 @@ STATEMENT_WIDTH = 30  # characters that a statement should have, if need be at t
 
 @dataclass(frozen=True)
 class Column:
-    """One column of the table; the dearer, the later it gives way to the statement on a narrow terminal."""
+    """One column of the table; the dearer, the later it gives way to the statement on a narrow
+    terminal."""
 
     name: str
     width: int
@@ -47,18 +48,28 @@ COLUMNS = (
 
 def rank(record: Record) -> tuple[int, list[str]]:
     """Sorts by verdict, worst first, then by id, G.9 before G.10."""
-    return VERDICTS.index(record.verdict), [part.zfill(9) if part.isdigit() else part for part in re.split(r"(\d+)", record.id)]
+    return VERDICTS.index(record.verdict), [
+        part.zfill(9) if part.isdigit() else part for part in re.split(r"(\d+)", record.id)
+    ]
 
 
 def in_order(records: Iterable[Record]) -> list[Record]:
     """The worst first; among broken ones those whose failure may follow from another's last."""
     records = list(records)
     suspect = suspects(records)
-    return sorted(records, key=lambda record: (rank(record)[0], record.verdict in BROKEN and record.id in suspect, rank(record)))
+    return sorted(
+        records,
+        key=lambda record: (
+            rank(record)[0],
+            record.verdict in BROKEN and record.id in suspect,
+            rank(record),
+        ),
+    )
 
 
 def columns_for(width: int) -> tuple[Column, ...]:
-    """The columns for which a terminal of this width has room beside the statement; id, verdict and observed always."""
+    """The columns for which a terminal of this width has room beside the statement; id, verdict and
+    observed always."""
     kept = list(COLUMNS)
     for column in sorted(COLUMNS, key=lambda column: column.worth):
         if sum(c.width + 1 for c in kept) + STATEMENT_WIDTH <= width or column.worth >= 5:
@@ -68,13 +79,21 @@ def columns_for(width: int) -> tuple[Column, ...]:
 
 
 def table(records: Iterable[Record], width: int) -> list[str]:
-    """One line per claim, worst verdicts first, and a line of counts; at most `width` characters each."""
+    """One line per claim, worst verdicts first, and a line of counts; at most `width` characters
+    each."""
     ordered, columns = in_order(records), columns_for(width)
     origin = origins(suspects(ordered))
     lines = [" ".join([*(column.text(column.name) for column in columns), " claim"])]
     for r in ordered:
         doubt = f"(builds on {', '.join(origin[r.id])}) " if r.id in origin else ""
-        lines.append(" ".join([*(column.text(column.cell(r)) for column in columns), f" {doubt}{r.statement or r.detail}"]))
+        lines.append(
+            " ".join(
+                [
+                    *(column.text(column.cell(r)) for column in columns),
+                    f" {doubt}{r.statement or r.detail}",
+                ]
+            )
+        )
     return [cut(line, width) for line in (*lines, *counts(ordered))]
 
 
@@ -84,7 +103,9 @@ def counts(records: Sequence[Record]) -> list[str]:
     claims = "1 claim" if len(records) == 1 else f"{len(records)} claims"
     lines = [f"{claims}: " + ", ".join(f"{found[v]} {v}" for v in VERDICTS if found[v])]
     if suspect:
-        lines.append(f"suspect, since they build on what is violated or in error: {', '.join(suspect)}")
+        lines.append(
+            f"suspect, since they build on what is violated or in error: {', '.join(suspect)}"
+        )
     return lines
 
 
@@ -94,15 +115,24 @@ def cut(line: str, width: int) -> str:
 
 
 def details(record: Record) -> list[str]:
-    """What stands behind a line of the table: source, hypotheses, what was visited, the worst case, cases listed by name."""
+    """What stands behind a line of the table: source, hypotheses, what was visited, the worst case,
+    cases listed by name."""
     lines = [f"{record.id} ({record.kind}; {record.source}) {record.statement}"]
     if record.given:
         lines.append(f"  given: {record.given}")
-    lines.append(f"  {record.detail}; {record.stopped}, {record.examples} inputs, {record.samples} samples")
+    lines.append(
+        f"  {record.detail}; {record.stopped}, {record.examples} inputs, {record.samples} samples"
+    )
     if record.tried:
-        lines.append(f"  hypotheses met in {record.met} of {record.tried} draws ({100 * record.met / record.tried:.1f} %)")
+        lines.append(
+            f"  hypotheses met in {record.met} of {record.tried} draws"
+            f" ({100 * record.met / record.tried:.1f} %)"
+        )
     if record.visited:
-        lines.append("  visited: " + "; ".join(f"{name} {summary}" for name, summary in record.visited.items()))
+        lines.append(
+            "  visited: "
+            + "; ".join(f"{name} {summary}" for name, summary in record.visited.items())
+        )
     if record.worst_case:
         lines.append(f"  worst case: {record.worst_case}")
     lines.extend(f"  {case}" for case in record.measured)
@@ -120,9 +150,12 @@ def changes(comparison: Comparison, also_unchanged: bool = False) -> list[str]:
 def tally(comparison: Comparison) -> str:
     """How many claims changed in which way, and whether anything got worse."""
     found = Counter(change.kind for change in comparison.changes)
-    summary = ", ".join(f"{n} {kind}" for kind, n in sorted(found.items(), key=lambda item: item[0] == "unchanged"))
+    summary = ", ".join(
+        f"{n} {kind}" for kind, n in sorted(found.items(), key=lambda item: item[0] == "unchanged")
+    )
     return (
-        f"compared with {comparison.old.created}: {summary or 'no claims'}; {'worse' if comparison.worse else 'nothing is worse'}"
+        f"compared with {comparison.old.created}: {summary or 'no claims'};"
+        f" {'worse' if comparison.worse else 'nothing is worse'}"
     )
 
 
@@ -134,7 +167,10 @@ def told(change: Change) -> str:
         parts.append(f"{old.verdict} -> {new.verdict}")
     if old and new and change.low is not None and change.high is not None:
         before, after = old.margins[change.place][0], new.margins[change.place][0]
-        parts.append(f"margin {number(before)} -> {number(after)}, changed by {number(change.low)} to {number(change.high)}")
+        parts.append(
+            f"margin {number(before)} -> {number(after)}, changed by {number(change.low)} to"
+            f" {number(change.high)}"
+        )
     if change.note:
         parts.append(change.note)
     return ", ".join(parts)

@@ -21,7 +21,8 @@ SUMMARY, PAGE = "summary.md", "index.html"
 
 
 def reserve(directory: Path) -> FileLock:
-    """Makes the directory and keeps other runs from writing there until the lock is released or this process ends, however it ends.
+    """Makes the directory and keeps other runs from writing there until the lock is released or
+    this process ends, however it ends.
 
     Raises ValueError that says why if it cannot be written to, or if another run has it.
     """
@@ -33,7 +34,8 @@ def reserve(directory: Path) -> FileLock:
         (directory / ".writable").unlink()
     except Timeout:
         raise ValueError(
-            f"{directory}: another run is writing its report there; wait for it, or choose another directory"
+            f"{directory}: another run is writing its report there; wait for it, or choose another"
+            " directory"
         ) from None
     except OSError as error:
         lock.release()
@@ -42,7 +44,8 @@ def reserve(directory: Path) -> FileLock:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Writes a file so that whoever reads it sees the old text or the new one, also if this process is killed on the way."""
+    """Writes a file so that whoever reads it sees the old text or the new one, also if this process
+    is killed on the way."""
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with partial.open("w", encoding="utf-8", newline="\n") as file:
@@ -62,7 +65,10 @@ def begin(report: Report, directory: Path) -> None:
 
 
 def write(
-    report: Report, directory: Path, comparison: Comparison | None = None, drawn: Mapping[str, Drawings] = MappingProxyType({})
+    report: Report,
+    directory: Path,
+    comparison: Comparison | None = None,
+    drawn: Mapping[str, Drawings] = MappingProxyType({}),
 ) -> None:
     """Writes report.json, summary.md and index.html. The caller has reserved the directory."""
     write_whole(directory / FILE, report.to_json())
@@ -70,10 +76,16 @@ def write(
 
 
 def write_pages(
-    report: Report, directory: Path, comparison: Comparison | None = None, drawn: Mapping[str, Drawings] = MappingProxyType({})
+    report: Report,
+    directory: Path,
+    comparison: Comparison | None = None,
+    drawn: Mapping[str, Drawings] = MappingProxyType({}),
 ) -> None:
-    """Writes summary.md and index.html. The caller has reserved the directory. drawn: drawings made before, by claim."""
-    from theory_checks.report.page import render  # takes time, which a run that has just begun does not have
+    """Writes summary.md and index.html. The caller has reserved the directory. drawn: drawings made
+    before, by claim."""
+    from theory_checks.report.page import (
+        render,
+    )  # takes time, which a run that has just begun does not have
 
     write_whole(directory / SUMMARY, markdown(report, comparison))
     write_whole(directory / PAGE, render(report, comparison, drawn))
