@@ -4,10 +4,8 @@ global."""
 import numpy as np
 import torch
 
-MT_BEGIN, MT_WORDS = (
-    24,
-    624,
-)  # where a CPU generator's state holds the words of its Mersenne Twister, 8 bytes each
+# Where a CPU generator's state holds the words of its Mersenne Twister, 8 bytes each.
+MT_BEGIN, MT_WORDS = 24, 624
 
 
 def generator_from(

@@ -57,9 +57,10 @@ def _canonical(value: Any) -> str:
         content = hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()
         return f"array{value.shape}{value.dtype}{content}"
     if is_dataclass(value) and not isinstance(value, type):
-        return type(value).__name__ + _canonical(
-            [(f.name, getattr(value, f.name)) for f in fields(value)]
-        )
+        # Fields at their default are left out, so that a new one leaves the draws of old records
+        # alone.
+        named = [(f.name, getattr(value, f.name), f.default) for f in fields(value)]
+        return type(value).__name__ + _canonical([(n, v) for n, v, d in named if not _same(v, d)])
     if isinstance(value, dict):
         return (
             "{"
@@ -72,6 +73,10 @@ def _canonical(value: Any) -> str:
         "inputs of claims are records, containers, tensors, numbers and strings, not"
         f" {type(value).__name__}"
     )
+
+
+def _same(value: Any, default: Any) -> bool:
+    return type(value) is type(default) and not isinstance(value, Tensor) and bool(value == default)
 
 
 def load_subject(name: str) -> Subject:

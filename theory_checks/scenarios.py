@@ -13,6 +13,7 @@ from core.data import AmplitudeLaw
 from theory_checks.claims import Profile
 
 DrawExamples = Callable[[Problem, Signals, int, torch.Generator], Examples]
+LAWS = ("alpha", "beta", "gamma")
 SEEDS = st.integers(0, 2**32 - 1)
 # replicates: few that can both refute and pass a rate of three events; 12 cannot (evidence.rates)
 QUICK_LADDER = 11
@@ -100,6 +101,30 @@ class Scenario:
     def explores_only(self) -> bool:
         """Whether training ends with the exploration stage, at T_1."""
         return self.hyper.T <= self.hyper.T_1
+
+
+POINT_VERSION = 1  # to be raised when replicates of the same point are to be drawn anew
+QUANTILES = torch.tensor([0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.999], dtype=torch.float64)
+
+
+def physical_point(scenario: Scenario) -> tuple[tuple[str, str], ...]:
+    """What the replicates of a scenario are drawn from, by name: their seeds hash this and no
+    record.
+
+    How many replicates there are, T and whatever a record holds besides make no difference: more
+    replicates, or longer runs, continue those that were drawn before. A law counts by its
+    quantiles.
+    """
+    problem, hyper = scenario.problem, scenario.hyper
+    numbers = {
+        "version": POINT_VERSION,
+        **{name: getattr(problem, name) for name in ("K", "d", "P", "sigma_p")},
+        **{name: getattr(hyper, name) for name in ("M", "J", "n", "sigma_0", "eta", "eta_r")},
+    }
+    laws = {name: getattr(problem, name).quantile(QUANTILES).tolist() for name in LAWS}
+    named = {**{name: [value] for name, value in numbers.items()}, **laws}
+    # To nine digits: another order of the operations that gave a rate is not another point.
+    return tuple((name, " ".join(f"{v:.9g}" for v in values)) for name, values in named.items())
 
 
 def ladder(problem: Problem, n: int, replicates: int, *, M: int = 8, J: int = 8) -> Scenario:

@@ -19,7 +19,7 @@ from core.measures import every_group_occupied, feature_alignment, router_alignm
 from core.training import NotAccepted, Replicate, Watch, concatenate, draw_replicate
 from theory_checks.evidence import HypothesesNotMet
 from theory_checks.run import Run, digest
-from theory_checks.scenarios import Scenario
+from theory_checks.scenarios import Scenario, physical_point
 
 SEARCH, DECIDE = 0, 1
 LOOK_EVERY = 10  # steps between two looks at the training error
@@ -66,9 +66,10 @@ class Trained:
         )
 
     def seeds(self, scenario: Scenario) -> list[np.random.SeedSequence]:
-        """A seed for every replicate of the scenario."""
+        """A seed for every replicate of the scenario; the i-th depends on the run's seed, the phase
+        and the physical point only."""
         return [
-            self.run.stream("trajectory", scenario, self.phase, i)
+            self.run.stream("replicate", physical_point(scenario), self.phase, i)
             for i in range(scenario.replicates)
         ]
 

@@ -2,14 +2,15 @@
 run."""
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
 from threading import Barrier
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from core import Problem
+from core import Discrete, Problem, Uniform
 from theory_checks import trajectories
 from theory_checks.evidence import HypothesesNotMet, Verdict
 from theory_checks.ladders import MOSTLY, mostly, sampling_error
@@ -137,3 +138,56 @@ def test_the_sampling_error_is_that_of_drawn_gradients() -> None:
 def test_at_rate_keeps_the_distance() -> None:
     scenario = at_rate(ladder(Problem(K=3, d=64), 600, 1, M=6), 0.01, 3.0)
     assert (scenario.hyper.T, scenario.hyper.eta, scenario.hyper.eta_r) == (300, 0.01, 0.36)
+
+
+def test_more_replicates_continue_those_that_were_drawn_before(run: Run) -> None:
+    eight, sixteen = small(8), small(16)
+    assert trajectories.BLOCK // eight.hyper.n == 2  # so that blocks are the same
+    first, more = (Trained(run, SEARCH).trajectory(scenario) for scenario in (eight, sixteen))
+    assert torch.equal(first.W, more.W[:8])
+    assert torch.equal(first.theta, more.theta[:8])
+    assert torch.equal(first.training_error, more.training_error[:8])
+    assert len({tuple(seed.spawn_key) for seed in Trained(run, SEARCH).seeds(sixteen)}) == 16
+
+
+def test_the_seeds_of_replicates_depend_on_the_physical_point_only(run: Run) -> None:
+    @dataclass(frozen=True)
+    class Extended(Problem):
+        tilt: float = 0.0
+
+    def seeds(scenario: Scenario, phase: int = SEARCH, at: Run = run) -> list[tuple[Any, ...]]:
+        return [(s.entropy, *s.spawn_key) for s in Trained(at, phase).seeds(scenario)]
+
+    plain = small(2)
+    names = [f.name for f in fields(Problem)]
+    extended = Extended(**{name: getattr(plain.problem, name) for name in names})
+    same = [
+        replace(plain, given_occupied_groups=False),
+        replace(plain, hyper=replace(plain.hyper, T=50)),
+        replace(plain, hyper=replace(plain.hyper, eta=plain.hyper.sigma_0 * 0.02)),
+        replace(plain, problem=extended),
+        replace(plain, problem=replace(plain.problem, C1=0.25)),
+    ]
+    assert all(seeds(scenario) == seeds(plain) for scenario in same)
+    problems: list[dict[str, Any]] = [
+        {"K": 3},
+        {"d": 9},
+        {"P": 5},
+        {"alpha": Uniform(0.5, 1.5)},
+        {"beta": Uniform(1.5, 2.0)},
+        {"gamma": Discrete((0.5, 2.0), (0.5, 0.5))},
+        {"sigma_p": 2.0},
+    ]
+    hypers: list[dict[str, Any]] = [
+        {"M": 5},
+        {"J": 3},
+        {"n": 4001},
+        {"sigma_0": 0.4},
+        {"eta": 0.1},
+        {"eta_r": 0.0},
+    ]
+    other = [replace(plain, problem=replace(plain.problem, **change)) for change in problems]
+    other += [replace(plain, hyper=replace(plain.hyper, **change)) for change in hypers]
+    found = [seeds(scenario) for scenario in other]
+    found += [seeds(plain), seeds(plain, DECIDE), seeds(plain, at=replace(run, seed=run.seed + 1))]
+    assert len({key for keys in found for key in keys}) == 2 * len(found)
