@@ -5,7 +5,7 @@ The xdist controller runs these hooks too; it must stay free of torch, SciPy and
 take seconds to import: what needs them is imported where it is used.
 """
 
-from theory_checks.process import tune_process
+from theory_checks.checking.process import tune_process
 
 tune_process()
 
@@ -25,24 +25,24 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from filelock import BaseFileLock
 
-from theory_checks.claims import (
+from theory_checks.checking.claim import (
     CLAIM_IDS,
     DEFAULT_ALPHA,
     DEFAULT_SEED,
     DEFAULT_SUBJECT,
     Claim,
-    Profile,
     with_dependencies,
 )
-from theory_checks.records import Record
+from theory_checks.checking.profiles import Profile
+from theory_checks.checking.record import Record
 from theory_checks.report.collecting import RECORD, Reporter, tell_selected
 from theory_checks.report.document import SCHEMA, Report, read_report
 from theory_checks.report.provenance import environment, git_state
 from theory_checks.report.write import reserve
 
 if TYPE_CHECKING:
+    from theory_checks.checking.run import Run
     from theory_checks.evidence.ledger import Ledger
-    from theory_checks.run import Run
 
 ROOT = Path(__file__).resolve().parent
 EXPECTED = {
@@ -145,7 +145,7 @@ def pytest_configure(config: pytest.Config) -> None:
             )
     subject, device = config.getoption("--theory-subject"), config.getoption("--theory-device")
     if subject != DEFAULT_SUBJECT or device not in ("auto", "cpu"):
-        from theory_checks.run import load_subject, resolve_device
+        from theory_checks.checking.run import load_subject, resolve_device
 
         try:
             load_subject(subject)
@@ -242,7 +242,7 @@ def claims_from_outside(config: pytest.Config) -> list[Claim]:
     modules = config.getoption("--theory-claims")
     if not modules:
         return []
-    from theory_checks.catalogue import from_outside
+    from theory_checks.checking.registry import from_outside
 
     try:
         return from_outside(modules)
@@ -253,7 +253,7 @@ def claims_from_outside(config: pytest.Config) -> list[Claim]:
 def parse_alpha(text: str, outside: Iterable[Claim] = ()) -> "Ledger":
     """The error budget for an alpha from the command line. Raises UsageError unless it is a number
     between 0 and 1."""
-    from theory_checks.budget import alpha_from, ledger
+    from theory_checks.checking.budget import alpha_from, ledger
 
     try:
         return ledger(alpha_from(text), outside)
@@ -301,7 +301,7 @@ class ClaimItem(pytest.Item):
         self.record: Record | None = None
 
     def runtest(self) -> None:
-        from theory_checks.checking import NotHeld, broken, check, failure
+        from theory_checks.checking.search import NotHeld, broken, check, failure
 
         try:
             record = check(self.claim, self.config.stash[RUN])
@@ -321,7 +321,7 @@ class ClaimItem(pytest.Item):
         ]  # for --junitxml
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        from theory_checks.checking import NotHeld
+        from theory_checks.checking.search import NotHeld
 
         if isinstance(excinfo.value, NotHeld):
             return str(excinfo.value)
@@ -378,7 +378,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if not claims:
         return
     gc.freeze()  # what was imported stays: not to be looked through at every collection
-    from theory_checks.catalogue import described
+    from theory_checks.checking.registry import described
 
     run = session.config.stash[RUN]
     lines = [
@@ -397,7 +397,7 @@ def make_run(config: pytest.Config) -> "Run":
     """The run that the options describe, in the process that checks claims."""
     import torch
 
-    from theory_checks.run import Run, load_subject, resolve_device
+    from theory_checks.checking.run import Run, load_subject, resolve_device
 
     torch.set_num_threads(1)
     worker = int(config.workerinput["workerid"].removeprefix("gw")) if is_worker(config) else 0

@@ -23,11 +23,12 @@ from scipy.stats import binom
 
 from core import PAPER
 from theory_checks import test_data_model, test_initialisation, test_routing, test_single_expert
-from theory_checks.budget import ledger
-from theory_checks.checking import check
-from theory_checks.claims import Claim, Profile
-from theory_checks.run import Run
-from theory_checks.single_experts import Classifier
+from theory_checks.checking.budget import ledger
+from theory_checks.checking.claim import Claim
+from theory_checks.checking.profiles import Profile
+from theory_checks.checking.run import Run
+from theory_checks.checking.search import check
+from theory_checks.experiments.single_experts import Classifier
 
 BOUNDARY = ("D.1", "D.2", "D.3", "D.4", "D.5", "I.1", "I.2", "R.5", "S.2", "S.3")
 

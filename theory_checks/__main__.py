@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import NoReturn
 
-from theory_checks.process import tune_process
+from theory_checks.checking.process import tune_process
 
 tune_process()
 
@@ -15,8 +15,8 @@ from theory_checks.commands import (
     claims,
     compare,
     false_alarms,
+    faults,
     graded,
-    mutants,
     report,
     reproduce,
 )
@@ -26,7 +26,7 @@ COMMANDS: tuple[ModuleType, ...] = (
     compare,
     report,
     reproduce,
-    mutants,
+    faults,
     graded,
     false_alarms,
 )

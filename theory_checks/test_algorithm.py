@@ -15,10 +15,10 @@ from core import Hyperparameters, Parameters, Patches, Problem, Subject, Uniform
 from core.data import AmplitudeLaw
 from core.seeds import generator_from
 from core.training import descent, draw_replicate, loss_slope, stack
-from theory_checks.claims import Kind, claim
+from theory_checks.checking.claim import Kind, claim
 from theory_checks.evidence import Statement, all_of, at_most, equal, given
-from theory_checks.oracles import central_differences, losses_if_routed
-from theory_checks.scenarios import SEEDS, amplitude_laws, ladder
+from theory_checks.experiments.oracles import central_differences, losses_if_routed
+from theory_checks.experiments.scenarios import SEEDS, amplitude_laws, ladder
 
 EPS = torch.finfo(torch.float64).eps
 SMALLEST = EPS * torch.finfo(torch.float64).smallest_normal

@@ -15,7 +15,7 @@ from torch import Tensor
 from core import Examples, Problem, Signals, Subject
 from core.data import AmplitudeLaw
 from core.seeds import generator_from
-from theory_checks.claims import Kind, claim
+from theory_checks.checking.claim import Kind, claim
 from theory_checks.evidence import (
     Statement,
     all_of,
@@ -26,8 +26,8 @@ from theory_checks.evidence import (
     follows_law,
     mean_equals,
 )
-from theory_checks.scenarios import SEEDS, problems
-from theory_checks.tables import above_median, as_number, of_bits
+from theory_checks.experiments.scenarios import SEEDS, problems
+from theory_checks.experiments.tables import above_median, as_number, of_bits
 
 EPS = torch.finfo(torch.float64).eps
 

@@ -14,7 +14,9 @@ from core.data import Signals
 from core.measures import cluster_gap, groups
 from core.routing import routing_probabilities
 from core.seeds import generator_from
-from theory_checks.claims import Inputs, Kind, Profile, claim
+from theory_checks.checking.claim import Inputs, Kind, claim
+from theory_checks.checking.pictures import Lines, Series, Style
+from theory_checks.checking.profiles import Profile
 from theory_checks.evidence import (
     Statement,
     all_of,
@@ -24,8 +26,13 @@ from theory_checks.evidence import (
     stays_of_order,
     tends_to_zero,
 )
-from theory_checks.ladder_pictures import along, ladder_picture, some_finished, through_the_first
-from theory_checks.ladders import (
+from theory_checks.experiments.ladder_pictures import (
+    along,
+    ladder_picture,
+    some_finished,
+    through_the_first,
+)
+from theory_checks.experiments.ladders import (
     SURE_FALL,
     by_examples,
     by_size,
@@ -34,10 +41,14 @@ from theory_checks.ladders import (
     mostly,
     sampling_error,
 )
-from theory_checks.pictures import Lines, Series, Style
-from theory_checks.replicates import Finished, finished, given_occupied_groups
-from theory_checks.scenarios import Scenario, around_the_ladder, example_ladder, exploration_ladder
-from theory_checks.trajectories import Trained
+from theory_checks.experiments.replicates import Finished, finished, given_occupied_groups
+from theory_checks.experiments.scenarios import (
+    Scenario,
+    around_the_ladder,
+    example_ladder,
+    exploration_ladder,
+)
+from theory_checks.experiments.trajectories import Trained
 
 GIVEN = (
     "E_init; the ladder K = 4, M = J = 8 (in the quick profile K = 3, M = J = 6), sigma_0 ="

@@ -17,7 +17,9 @@ from torch import Tensor
 from core import Hyperparameters, Problem, Subject
 from core.measures import cluster_gap, every_group_occupied, feature_alignment, groups
 from core.seeds import child, generator_from
-from theory_checks.claims import Kind, claim
+from theory_checks.checking.claim import Kind, claim
+from theory_checks.checking.pictures import Lines, Series, Style
+from theory_checks.checking.run import Run
 from theory_checks.evidence import (
     HypothesesNotMet,
     Statement,
@@ -27,9 +29,7 @@ from theory_checks.evidence import (
     follows_law,
     mean_equals,
 )
-from theory_checks.pictures import Lines, Series, Style
-from theory_checks.run import Run
-from theory_checks.scenarios import SEEDS, problems
+from theory_checks.experiments.scenarios import SEEDS, problems
 
 
 def alignments(

@@ -11,13 +11,14 @@ from scipy.sparse.csgraph import maximum_bipartite_matching
 from core import Signals, Subject
 from core.measures import dispatch_counts, is_error
 from core.seeds import generator_from
-from theory_checks.claims import Kind, claim
+from theory_checks.checking.claim import Kind, claim
+from theory_checks.checking.pictures import Lines, Series
 from theory_checks.evidence import HypothesesNotMet, Statement, all_of, mean_at_least, mean_at_most
 from theory_checks.evidence.sampling import Draw
-from theory_checks.pictures import Lines, Series
-from theory_checks.replicates import Finished, given_occupied_groups
-from theory_checks.scenarios import Scenario
-from theory_checks.single_experts import trained_network, wrong
+from theory_checks.experiments.replicates import Finished, given_occupied_groups
+from theory_checks.experiments.scenarios import Scenario
+from theory_checks.experiments.single_experts import trained_network, wrong
+from theory_checks.experiments.trajectories import Trained
 from theory_checks.test_router_alignment import (
     GIVEN,
     at_the_end,
@@ -25,7 +26,6 @@ from theory_checks.test_router_alignment import (
     rarely,
     trained_scenarios,
 )
-from theory_checks.trajectories import Trained
 
 SMALL = 0.001  # the stated level of o(1) for the test error at these sizes
 GOOD = 0.01  # an expert is good on a cluster if it errs on at most this share of it

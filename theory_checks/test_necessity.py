@@ -23,7 +23,9 @@ from core.measures import is_error
 from core.model import linear_response
 from core.routing import no_noise
 from core.updates import plain_step
-from theory_checks.claims import Claim, Inputs, Kind, Profile, claim
+from theory_checks.checking.claim import Claim, Inputs, Kind, claim
+from theory_checks.checking.pictures import Heatmap
+from theory_checks.checking.profiles import Profile
 from theory_checks.evidence import (
     HypothesesNotMet,
     Statement,
@@ -32,14 +34,13 @@ from theory_checks.evidence import (
     frequency_at_least,
     frequency_at_most,
 )
-from theory_checks.ladders import afforded
-from theory_checks.pictures import Heatmap
-from theory_checks.replicates import Finished, finished
-from theory_checks.scenarios import Scenario, at_rate, ladder
+from theory_checks.experiments.ladders import afforded
+from theory_checks.experiments.replicates import Finished, finished
+from theory_checks.experiments.scenarios import Scenario, at_rate, ladder
+from theory_checks.experiments.trajectories import Trained
 from theory_checks.test_moe_succeeds import SMALL
 from theory_checks.test_router_alignment import MOSTLY, clear_clusters
 from theory_checks.test_specialisation import LARGE_GAP
-from theory_checks.trajectories import Trained
 
 EVERY = "every hypothesis"
 COARSE = 5  # steps of exploration

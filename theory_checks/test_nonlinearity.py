@@ -13,11 +13,12 @@ from torch import Tensor
 from core import Hyperparameters, Problem, Subject, Uniform
 from core.measures import is_error
 from core.model import cubic_response, linear_response
-from theory_checks.claims import Inputs, Kind, Profile, claim
+from theory_checks.checking.claim import Inputs, Kind, claim
+from theory_checks.checking.profiles import Profile
 from theory_checks.evidence import Statement, all_of, at_most, tends_to_zero
-from theory_checks.ladders import SURE_FALL, by_examples, designed
-from theory_checks.replicates import finished
-from theory_checks.scenarios import (
+from theory_checks.experiments.ladders import SURE_FALL, by_examples, designed
+from theory_checks.experiments.replicates import finished
+from theory_checks.experiments.scenarios import (
     Scenario,
     at_rate,
     example_ladder,
@@ -26,9 +27,9 @@ from theory_checks.scenarios import (
     without_router,
     without_structure,
 )
+from theory_checks.experiments.trajectories import Trained
 from theory_checks.test_exploration import facts_about as facts_about_ladder
 from theory_checks.test_router_alignment import at_the_end, entropy, facts_about, rarely
-from theory_checks.trajectories import Trained
 
 
 def linear(trained: Trained) -> Trained:

@@ -12,7 +12,9 @@ from torch import Tensor
 from core import Problem, Subject
 from core.measures import dispatch_counts, dispatch_entropy, router_alignment
 from core.routing import routing_probabilities
-from theory_checks.claims import Inputs, Kind, Profile, claim
+from theory_checks.checking.claim import Inputs, Kind, claim
+from theory_checks.checking.pictures import Heatmap, Lines, Series, Style
+from theory_checks.checking.profiles import Profile
 from theory_checks.evidence import (
     HypothesesNotMet,
     Statement,
@@ -24,8 +26,8 @@ from theory_checks.evidence import (
     tends_to_zero,
 )
 from theory_checks.evidence.design import frequency_resolution
-from theory_checks.ladder_pictures import along, ladder_picture, through_the_first
-from theory_checks.ladders import (
+from theory_checks.experiments.ladder_pictures import along, ladder_picture, through_the_first
+from theory_checks.experiments.ladders import (
     SURE_FALL,
     afforded,
     by_examples,
@@ -35,9 +37,8 @@ from theory_checks.ladders import (
     mostly,
     sampling_error,
 )
-from theory_checks.pictures import Heatmap, Lines, Series, Style
-from theory_checks.replicates import Finished, finished, given_occupied_groups
-from theory_checks.scenarios import (
+from theory_checks.experiments.replicates import Finished, finished, given_occupied_groups
+from theory_checks.experiments.scenarios import (
     Scenario,
     around_the_ladder,
     around_the_whole_runs,
@@ -45,10 +46,10 @@ from theory_checks.scenarios import (
     ladder,
     whole_runs,
 )
+from theory_checks.experiments.trajectories import Trained
 from theory_checks.test_exploration import GIVEN as GIVEN_EXPLORATION
 from theory_checks.test_exploration import along_dimensions, features
 from theory_checks.test_exploration import facts_about as facts_about_ladder
-from theory_checks.trajectories import Trained
 
 RARE = 0.02  # replicates that may fail a claim of the form "with probability 1 - o(1)", by design
 SIGN_BIAS = 0.35  # of a sign test's probability: what A.6 resolves

@@ -16,7 +16,8 @@ from core.routing import routing_probabilities
 from core.seeds import child, generator_from
 from core.training import gradients, stack
 from core.updates import Gradient, zero_router
-from theory_checks.claims import Kind, claim
+from theory_checks.checking.claim import Kind, claim
+from theory_checks.checking.pictures import Lines, Series, Style
 from theory_checks.evidence import (
     Statement,
     all_of,
@@ -29,9 +30,8 @@ from theory_checks.evidence import (
     mean_at_most,
     mean_equals,
 )
-from theory_checks.oracles import gradients_if_routed
-from theory_checks.pictures import Lines, Series, Style
-from theory_checks.scenarios import SEEDS, logits, problems
+from theory_checks.experiments.oracles import gradients_if_routed
+from theory_checks.experiments.scenarios import SEEDS, logits, problems
 
 EPS = torch.finfo(torch.float64).eps
 

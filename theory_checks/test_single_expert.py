@@ -14,7 +14,9 @@ from core import Examples, Hyperparameters, Problem, Signals, Subject, Uniform, 
 from core.data import AmplitudeLaw
 from core.measures import is_error
 from core.seeds import child, generator_from
-from theory_checks.claims import Kind, Profile, claim
+from theory_checks.checking.claim import Kind, claim
+from theory_checks.checking.pictures import Lines, Series, Style
+from theory_checks.checking.profiles import Profile
 from theory_checks.evidence import (
     Evidence,
     HypothesesNotMet,
@@ -28,9 +30,8 @@ from theory_checks.evidence import (
     mean_at_least,
     mean_at_most,
 )
-from theory_checks.pictures import Lines, Series, Style
-from theory_checks.scenarios import SEEDS, problems
-from theory_checks.single_experts import (
+from theory_checks.experiments.scenarios import SEEDS, problems
+from theory_checks.experiments.single_experts import (
     ACTIVATIONS,
     AlongFeatures,
     Classifier,
@@ -44,7 +45,7 @@ from theory_checks.single_experts import (
     witness,
     wrong,
 )
-from theory_checks.tables import above_median, as_number, of_bits
+from theory_checks.experiments.tables import above_median, as_number, of_bits
 
 EPS = torch.finfo(torch.float64).eps
 FRESH = 20_000  # fresh examples on which the error of a classifier is told

@@ -12,26 +12,31 @@ from torch import Tensor
 from core import Examples, Subject
 from core.measures import is_error
 from core.seeds import generator_from
-from theory_checks.claims import Inputs, Kind, Profile, claim
+from theory_checks.checking.claim import Inputs, Kind, claim
+from theory_checks.checking.pictures import Heatmap, Picture
+from theory_checks.checking.profiles import Profile
 from theory_checks.evidence import Statement, all_of, mean_at_least, mean_equals, tends_to_zero
-from theory_checks.ladder_pictures import ladder_picture, some_finished, through_the_first
-from theory_checks.ladders import by_examples, designed, mostly
-from theory_checks.pictures import Heatmap, Picture
-from theory_checks.replicates import Finished, finished, given_occupied_groups
-from theory_checks.scenarios import (
+from theory_checks.experiments.ladder_pictures import (
+    ladder_picture,
+    some_finished,
+    through_the_first,
+)
+from theory_checks.experiments.ladders import by_examples, designed, mostly
+from theory_checks.experiments.replicates import Finished, finished, given_occupied_groups
+from theory_checks.experiments.scenarios import (
     Scenario,
     around_the_ladder,
     example_ladder,
     exploration_ladder,
     ladder,
 )
+from theory_checks.experiments.trajectories import Trained
 from theory_checks.test_exploration import (
     GIVEN,
     along_dimensions,
     at_end_of_exploration,
     facts_about,
 )
-from theory_checks.trajectories import Trained
 
 NEARLY = 0.85  # the stated level for 1 - o(1) at these sizes
 LARGE_GAP = 1.3

@@ -1,29 +1,6 @@
-"""A small, quick run to check claims in; the helpers beside the tests can be imported, though the
-folder is no package."""
+"""Makes the helpers beside the tests importable without turning the folder into a package."""
 
 import sys
 from pathlib import Path
 
-import pytest
-import torch
-
-from core import PAPER
-from theory_checks.budget import ledger
-from theory_checks.claims import DEFAULT_ALPHA, Profile
-from theory_checks.run import Run
-
 sys.path.insert(0, str(Path(__file__).parent))
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> Run:
-    torch.set_num_threads(1)
-    return Run(
-        PAPER,
-        "core:PAPER",
-        Profile.QUICK,
-        torch.device("cpu"),
-        20221128,
-        ledger(DEFAULT_ALPHA),
-        tmp_path,
-    )

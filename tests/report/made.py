@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from theory_checks.pictures import Heatmap, Lines, Series, to_plain
-from theory_checks.records import Record
+from theory_checks.checking.pictures import Heatmap, Lines, Series, to_plain
+from theory_checks.checking.record import Record
 from theory_checks.report.document import SCHEMA, Report
 
 INFINITY = float("inf")

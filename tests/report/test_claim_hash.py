@@ -8,17 +8,18 @@ import pytest
 
 from theory_checks import (
     evidence,
-    scenarios,
     test_necessity,
     test_nonlinearity,
     test_specialisation,
 )
-from theory_checks.catalogue import catalogue, claim_hash, described
-from theory_checks.claims import Claim, Profile
+from theory_checks.checking.claim import Claim
+from theory_checks.checking.profiles import Profile
+from theory_checks.checking.registry import catalogue, claim_hash, described
+from theory_checks.experiments import scenarios
 
 SOURCE = '''
 from hypothesis import strategies as st
-from theory_checks.claims import Kind, claim
+from theory_checks.checking.claim import Kind, claim
 from theory_checks.evidence import at_most
 
 @claim(

@@ -7,7 +7,7 @@ import pytest
 from made import record, report
 
 from theory_checks.__main__ import main
-from theory_checks.catalogue import catalogue
+from theory_checks.checking.registry import catalogue
 from theory_checks.report.document import read_report
 from theory_checks.report.write import reserve, write
 

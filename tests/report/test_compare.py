@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from made import record, report, sampled
 from scipy.stats import binom
 
-from theory_checks.checking import check
-from theory_checks.claims import Claim, Kind, claim
+from theory_checks.checking.claim import Claim, Kind, claim
+from theory_checks.checking.record import Record
+from theory_checks.checking.run import Run
+from theory_checks.checking.search import check
 from theory_checks.evidence import Statement, all_of, at_most, mean_at_least, mean_equals
 from theory_checks.evidence.sampling import batch_sizes
-from theory_checks.records import Record
 from theory_checks.report.compare import LEVEL, Change, compare, difference_of_means
 from theory_checks.report.terminal import changes
-from theory_checks.run import Run
 
 MARGINS = {"00000001": (0.25, 0.1, 100_000, 1.0)}
 LOWER = {"00000001": (0.05, 0.1, 100_000, 1.0)}

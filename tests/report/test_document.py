@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 from made import record, report
 
 import theory_checks.report
-from theory_checks.records import Record
+from theory_checks.checking.record import Record
 from theory_checks.report.document import Report, origins, read_report, suspects
 
 SCHEMA = json.loads((Path(theory_checks.report.__file__).parent / "report.schema.json").read_text())

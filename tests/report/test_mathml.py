@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from theory_checks.catalogue import catalogue
+from theory_checks.checking.registry import catalogue
 from theory_checks.report.mathml import mathml
 
 FORMULAS = {id: claim.formula for id, claim in catalogue().items()}

@@ -16,9 +16,9 @@ from made import record, report
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.select import Select
 
-from theory_checks.claims import CLAIM_IDS, GROUPS
-from theory_checks.pictures import Heatmap, Lines, Series, to_plain
-from theory_checks.records import Record
+from theory_checks.checking.claim import CLAIM_IDS, GROUPS
+from theory_checks.checking.pictures import Heatmap, Lines, Series, to_plain
+from theory_checks.checking.record import Record
 from theory_checks.report.compare import compare
 from theory_checks.report.document import Report, headline
 from theory_checks.report.page import (

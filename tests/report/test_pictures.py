@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from theory_checks.pictures import (
+from theory_checks.checking.pictures import (
     MOST_POINTS,
     Heatmap,
     Lines,

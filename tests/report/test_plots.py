@@ -10,7 +10,15 @@ from xml.etree.ElementTree import Element
 
 import pytest
 
-from theory_checks.pictures import Heatmap, Lines, Picture, Series, Style, from_plain, to_plain
+from theory_checks.checking.pictures import (
+    Heatmap,
+    Lines,
+    Picture,
+    Series,
+    Style,
+    from_plain,
+    to_plain,
+)
 from theory_checks.report.plots import ROLES, Drawing, Node, drawn, graph
 
 NAN, INF = math.nan, math.inf

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from theory_checks.catalogue import catalogue
-from theory_checks.checking import check
-from theory_checks.run import Run, load_subject
+from theory_checks.checking.registry import catalogue
+from theory_checks.checking.run import Run, load_subject
+from theory_checks.checking.search import check
 
 ROOT = Path(__file__).parents[2]
-MUTANTS = """
+FAULTS = """
 from dataclasses import replace
 import torch
 from core import PAPER
@@ -48,19 +48,19 @@ def again(command: str, directory: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def variants(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    (tmp_path / "my_mutants.py").write_text(MUTANTS)
+    (tmp_path / "my_faults.py").write_text(FAULTS)
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, "my_mutants", raising=False)
+    monkeypatch.delitem(sys.modules, "my_faults", raising=False)
     return tmp_path
 
 
 @pytest.mark.parametrize(
-    ("mutant", "id"), [("HALF_NOISE", "R.5"), ("LEAKY_GATE", "R.8"), ("HEAVY_TAILS", "I.4")]
+    ("fault", "id"), [("HALF_NOISE", "R.5"), ("LEAKY_GATE", "R.8"), ("HEAVY_TAILS", "I.4")]
 )
 def test_a_violation_is_seen_again_with_every_step(
-    mutant: str, id: str, run: Run, variants: Path
+    fault: str, id: str, run: Run, variants: Path
 ) -> None:
-    name = f"my_mutants:{mutant}"
+    name = f"my_faults:{fault}"
     record = check(catalogue()[id], replace(run, subject=load_subject(name), subject_name=name))
     assert record.verdict == "violated"
     result = again(record.command, variants)
@@ -87,7 +87,7 @@ def test_a_violation_is_seen_again_with_every_step(
 
 def test_an_error_is_seen_again(variants: Path) -> None:
     result = again(
-        "python -m theory_checks reproduce R.8 --profile quick --subject my_mutants:RAISING",
+        "python -m theory_checks reproduce R.8 --profile quick --subject my_faults:RAISING",
         variants,
     )
     assert result.returncode == 1

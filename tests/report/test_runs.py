@@ -16,7 +16,7 @@ import pytest
 from made import record
 from test_document import problems
 
-from theory_checks.records import Record
+from theory_checks.checking.record import Record
 from theory_checks.report import collecting
 from theory_checks.report.collecting import RECORD, Reporter
 from theory_checks.report.compare import compare

@@ -2,8 +2,8 @@
 
 import math
 
-from theory_checks.pictures import Heatmap, to_plain
-from theory_checks.records import Record
+from theory_checks.checking.pictures import Heatmap, to_plain
+from theory_checks.checking.record import Record
 from theory_checks.report.summary import joint_table
 from theory_checks.report.tables import joint_tables
 

@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from theory_checks.claims import GROUPS, Claim, Kind
+from theory_checks.checking.claim import GROUPS, Claim, Kind
 from theory_checks.commands import CommandError
 from theory_checks.report.terminal import cut
 
@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
 def available(modules: Sequence[str]) -> dict[str, Claim]:
     """All claims by id, with those from outside. Raises CommandError if a module has none to
     offer."""
-    from theory_checks.catalogue import catalogue, from_outside
+    from theory_checks.checking.registry import catalogue, from_outside
 
     try:
         return catalogue() | {claim.id: claim for claim in from_outside(modules)}

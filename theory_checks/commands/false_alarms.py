@@ -12,9 +12,9 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 
-from theory_checks.claims import DEFAULT_SUBJECT
+from theory_checks.checking.claim import DEFAULT_SUBJECT
 from theory_checks.commands import CommandError
-from theory_checks.commands.mutants import add_cell_arguments, chosen_claims, require_cell_arguments
+from theory_checks.commands.faults import add_cell_arguments, chosen_claims, require_cell_arguments
 from theory_checks.report.write import reserve, write_whole
 
 Counts = Mapping[str, Counter[str]]
@@ -35,10 +35,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from theory_checks.mutants.cells import Cell, Store, claims, completed
-    from theory_checks.mutants.matrix import dependency_order
-    from theory_checks.mutants.workers import Workers
-    from theory_checks.run import load_subject
+    from theory_checks.checking.run import load_subject
+    from theory_checks.faults.cells import Cell, Store, claims, completed
+    from theory_checks.faults.matrix import dependency_order
+    from theory_checks.faults.workers import Workers
 
     require_cell_arguments(arguments)
     if arguments.runs < 1:

@@ -1,6 +1,6 @@
 """how weak a fault each claim still detects with a probability of 95 %
 
-Bisects over the strengths of each fault; `theory_checks/mutants/graded.py` states the design.
+Bisects over the strengths of each fault; `theory_checks/faults/graded.py` states the design.
 Writes graded.json and graded.md, and keeps every result in cells.jsonl: a run that was interrupted
 goes on where it ended.
 """
@@ -10,14 +10,14 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from theory_checks.checking.record import number, plain
 from theory_checks.commands import CommandError
-from theory_checks.commands.mutants import add_cell_arguments, chosen_claims, require_cell_arguments
-from theory_checks.records import number, plain
+from theory_checks.commands.faults import add_cell_arguments, chosen_claims, require_cell_arguments
 from theory_checks.report.write import reserve, write_whole
 
 if TYPE_CHECKING:
-    from theory_checks.mutants.cells import Cell, Result
-    from theory_checks.mutants.graded import Power
+    from theory_checks.faults.cells import Cell, Result
+    from theory_checks.faults.graded import Power
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,15 +41,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from theory_checks.mutants.cells import Store, completed
-    from theory_checks.mutants.graded import (
+    from theory_checks.faults.cells import Store, completed
+    from theory_checks.faults.graded import (
         GRADED,
         STEPS,
         seeds_needed,
         smallest_detected,
         strengths_looked_at,
     )
-    from theory_checks.mutants.workers import Workers
+    from theory_checks.faults.workers import Workers
 
     require_cell_arguments(arguments)
     checks = (
@@ -99,7 +99,7 @@ def as_json(found: "Sequence[Power]", arguments: argparse.Namespace, checks: int
 
 def markdown(found: "Sequence[Power]", checks: int) -> str:
     """A table of faults and claims."""
-    from theory_checks.mutants.graded import DETECTED, GRADED, STEPS, strengths_looked_at
+    from theory_checks.faults.graded import DETECTED, GRADED, STEPS, strengths_looked_at
 
     doubt = min(1.0, strengths_looked_at(STEPS + 1) * DETECTED**checks)
     lines = [

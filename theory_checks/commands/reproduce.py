@@ -11,16 +11,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from theory_checks.claims import DEFAULT_ALPHA, DEFAULT_SEED, DEFAULT_SUBJECT, Claim, Profile
+from theory_checks.checking.claim import DEFAULT_ALPHA, DEFAULT_SEED, DEFAULT_SUBJECT, Claim
+from theory_checks.checking.profiles import Profile
+from theory_checks.checking.record import number
 from theory_checks.commands import CommandError
 from theory_checks.commands.claims import available, find
-from theory_checks.records import number
 from theory_checks.report.document import BROKEN, EXIT_UNDECIDED
 
 if TYPE_CHECKING:
-    from theory_checks.checking import Finding
+    from theory_checks.checking.run import Run
+    from theory_checks.checking.search import Finding
     from theory_checks.evidence import Evidence
-    from theory_checks.run import Run
 
 MOST_STEPS = 8  # points of a path that are printed
 
@@ -85,9 +86,9 @@ def run_of(arguments: argparse.Namespace, shared: Path) -> "Run":
     seed or alpha."""
     import torch
 
-    from theory_checks.budget import alpha_from, ledger
-    from theory_checks.catalogue import from_outside
-    from theory_checks.run import Run, load_subject, resolve_device
+    from theory_checks.checking.budget import alpha_from, ledger
+    from theory_checks.checking.registry import from_outside
+    from theory_checks.checking.run import Run, load_subject, resolve_device
 
     torch.set_num_threads(1)
     try:
@@ -113,7 +114,7 @@ def replayed(claim: Claim, run: "Run") -> "Finding":
     """The claim checked again, with a progress bar where somebody watches."""
     from tqdm import tqdm
 
-    from theory_checks.checking import examine, inputs_tried
+    from theory_checks.checking.search import examine, inputs_tried
 
     total = inputs_tried(claim, run) + len(claim.always)
     with tqdm(total=total, desc=claim.id, unit="input", leave=False, disable=None) as bar:
@@ -122,9 +123,10 @@ def replayed(claim: Claim, run: "Run") -> "Finding":
 
 def steps(claim: Claim, run: "Run", finding: "Finding") -> Iterator[str]:
     """What led to the verdict: the inputs, then the evidence of each phase on the worst of them."""
-    from theory_checks.checking import describe, phases
+    from theory_checks.checking.decide import phases
+    from theory_checks.checking.search import describe
     from theory_checks.evidence.ledger import SUSPICION
-    from theory_checks.trajectories import SEARCH
+    from theory_checks.experiments.trajectories import SEARCH
 
     record = finding.record
     yield (

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from theory_checks.records import ERROR, NOT_RUN, Record, plain, restored
+from theory_checks.checking.record import ERROR, NOT_RUN, Record, plain, restored
 from theory_checks.report import terminal
 from theory_checks.report.document import BROKEN, EXIT_UNDECIDED, Report
 from theory_checks.report.write import PAGE, begin, write

@@ -30,8 +30,8 @@ from itertools import pairwise
 
 from scipy.special import stdtrit
 
+from theory_checks.checking.record import ERROR, VERDICTS, Record, number
 from theory_checks.evidence.sampling import looks
-from theory_checks.records import ERROR, VERDICTS, Record, number
 from theory_checks.report.document import BROKEN, Report
 
 LEVEL = 0.05

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from theory_checks.records import ERROR, VERDICTS, Record, plain, restored, shortened
+from theory_checks.checking.record import ERROR, VERDICTS, Record, plain, restored, shortened
 
 SCHEMA = "1"
 BROKEN = ("violated", ERROR)

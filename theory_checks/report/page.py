@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from theory_checks.claims import GROUPS
-from theory_checks.pictures import Lines, Series, Style, from_plain, to_plain
-from theory_checks.records import MORE_THAN_CHANCE, VERDICTS, Record, more_than_chance
+from theory_checks.checking.claim import GROUPS
+from theory_checks.checking.pictures import Lines, Series, Style, from_plain, to_plain
+from theory_checks.checking.record import MORE_THAN_CHANCE, VERDICTS, Record, more_than_chance
 from theory_checks.report.document import BROKEN, Report, headline, suspects
 from theory_checks.report.mathml import mathml
 from theory_checks.report.tables import joint_tables

@@ -33,7 +33,7 @@ from matplotlib.ticker import (
     StrMethodFormatter,
 )
 
-from theory_checks.pictures import Heatmap, Lines, Picture, Series, Style
+from theory_checks.checking.pictures import Heatmap, Lines, Picture, Series, Style
 
 SERIES = 6  # colours for series, told apart also by people who do not see red or green
 ROLES = (

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from theory_checks.records import MORE_THAN_CHANCE, Record, more_than_chance, number
+from theory_checks.checking.record import MORE_THAN_CHANCE, Record, more_than_chance, number
 from theory_checks.report.document import BROKEN, Report, headline, origins, suspects
 from theory_checks.report.tables import JointTable, joint_tables
 from theory_checks.report.terminal import counts, cut, in_order, tally, told

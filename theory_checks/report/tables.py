@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from theory_checks.pictures import Heatmap, from_plain
-from theory_checks.records import Record
+from theory_checks.checking.pictures import Heatmap, from_plain
+from theory_checks.checking.record import Record
 
 
 @dataclass(frozen=True)

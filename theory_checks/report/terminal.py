@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from theory_checks.records import VERDICTS, Record, number
+from theory_checks.checking.record import VERDICTS, Record, number
 from theory_checks.report.document import BROKEN, origins, suspects
 
 if TYPE_CHECKING:

@@ -1,0 +1,26 @@
+"""A small, quick run to check claims in."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from core import PAPER
+from theory_checks.checking.budget import ledger
+from theory_checks.checking.claim import DEFAULT_ALPHA
+from theory_checks.checking.profiles import Profile
+from theory_checks.checking.run import Run
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    torch.set_num_threads(1)
+    return Run(
+        PAPER,
+        "core:PAPER",
+        Profile.QUICK,
+        torch.device("cpu"),
+        20221128,
+        ledger(DEFAULT_ALPHA),
+        tmp_path,
+    )

@@ -1,0 +1,45 @@
+"""Necessity controls: what too few replicates apply to is not claimed of them."""
+
+import numpy as np
+import pytest
+
+from theory_checks import test_necessity
+from theory_checks.checking.profiles import Profile
+from theory_checks.evidence import HypothesesNotMet, Verdict
+from theory_checks.test_necessity import CONCLUSIONS, Control, as_claimed, setting
+
+SHARE = 1e-6 / 73
+
+
+def judged(monkeypatch: pytest.MonkeyPatch, applies: int) -> Verdict:
+    """A control of which Lemma 5.2 fails, in a setting where it survives, if it applies to so many
+    of 8 replicates."""
+    base = setting(Profile.QUICK)
+    wrong = Control("wrong", base, fails=("Lemma 5.2",))
+
+    def found(trained: object, control: Control) -> dict[str, np.ndarray]:
+        events = np.full(8, 0.0 if control.fails else 1.0)
+        events[applies:] = np.nan
+        return dict.fromkeys(CONCLUSIONS, events)
+
+    monkeypatch.setattr(test_necessity, "conclusions", found)
+    statement = as_claimed(None, SHARE, base, [wrong])  # type: ignore[arg-type]
+    stream = np.random.SeedSequence(0)
+    return statement.judge(stream, SHARE, statement.samples_needed(SHARE)).verdict
+
+
+@pytest.mark.parametrize("applies", [7, 8])
+def test_a_conclusion_is_judged_on_the_replicates_that_it_applies_to(
+    monkeypatch: pytest.MonkeyPatch, applies: int
+) -> None:
+    assert judged(monkeypatch, applies) is Verdict.HOLDS
+
+
+@pytest.mark.parametrize("applies", [0, 3, 6])
+def test_too_few_replicates_to_refute_a_conclusion_meet_no_hypotheses(
+    monkeypatch: pytest.MonkeyPatch, applies: int
+) -> None:
+    with pytest.raises(
+        HypothesesNotMet, match=f"every hypothesis: Lemma 5.2.* applies to {applies} "
+    ):
+        judged(monkeypatch, applies)

@@ -1,0 +1,34 @@
+"""A trained replicate, as claims look at it."""
+
+from dataclasses import replace
+
+import torch
+
+from core import Problem
+from theory_checks.checking.run import Run
+from theory_checks.experiments.replicates import finished
+from theory_checks.experiments.scenarios import ladder
+from theory_checks.experiments.trajectories import SEARCH, Trained
+
+
+def test_what_claims_look_at_is_the_replicate_of_the_seed(run: Run) -> None:
+    scenario = ladder(Problem(K=2, d=8, P=5), 40, 3, M=4, J=2)
+    scenario = replace(scenario, hyper=replace(scenario.hyper, T=2))
+    for replicate in finished(run.subject, Trained(run, SEARCH), scenario, 2):
+        drawn = replicate.redraw()
+        assert torch.equal(replicate.signals.features, drawn.signals.features)
+        assert torch.equal(replicate.signals.centres, drawn.signals.centres)
+        assert torch.equal(replicate.initial.W, drawn.start.W)
+        assert not torch.equal(replicate.at.W, drawn.start.W)
+        examples = replicate.training_examples
+        expected = torch.einsum("npd,mjd->mnpj", examples.x.double(), replicate.at.W.double())
+        # Sums of d products in single precision.
+        size = torch.einsum(
+            "npd,mjd->mnpj", examples.x.double().abs(), replicate.at.W.double().abs()
+        )
+        tolerance = (scenario.problem.d + 2) * torch.finfo(torch.float32).eps * size
+        assert ((replicate.pre_activations(examples) - expected).abs() <= tolerance).all()
+        assert torch.equal(
+            replicate.pre_activations(examples, slice(1, 3)),
+            replicate.pre_activations(examples)[1:3],
+        )

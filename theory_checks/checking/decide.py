@@ -1,0 +1,77 @@
+"""Search, then decide: how the statement about one input is judged.
+
+It is first judged on a search stream at level SUSPICION; only a suspicious one is judged again, on
+a fresh independent stream at the claim's share of the run's alpha, and only that makes it violated.
+Why a run's false alarms then stay below alpha is proved in `theory_checks.evidence.ledger`.
+"""
+
+import inspect
+import math
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from theory_checks.checking.claim import Claim
+from theory_checks.checking.run import Run
+from theory_checks.evidence import Evidence, HypothesesNotMet, Statement, Verdict
+from theory_checks.evidence.ledger import SUSPICION
+from theory_checks.experiments.trajectories import DECIDE, SEARCH, Trained
+
+
+def search_then_decide(claim: Claim, run: Run, inputs: Mapping[str, Any]) -> Evidence:
+    """The evidence for the claim on one input (module docstring)."""
+    *_, (_, evidence) = phases(claim, run, inputs)
+    return evidence
+
+
+def phases(claim: Claim, run: Run, inputs: Mapping[str, Any]) -> Iterator[tuple[int, Evidence]]:
+    """SEARCH and its evidence, then, if that is suspicious, DECIDE and the evidence that counts."""
+    found = _judge(claim, run, inputs, SEARCH, float(SUSPICION))
+    yield SEARCH, found
+    if found.verdict is Verdict.VIOLATED and found.samples > 0:
+        share = float(run.ledger.share(claim.id))
+        if share == 0:
+            raise ValueError(
+                f"claim {claim.id} samples, but its ledger line gives it no share of alpha"
+            )
+        yield DECIDE, _judge(claim, run, inputs, DECIDE, share)
+
+
+def _judge(claim: Claim, run: Run, inputs: Mapping[str, Any], phase: int, alpha: float) -> Evidence:
+    try:
+        statement: Statement = claim.check(
+            **wanted_by(claim.check, context_of(claim, run, phase)), **inputs
+        )
+        return statement.judge(
+            run.stream(claim.id, dict(inputs), phase), alpha, statement.samples_needed(alpha)
+        )
+    except HypothesesNotMet as reason:
+        return Evidence(
+            Verdict.VACUOUS,
+            math.nan,
+            math.nan,
+            math.nan,
+            None,
+            math.nan,
+            0,
+            0.0,
+            0.0,
+            "no draws",
+            str(reason),
+        )
+
+
+def context_of(claim: Claim, run: Run, phase: int) -> dict[str, Any]:
+    """What a check may ask for besides its inputs."""
+    return {
+        "subject": run.subject,
+        "profile": run.profile,
+        "trained": Trained(run, phase),
+        "share": float(run.ledger.share(claim.id)),
+    }
+
+
+def wanted_by(function: Callable[..., Any], context: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of the context that the function names as arguments."""
+    return {
+        name: context[name] for name in inspect.signature(function).parameters if name in context
+    }

@@ -1,0 +1,1 @@
+"""What claims are tried on: problems, training runs, replicates, single experts, oracles."""

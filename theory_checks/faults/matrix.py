@@ -1,0 +1,234 @@
+"""The kill matrix: claims x faults, and what it says about both."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from graphlib import TopologicalSorter
+from typing import Any
+
+from theory_checks.checking.claim import GROUPS, Claim
+from theory_checks.checking.record import plain
+from theory_checks.faults.cells import Cell, Result
+from theory_checks.faults.fault import Fault
+from theory_checks.report.page import group_of, natural
+
+SCHEMA = 1
+KEPT: Mapping[str, str] = {
+    "R.2": "It is Lemma 5.1 as the paper has it; R.3 is sharper and notices first.",
+    "G.6": (
+        "It is the symmetry of training that A.6 rests on; responses that are not odd, which break"
+        " it, G.5 notices first."
+    ),
+    "S.4": (
+        "It says that the 1/8 of Theorem 4.1 is sharp; data on which its witness errs otherwise"
+        " break S.1 or S.2 first."
+    ),
+    "S.6": "It is what S.1 means for classifiers that do not see the centre.",
+    "E.5": (
+        "It tells what is not learned; what experts learn besides features takes its share of a"
+        " step, so E.3 notices first."
+    ),
+    "E.4": "It is what the exploration stage ends in, proved from E.3 and E.6.",
+    "A.6": (
+        "It tells what is not learned, at every n and d. It resolves large asymmetries only, which"
+        " the levels of other claims (E.3, A.5) notice first."
+    ),
+    "A.4": (
+        "It is the measure that the paper reports (section 6); all but its start follows from A.3."
+    ),
+    **dict.fromkeys(
+        ("C.2", "C.3", "C.6", "C.7", "C.9", "C.10"),
+        "It is a row of the table of hypotheses. The ingredient or size that it changes replaces"
+        " that of the fault too; what faults break beside it C.1 notices as well, and stands"
+        " first.",
+    ),
+}  # why a claim stays that is, in its group, neither the first nor the only killer of any fault
+
+
+def dependency_order(claims: Mapping[str, Claim]) -> tuple[str, ...]:
+    """The ids with what a claim builds on before it; where that leaves a choice, by group and
+    number."""
+    sorter = TopologicalSorter(
+        {
+            id: [other for other in claim.depends_on if other in claims]
+            for id, claim in claims.items()
+        }
+    )
+    sorter.prepare()
+    found: list[str] = []
+    ready: list[str] = []
+    while sorter.is_active():
+        ready = sorted([*ready, *sorter.get_ready()], key=natural)
+        found.append(ready.pop(0))
+        sorter.done(found[-1])
+    return tuple(found)
+
+
+def cells_of(
+    faults: Sequence[Fault], order: Sequence[str], trained: Sequence[str], profile: str, seed: int
+) -> list[Cell]:
+    """Fault by fault, in the order of the claims; those in `trained`, which need training runs,
+    for representatives only."""
+    return [
+        Cell(f"{__package__}:{fault.name}", id, profile, seed)
+        for fault in faults
+        for id in order
+        if fault.representative or id not in trained
+    ]
+
+
+def untouched(fault: Fault, healthy: Result) -> bool:
+    """Whether a check that found this of the paper's Subject finds the same of the fault: it
+    called nothing that differs.
+
+    Checks are deterministic functions of the subject and the seed.
+    """
+    return healthy.outcome != "error" and not set(healthy.used) & set(fault.broken)
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """order: the ids of the claims, those that others build on first; results: by name of the
+    fault, then id of the claim."""
+
+    profile: str
+    seed: int
+    order: tuple[str, ...]
+    statements: Mapping[str, str]
+    faults: tuple[Fault, ...]
+    results: Mapping[str, Mapping[str, Result]]
+
+    def outcome(self, fault: Fault, id: str) -> str:
+        """The outcome of a cell; "" if it was not checked."""
+        found = self.results[fault.name].get(id)
+        return "" if found is None else found.outcome
+
+    def killers(self, fault: Fault) -> tuple[str, ...]:
+        """The claims that the fault violates, in dependency order."""
+        return tuple(id for id in self.order if self.outcome(fault, id) == "killed")
+
+    def localised(self, fault: Fault) -> bool:
+        """Whether the first claim that it violates is about the part that is broken."""
+        return any(fault.about(id) for id in self.killers(fault)[:1])
+
+    def missed(self, fault: Fault) -> tuple[str, ...]:
+        """The claims that must notice the fault and were checked, but are not violated."""
+        return tuple(id for id in fault.noticed_by if self.outcome(fault, id) not in ("", "killed"))
+
+    @cached_property
+    def gaps(self) -> tuple[Fault, ...]:
+        """Faults that no claim notices although they are not equivalent and all claims that must
+        notice were checked."""
+        return tuple(
+            fault
+            for fault in self.faults
+            if fault.noticed_by
+            and all(self.outcome(fault, id) for id in fault.noticed_by)
+            and not self.killers(fault)
+        )
+
+    @cached_property
+    def false_kills(self) -> tuple[Fault, ...]:
+        """Faults that are argued to be equivalent and violate a claim all the same: the argument
+        is wrong."""
+        return tuple(fault for fault in self.faults if fault.equivalent and self.killers(fault))
+
+    def killers_in_group(self, id: str, fault: Fault) -> tuple[str, ...]:
+        """The claims of this one's group that the fault violates.
+
+        Only they are rivals: what breaks a theorem breaks a lemma that it is proved from first, so
+        no theorem leads all claims.
+        """
+        return tuple(killer for killer in self.killers(fault) if group_of(killer) == group_of(id))
+
+    def only_killer_of(self, id: str) -> tuple[str, ...]:
+        """The faults that no other claim of its group kills."""
+        return tuple(
+            fault.name for fault in self.faults if self.killers_in_group(id, fault) == (id,)
+        )
+
+    def first_killer_of(self, id: str) -> tuple[str, ...]:
+        """The faults that violate this claim before any other of its group."""
+        return tuple(
+            fault.name for fault in self.faults if self.killers_in_group(id, fault)[:1] == (id,)
+        )
+
+    @cached_property
+    def redundant(self) -> tuple[str, ...]:
+        """Claims that were checked on some fault and are not, in their group, the first or only
+        killer of any."""
+        return tuple(
+            id
+            for id in self.order
+            if any(self.outcome(fault, id) for fault in self.faults)
+            and not self.first_killer_of(id)
+            and not self.only_killer_of(id)
+        )
+
+    def killed_by(self, id: str) -> tuple[str, ...]:
+        """The faults that the claim kills."""
+        return tuple(fault.name for fault in self.faults if id in self.killers(fault))
+
+    @cached_property
+    def summary(self) -> Mapping[str, int]:
+        """How many faults there are of each fate, and how many of the killed were localised."""
+        killed = [fault for fault in self.faults if self.killers(fault)]
+        return {
+            "faults": len(self.faults),
+            "killed": len(killed),
+            "localised": sum(map(self.localised, killed)),
+            "equivalent": sum(bool(fault.equivalent) for fault in self.faults),
+            "gaps": len(self.gaps),
+            "errors": sum(
+                result.outcome == "error"
+                for row in self.results.values()
+                for result in row.values()
+            ),
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """{"schema", "profile", "seed", "order": ids of claims, "summary", "faults": [{"name",
+        "family", "wrong", "ingredients", "noticed_by", "equivalent", "killed_by", "first",
+        "localised", "missed": claims that must notice it and do not, "cells": {id: Result}}],
+        "claims": [{"id", "statement", "kills", "only_killer_of", "first_killer_of"}], "redundant":
+        ids}; numbers that are none are strings."""
+        return {
+            "schema": SCHEMA,
+            "profile": self.profile,
+            "seed": self.seed,
+            "order": list(self.order),
+            "summary": dict(self.summary),
+            "faults": [
+                {
+                    "name": fault.name,
+                    "family": fault.family,
+                    "wrong": fault.wrong,
+                    "ingredients": list(fault.broken),
+                    "noticed_by": list(fault.noticed_by),
+                    "equivalent": fault.equivalent,
+                    "killed_by": list(self.killers(fault)),
+                    "first": next(iter(self.killers(fault)), None),
+                    "localised": self.localised(fault),
+                    "missed": list(self.missed(fault)),
+                    "cells": {id: plain(result) for id, result in self.results[fault.name].items()},
+                }
+                for fault in self.faults
+            ],
+            "claims": [
+                {
+                    "id": id,
+                    "statement": self.statements[id],
+                    "kills": list(self.killed_by(id)),
+                    "only_killer_of": list(self.only_killer_of(id)),
+                    "first_killer_of": list(self.first_killer_of(id)),
+                }
+                for id in self.order
+            ],
+            "redundant": list(self.redundant),
+        }
+
+
+def about_parts(id: str) -> bool:
+    """Whether a claim is about a part of the theory, rather than about what training makes of all
+    of them."""
+    return id[0] in tuple(GROUPS)[:5]

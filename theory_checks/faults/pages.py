@@ -1,0 +1,177 @@
+"""The kill matrix for people: matrix.md, and matrix.html as one self-contained page with heat
+maps."""
+
+import math
+from collections.abc import Iterator
+from importlib.metadata import version
+
+from theory_checks.checking.pictures import Heatmap
+from theory_checks.checking.record import number
+from theory_checks.faults.fault import FAMILIES, Fault
+from theory_checks.faults.matrix import KEPT, Matrix, about_parts
+from theory_checks.report.page import templates
+from theory_checks.report.plots import Drawing, drawn
+
+SHADES = {
+    "killed": 1.0,
+    "survived": 0.0,
+    "inconclusive": -0.4,
+    "vacuous": -0.4,
+    "error": -1.0,
+    "": math.nan,
+}
+COLUMN = 13.0  # points, enough for slanted ids side by side
+MOST_ROWS = 24  # of a heat map, each with room for its name
+ROLES = {
+    "killed": "holds",
+    "equivalent": "inconclusive",
+    "gap": "violated",
+    "open": "not-run",
+}  # how the page's style calls the colours of fates
+
+
+def fate(matrix: Matrix, fault: Fault) -> str:
+    """killed, equivalent, gap, or open, if not every claim that must notice was checked."""
+    if matrix.killers(fault):
+        return "killed"
+    return "equivalent" if fault.equivalent else "gap" if fault in matrix.gaps else "open"
+
+
+def headline(matrix: Matrix) -> str:
+    """The matrix in one sentence."""
+    found = matrix.summary
+    gaps = (
+        "no gap"
+        if not found["gaps"]
+        else "1 gap"
+        if found["gaps"] == 1
+        else f"{found['gaps']} gaps"
+    )
+    unasked = sum(fate(matrix, fault) == "open" for fault in matrix.faults)
+    rest = f"; {unasked} not checked by all that must notice" if unasked else ""
+    equivalent = (
+        "1 is equivalent" if found["equivalent"] == 1 else f"{found['equivalent']} are equivalent"
+    )
+    return f"{found['killed']} of {found['faults']} faults are killed, {equivalent}: {gaps}{rest}."
+
+
+def how_it_was_killed(matrix: Matrix, fault: Fault) -> str:
+    """By which claim first, with which margin, after how many samples, and by which others; why
+    not, if it was not."""
+    killers = matrix.killers(fault)
+    if not killers:
+        return fault.equivalent or (
+            "No claim notices." if fault in matrix.gaps else "Not checked by all that must notice."
+        )
+    result = matrix.results[fault.name][killers[0]]
+    evidence = f"{result.samples} samples" if result.samples else "exactly"
+    others = f"; also {', '.join(killers[1:])}" if killers[1:] else ""
+    return f"{killers[0]}, margin {number(result.margin)}, {evidence}{others}"
+
+
+def why_kept(matrix: Matrix) -> dict[str, str]:
+    """Why each redundant claim is there all the same."""
+    return {
+        id: KEPT.get(id, "No reason is known: to be sharpened or dropped.")
+        for id in matrix.redundant
+    }
+
+
+def heat_maps(matrix: Matrix) -> Iterator[Drawing]:
+    """Families x claims, with the claims about parts and those about training apart."""
+    for family in FAMILIES:
+        for about, title in ((True, "claims about the parts"), (False, "claims about training")):
+            ids = [id for id in matrix.order if about_parts(id) is about]
+            rows = [
+                m
+                for m in matrix.faults
+                if m.family == family and any(matrix.outcome(m, id) for id in ids)
+            ]
+            pieces = -(-len(rows) // MOST_ROWS)
+            for piece in range(pieces):
+                some = rows[len(rows) * piece // pieces : len(rows) * (piece + 1) // pieces]
+                names = [fault.name.replace("_", " ").lower() for fault in some]
+                values = [[SHADES[matrix.outcome(fault, id)] for id in ids] for fault in some]
+                part = f", {piece + 1} of {pieces}" if pieces > 1 else ""
+                picture = Heatmap(
+                    f"Faults of {family} against {title}{part}",
+                    names,
+                    ids,
+                    values,
+                    low=-1.0,
+                    high=1.0,
+                )
+                width = 20 + 5 * max(map(len, names)) + COLUMN * max(len(ids), 6)
+                yield drawn(picture, f"{family}-{'parts' if about else 'training'}-{piece}", width)
+
+
+def html(matrix: Matrix) -> str:
+    """The page; nothing is fetched from elsewhere."""
+    return (
+        templates()
+        .get_template("matrix.html")
+        .render(
+            matrix=matrix,
+            headline=headline(matrix),
+            drawings=list(heat_maps(matrix)),
+            families=FAMILIES,
+            fates={fault.name: fate(matrix, fault) for fault in matrix.faults},
+            roles=ROLES,
+            killed={fault.name: how_it_was_killed(matrix, fault) for fault in matrix.faults},
+            kept=why_kept(matrix),
+            version=version("moe-theory-checks"),
+        )
+    )
+
+
+def markdown(matrix: Matrix) -> str:
+    """The same in short, for a pull request."""
+    found = matrix.summary
+    lines = [
+        "# Kill matrix",
+        "",
+        headline(matrix),
+        "",
+        (
+            f"Profile {matrix.profile}, seed {matrix.seed}, {len(matrix.order)} claims;"
+            f" {found['errors']} cells in error. The first violated claim is about the part that is"
+            f" broken for {found['localised']} of {found['killed']}."
+        ),
+        "",
+        "| fault | family | what is wrong | fate | by | in its part |",
+        "|---|---|---|---|---|---|",
+    ]
+    for fault in matrix.faults:
+        localised = ("yes" if matrix.localised(fault) else "no") if matrix.killers(fault) else ""
+        by = how_it_was_killed(matrix, fault)
+        lines.append(
+            f"| {fault.name} | {fault.family} | {fault.wrong} | {fate(matrix, fault)} | {by} |"
+            f" {localised} |"
+        )
+    lines += [
+        "",
+        "## Claims",
+        "",
+        (
+            "Only and first among the claims of their group, as what breaks a theorem breaks a"
+            " lemma that it is proved from first. Neither for any fault:"
+            f" {', '.join(matrix.redundant) or 'none'}."
+        ),
+        *(f"- {id}: {reason}" for id, reason in why_kept(matrix).items()),
+        "",
+        "| claim | kills | only killer of | first violated by |",
+        "|---|---|---|---|",
+    ]
+    for id in matrix.order:
+        only, first = (
+            ", ".join(names) for names in (matrix.only_killer_of(id), matrix.first_killer_of(id))
+        )
+        lines.append(f"| {id} | {len(matrix.killed_by(id))} | {only} | {first} |")
+    missed = [(fault, matrix.missed(fault)) for fault in matrix.faults if matrix.missed(fault)]
+    if missed:
+        lines += ["", "## Expected to notice, and did not", ""]
+        lines += [
+            f"- {fault.name}: {', '.join(f'{id} ({matrix.outcome(fault, id)})' for id in ids)}"
+            for fault, ids in missed
+        ]
+    return "\n".join(lines) + "\n"
