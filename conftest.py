@@ -15,7 +15,7 @@ import secrets
 import shlex
 import shutil
 import tempfile
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -26,7 +26,6 @@ import pytest
 from filelock import BaseFileLock
 
 from theory_checks.checking.claim import (
-    CLAIM_IDS,
     DEFAULT_ALPHA,
     DEFAULT_SEED,
     DEFAULT_SUBJECT,
@@ -126,7 +125,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Claims(), "theory-claims")
     outside = claims_from_outside(config)
     config.args += sorted(
-        {inspect.getfile(claim.check) for claim in outside}
+        {inspect.getfile(claim.check) for claim in outside.values()}
     )  # collected like the built-in ones
     if is_worker(config):
         config.stash[SEED] = config.workerinput["theory_seed"]
@@ -136,9 +135,16 @@ def pytest_configure(config: pytest.Config) -> None:
     if not config.getoption("--theory-report"):
         raise pytest.UsageError("--theory-report '': needs a directory")
     if config.getoption("--theory-alpha") != DEFAULT_ALPHA_TEXT:
-        parse_alpha(config.getoption("--theory-alpha"))
-    known = (*CLAIM_IDS, *(claim.id for claim in outside))
+        from theory_checks.checking.budget import alpha_from
+
+        try:
+            alpha_from(config.getoption("--theory-alpha"))
+        except ValueError as error:
+            raise pytest.UsageError(f"--theory-{error}") from error
     for id in config.getoption("--theory-claim"):
+        from theory_checks.checking.registry import declared_ids
+
+        known = (*declared_ids(), *outside)
         if id not in known:
             raise pytest.UsageError(
                 f"--theory-claim {id}: no such claim; known: {', '.join(known)}"
@@ -237,11 +243,11 @@ def parse_seed(text: str) -> int:
     return int(text)
 
 
-def claims_from_outside(config: pytest.Config) -> list[Claim]:
+def claims_from_outside(config: pytest.Config) -> dict[str, Claim]:
     """The claims of --theory-claims. Raises UsageError that says what is wrong with a module."""
     modules = config.getoption("--theory-claims")
     if not modules:
-        return []
+        return {}
     from theory_checks.checking.registry import from_outside
 
     try:
@@ -250,13 +256,14 @@ def claims_from_outside(config: pytest.Config) -> list[Claim]:
         raise pytest.UsageError(f"--theory-{error}") from error
 
 
-def parse_alpha(text: str, outside: Iterable[Claim] = ()) -> "Ledger":
-    """The error budget for an alpha from the command line. Raises UsageError unless it is a number
-    between 0 and 1."""
+def budget_of(config: pytest.Config) -> "Ledger":
+    """The error budget that the options describe. Raises UsageError unless 0 < alpha < 1."""
     from theory_checks.checking.budget import alpha_from, ledger
+    from theory_checks.checking.registry import registered
 
     try:
-        return ledger(alpha_from(text), outside)
+        alpha = alpha_from(config.getoption("--theory-alpha"))
+        return ledger(alpha, registered(config.getoption("--theory-claims")).values())
     except ValueError as error:
         raise pytest.UsageError(f"--theory-{error}") from error
 
@@ -264,11 +271,7 @@ def parse_alpha(text: str, outside: Iterable[Claim] = ()) -> "Ledger":
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
     if not config.getoption("--theory-ledger"):
         return None
-    print(
-        "\n".join(
-            parse_alpha(config.getoption("--theory-alpha"), claims_from_outside(config)).text()
-        )
-    )
+    print("\n".join(budget_of(config).text()))
     return 0
 
 
@@ -367,9 +370,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             items=[i for i in items if not (isinstance(i, ClaimItem) and i.claim.id in chosen)]
         )
         items[:] = [i for i in items if isinstance(i, ClaimItem) and i.claim.id in chosen]
-    # Longest first, so that no worker is left alone with a long claim at the end.
-    items.sort(key=lambda item: -item.claim.cost if isinstance(item, ClaimItem) else 0.0)
+    items.sort(
+        key=lambda item: dearest_first(item.claim) if isinstance(item, ClaimItem) else (3, 0)
+    )
     config.stash[RUN] = make_run(config)
+
+
+def dearest_first(item: pytest.Item) -> tuple[int, int]:
+    """The place of a test in the run: no worker is to be left alone with a dear claim at the end.
+
+    Training claims come first, those that look at most scenarios before others; of the rest, those
+    that try few inputs are those whose inputs take long.
+    """
+    if not isinstance(item, ClaimItem):
+        return (2, 0)
+    return (0, -item.claim.examples) if item.claim.trains else (1, item.claim.examples)
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist tells the controller, which reads what is left there
@@ -404,7 +419,7 @@ def make_run(config: pytest.Config) -> "Run":
     device = resolve_device(config.getoption("--theory-device"), worker)
     name = config.getoption("--theory-subject")
     profile = Profile(config.getoption("--theory-profile"))
-    budget = parse_alpha(config.getoption("--theory-alpha"), claims_from_outside(config))
+    budget = budget_of(config)
     claims_from = tuple(config.getoption("--theory-claims"))
     return Run(
         load_subject(name),

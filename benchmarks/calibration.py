@@ -26,6 +26,7 @@ from theory_checks import test_data_model, test_initialisation, test_routing, te
 from theory_checks.checking.budget import ledger
 from theory_checks.checking.claim import Claim
 from theory_checks.checking.profiles import Profile
+from theory_checks.checking.registry import built_in
 from theory_checks.checking.run import Run
 from theory_checks.checking.search import check
 from theory_checks.experiments.single_experts import Classifier
@@ -60,7 +61,7 @@ def verdicts(job: tuple[int, str]) -> dict[str, str]:
         Profile.QUICK,
         torch.device("cpu"),
         seed,
-        ledger(Fraction(alpha)),
+        ledger(Fraction(alpha), built_in().values()),
         Path(tempfile.gettempdir()),
     )
     return {claim.id: check(claim, run).verdict for claim in boundary_claims()}

@@ -9,6 +9,7 @@ from core import PAPER
 from theory_checks.checking.budget import ledger
 from theory_checks.checking.claim import DEFAULT_ALPHA
 from theory_checks.checking.profiles import Profile
+from theory_checks.checking.registry import built_in
 from theory_checks.checking.run import Run
 
 
@@ -21,6 +22,6 @@ def run(tmp_path: Path) -> Run:
         Profile.QUICK,
         torch.device("cpu"),
         20221128,
-        ledger(DEFAULT_ALPHA),
+        ledger(DEFAULT_ALPHA, built_in().values()),
         tmp_path,
     )

@@ -147,6 +147,7 @@ def first(parameters: Parameters) -> Parameters:
 @claim(
     "G.1",
     kind=Kind.EXACT,
+    samples=False,
     source="derived from the gradient of the softmax gate",
     formula=r"\sum_m\nabla_{\theta_m}L=0,\qquad\sum_m\theta_m^{(t)}=\sum_m\theta_m^{(0)}",
     over={"run": small_runs(steps=12)},
@@ -183,6 +184,7 @@ def the_sum_of_router_weights_is_conserved(subject: Subject, run: SmallRun) -> S
 @claim(
     "G.2",
     kind=Kind.EXACT,
+    samples=False,
     source="Algorithm 1, the normalised step",
     formula=(
         r"\|W_m^{(t+1)}-W_m^{(t)}\|_F=\eta\,\mathbf 1[\nabla_{W_m}L\ne"
@@ -245,6 +247,7 @@ def experts_move_by_eta_or_not_at_all(subject: Subject, run: SmallRun, blow_up: 
 @claim(
     "G.3",
     kind=Kind.EXACT,
+    samples=False,
     source="Algorithm 1; theory section 1, gradients",
     formula=r"L=\frac1n\sum_i\ell\bigl(y_i\pi_{m_i}(x_i)f_{m_i}(x_i)\bigr),\qquad"
     r"\Theta\leftarrow\Theta-\eta_r\nabla_\Theta L,\qquad W_m\leftarrow"
@@ -256,7 +259,6 @@ def experts_move_by_eta_or_not_at_all(subject: Subject, run: SmallRun, blow_up: 
         {"run": SmallRun(K=2, P=4, M=3, J=2, n=4, T=1, eta=10.0, eta_r=1e-4, scale=1.0, seed=0)},
     ),
     examples=25,
-    cost=12,
     visits=facts_about,
 )
 def training_follows_the_gradients_of_its_loss(subject: Subject, run: SmallRun) -> Statement:
@@ -317,6 +319,7 @@ def training_follows_the_gradients_of_its_loss(subject: Subject, run: SmallRun) 
 @claim(
     "G.4",
     kind=Kind.EXACT,
+    samples=False,
     source="derived: Algorithm 1 uses inner products and sums over patches only",
     formula=(
         r"(Qx,\,QW^{(0)},\,Q\Theta^{(0)})\ \mapsto\ (QW^{(t)},\,Q\Theta^{(t)})\quad\text{for}\ Q\in"
@@ -378,6 +381,7 @@ def training_commutes_with_symmetries(subject: Subject, run: SmallRun, seed: int
 @claim(
     "G.5",
     kind=Kind.EXACT,
+    samples=False,
     source="derived from sigma(z) = z^3",
     formula=r"f_m(cx)=c^3f_m(x),\qquad\langle\nabla_{W_m}f_m,W_m\rangle=3f_m",
     over={"shape": SHAPES, "factor": st.floats(-1000, 1000), "seed": SEEDS},
@@ -420,6 +424,7 @@ def experts_are_homogeneous_of_degree_3(
 @claim(
     "G.6",
     kind=Kind.EXACT,
+    samples=False,
     source="derived: sigma is odd",
     formula=r"(-y,\,-W^{(0)})\ \mapsto\ (-W^{(t)},\,\Theta^{(t)})",
     given="no ties of noise and logits",
@@ -451,6 +456,7 @@ def flipping_labels_flips_the_experts(subject: Subject, run: SmallRun) -> Statem
 @claim(
     "G.7",
     kind=Kind.EXACT,
+    samples=False,
     source="section 3, the experts",
     formula=r"f_m(x;W)=\sum_j\sum_p\sigma(\langle w_{mj},x^{(p)}\rangle),\qquad\sigma(1)=1",
     over={"shape": SHAPES, "seed": SEEDS},
@@ -496,6 +502,7 @@ def responses_add_up(subject: Subject, shape: tuple[int, int], seed: int) -> Sta
 @claim(
     "G.8",
     kind=Kind.EXACT,
+    samples=False,
     source="section 3, the loss",
     formula=r"\ell(z)=\log(1+e^{-z}):\quad \ell(-z)-\ell(z)=z,\ \ell(0)=\log 2",
     over={"z": st.floats(-5000, 5000)},
@@ -540,11 +547,11 @@ def the_loss_is_logistic(subject: Subject, z: float) -> Statement:
 @claim(
     "G.9",
     kind=Kind.EXACT,
+    samples=False,
     source="Algorithm 1",
     formula=r"(\Theta^{(t+1)},W^{(t+1)})\ \text{is a function of}\ (\Theta^{(t)},W^{(t)},r^{(t)})",
     over={"run": small_runs(most_n=24, steps=30, most_J=3)},
     examples=20,
-    cost=3,
     always=(
         {"run": SmallRun(K=2, P=4, M=3, J=2, n=12, T=2600, eta=0.01, eta_r=0.1, scale=1.0, seed=0)},
     ),
@@ -574,6 +581,7 @@ def training_has_no_memory(subject: Subject, run: SmallRun) -> Statement:
 @claim(
     "G.10",
     kind=Kind.EXACT,
+    samples=False,
     source="replicates are independent by construction",
     formula=r"\text{replicates trained side by side end where each ends alone}",
     over={"run": small_runs(most_n=24, steps=5), "seed": SEEDS},
@@ -718,6 +726,7 @@ def _finite_top(log_slope: Tensor, m: Tensor, M: int) -> Tensor:
 @claim(
     "G.11",
     kind=Kind.EXACT,
+    samples=False,
     source="Algorithm 1",
     formula=r"m_i=\operatorname*{argmax}_m(h_m(x_i)+r_{mi}),\qquad "
     r"W_m^{(t+1)}=W_m^{(t)}-\eta\frac{\nabla_{W_m}L}{\|\nabla_{W_m}L\|_F},\qquad "
@@ -730,7 +739,6 @@ def _finite_top(log_slope: Tensor, m: Tensor, M: int) -> Tensor:
     ),
     depends_on=("G.3", "G.9"),
     examples=5,
-    cost=6,
     visits=lambda run: {"M": run.M, "J": run.J, "n": run.n, "d": run.d, "T": run.T},
 )
 def every_step_of_a_run_is_that_of_the_algorithm(subject: Subject, run: LongRun) -> Statement:

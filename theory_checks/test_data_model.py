@@ -92,6 +92,7 @@ def cell(examples: Examples, K: int) -> Tensor:
 @claim(
     "D.1",
     kind=Kind.EXACT,
+    samples=False,
     source="Definition 3.1",
     formula=(
         r"\langle v_k,v_l\rangle=\langle c_k,c_l\rangle=\mathbf 1[k=l],\qquad\langle"
@@ -126,7 +127,6 @@ def signals_are_orthonormal(subject: Subject, problem: Problem, seed: int) -> St
     over={"problem": st.one_of(problems(most_K=4, most_d=8), problems(most_d=32)), "halves": SEEDS},
     always=({"problem": Problem(), "halves": 1}, {"problem": Problem(K=6, d=12, P=5), "halves": 2}),
     examples=5,
-    cost=15,
     visits=facts_about,
 )
 def labels_clusters_signs_and_amplitudes(
@@ -252,7 +252,6 @@ def labels_clusters_signs_and_amplitudes(
     ),
     depends_on=("D.5",),
     examples=5,
-    cost=10,
     visits=facts_about,
 )
 def random_noise_is_gaussian(subject: Subject, problem: Problem, direction: int) -> Statement:
@@ -387,7 +386,6 @@ def random_noise_is_gaussian(subject: Subject, problem: Problem, direction: int)
     },
     always=({"problem": Problem(K=3, d=6)}, {"problem": Problem(K=2, d=4, P=8)}),
     examples=5,
-    cost=10,
     visits=facts_about,
 )
 def patches_come_in_random_order(subject: Subject, problem: Problem) -> Statement:
@@ -455,6 +453,7 @@ def patches_come_in_random_order(subject: Subject, problem: Problem) -> Statemen
 @claim(
     "D.5",
     kind=Kind.EXACT,
+    samples=False,
     source="Definition 3.1",
     formula=(
         r"\{x^{(1)},\dots,x^{(P)}\}=\{y\alpha v_k,\ \beta c_k,\ \epsilon\gamma"

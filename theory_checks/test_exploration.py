@@ -119,7 +119,6 @@ def features(trained: Trained, scenario: Scenario) -> Tensor:
     },
     depends_on=("R.3", "R.5", "D.2", "I.3"),
     examples=3,
-    cost=25,
     visits=lambda scenario, which: {
         "K": scenario.problem.K,
         "d": scenario.problem.d,
@@ -229,7 +228,6 @@ def growth_of_logits(subject: Subject, trained: Trained, scenarios: Sequence[Sce
     over=with_other(along_dimensions),
     depends_on=("E.1", "G.3", "G.5", "G.7", "R.5", "R.7", "R.8"),
     examples=4,
-    cost=60,
     visits=facts_about,
 )
 def the_router_stays_quiet(
@@ -388,7 +386,6 @@ def population_law_pictures(
     over=with_other(along_examples),
     depends_on=("E.2", "G.2", "G.3", "G.5", "G.7", "D.2", "D.3"),
     examples=4,
-    cost=50,
     visits=facts_about,
 )
 def experts_follow_the_population_law(
@@ -516,7 +513,6 @@ def winner_along_dimensions(trained: Trained, scenarios: Sequence[Scenario]) -> 
     over=with_other(along_dimensions),
     depends_on=("E.3", "E.6", "G.2", "I.2", "I.4"),
     examples=4,
-    cost=55,
     visits=facts_about,
 )
 def the_winner_takes_all(
@@ -627,7 +623,6 @@ def noise_along_dimensions(
     over=with_other(along_dimensions),
     depends_on=("E.3", "D.3", "I.4"),
     examples=4,
-    cost=52,
     visits=facts_about,
 )
 def experts_learn_no_noise_and_no_centres(
@@ -727,7 +722,6 @@ def integral_along_examples(trained: Trained, scenarios: Sequence[Scenario]) -> 
     over=with_other(along_examples),
     depends_on=("E.3",),
     examples=4,
-    cost=48,
     visits=facts_about,
 )
 def inverse_alignments_move_together(

@@ -71,7 +71,6 @@ SIZES = st.sampled_from(
     always=({"sizes": (4, 4), "J": 2, "sigma_0": 0.05},),
     depends_on=("D.1",),
     examples=3,
-    cost=15,
     visits=lambda sizes, J, sigma_0: {"K": sizes[0], "M": sizes[1], "J": J},
 )
 def groups_are_multinomial(
@@ -203,7 +202,6 @@ def law_of_gaps(subject: Subject, run: Run, K: int, J: int) -> Lines:
     always=({"K": 3, "J": 4},),
     depends_on=("D.1",),
     examples=3,
-    cost=15,
     visits=lambda K, J: {"K": K, "J": J},
 )
 def the_cluster_gap_has_its_exact_law(subject: Subject, K: int, J: int) -> Statement:
@@ -220,6 +218,7 @@ def the_cluster_gap_has_its_exact_law(subject: Subject, K: int, J: int) -> State
 @claim(
     "I.3",
     kind=Kind.EXACT,
+    samples=False,
     source="Algorithm 1",
     formula=r"\Theta^{(0)}=0",
     over={"problem": problems(most_K=4, most_d=300), "M": st.integers(1, 32), "seed": SEEDS},

@@ -57,7 +57,6 @@ def training_errors(trained: Trained, scenario: Scenario) -> Lines:
     over=trained_scenarios,
     depends_on=("X.1", "A.3"),
     examples=8,
-    cost=200,
     visits=facts_about,
 )
 def some_iterate_fits_the_training_data(
@@ -80,7 +79,6 @@ def some_iterate_fits_the_training_data(
     over=trained_scenarios,
     depends_on=("N.3",),
     examples=8,
-    cost=4,
     visits=facts_about,
 )
 def the_test_error_is_small(
@@ -136,7 +134,6 @@ def divides_the_clusters(replicate: Finished) -> bool:
     over=trained_scenarios,
     depends_on=("X.1", "A.3"),
     examples=8,
-    cost=4,
     visits=facts_about,
 )
 def the_experts_in_use_divide_the_clusters(
@@ -184,7 +181,6 @@ def wrong_on_fresh_examples(subject: Subject, replicates: Sequence[Finished]) ->
     over=trained_scenarios,
     depends_on=("N.2", "S.3", "S.7"),
     examples=8,
-    cost=8,
     visits=facts_about,
 )
 def the_mixture_beats_every_single_expert(
@@ -231,7 +227,6 @@ def the_mixture_beats_every_single_expert(
     over=trained_scenarios,
     depends_on=("N.1",),
     examples=8,
-    cost=2,
     visits=facts_about,
 )
 def once_fitted_stays_fitted(trained: Trained, share: float, scenario: Scenario) -> Statement:

@@ -240,7 +240,6 @@ def control(
         over=in_the_setting,
         depends_on=depends_on,
         examples=1,
-        cost=30,
         visits=lambda base: {"d": base.problem.d, "n": base.hyper.n, "replicates": base.replicates},
         formula=r"\text{without }" + rf"\text{{{hypothesis}}}",
         picture=lambda trained, base: in_a_table(
@@ -554,7 +553,6 @@ def coarse_steps(profile: Profile) -> Inputs:
     over=coarse_steps,
     depends_on=("A.3", "N.4"),
     examples=1,
-    cost=12,
     visits=lambda coarse: {"T_1": coarse.hyper.T_1, "replicates": coarse.replicates},
     formula=(
         r"T_1=5:\quad P\left(m(x)\in\mathcal M_k\mid x\in\Omega_k\right)\not\to 1,\qquad P(yF(x)\le"

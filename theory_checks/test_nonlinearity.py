@@ -86,7 +86,6 @@ def small_examples(profile: Profile) -> list[Scenario]:
     },
     depends_on=("G.2", "G.3", "D.2"),
     examples=1,
-    cost=45,
     visits=facts_about_ladder,
 )
 def linear_experts_cannot_diverge(
@@ -158,7 +157,6 @@ def published_setting(profile: Profile) -> Inputs:
     over=published_setting,
     depends_on=("L.1", "N.2"),
     examples=1,
-    cost=50,
     visits=facts_about,
 )
 def a_linear_mixture_stays_mixed(
@@ -228,7 +226,6 @@ def facts_about_single(single: Scenario, mixture: Scenario) -> Mapping[str, Any]
     over=single_and_mixture,
     depends_on=("S.5",),
     examples=1,
-    cost=42,
     visits=facts_about_single,
 )
 def without_structure_a_single_expert_does_as_well(

@@ -170,7 +170,6 @@ def router_pictures(
     over=trained_scenarios,
     depends_on=("X.1", "X.2", "A.5", "I.1"),
     examples=8,
-    cost=6,
     visits=facts_about,
 )
 def the_best_aligned_expert_is_in_the_group(
@@ -251,7 +250,6 @@ def features_along_examples(trained: Trained, scenarios: Sequence[Scenario]) -> 
     },
     depends_on=("A.5", "A.6"),
     examples=1,
-    cost=110,
     visits=facts_about_ladder,
 )
 def the_router_learns_centres_not_features(
@@ -311,7 +309,6 @@ def the_router_learns_centres_not_features(
     over=trained_scenarios,
     depends_on=("A.1", "A.2", "R.5"),
     examples=8,
-    cost=5,
     visits=facts_about,
 )
 def clusters_go_to_their_group_of_experts(
@@ -372,7 +369,6 @@ def entropy(replicate: Finished) -> float:
     over=trained_scenarios,
     depends_on=("A.3",),
     examples=8,
-    cost=4,
     visits=facts_about,
 )
 def the_dispatch_entropy_vanishes(
@@ -480,7 +476,6 @@ def mechanism_pictures(
     },
     depends_on=("E.1", "E.2", "E.3", "G.3", "G.8", "R.7", "R.8"),
     examples=4,
-    cost=65,
     visits=facts_about_ladder,
 )
 def the_router_follows_what_experts_learn(
@@ -595,7 +590,6 @@ def many_replicates(profile: Profile) -> Inputs:
     over=many_replicates,
     depends_on=("G.4", "G.6", "D.2"),
     examples=8,
-    cost=40,
     visits=facts_about,
 )
 def what_is_not_learned_is_symmetric(

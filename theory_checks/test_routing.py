@@ -117,6 +117,7 @@ def rise_of_the_choice(subject: Subject, h: Tensor, other: Tensor, bound: np.nda
 @claim(
     "R.1",
     kind=Kind.EXACT,
+    samples=False,
     source="derived from the definition of p",
     formula=(
         r"\sum_m p_m(h)=1,\qquad p(h+c)=p(h),\qquad p_{\tau(m)}(\tau h)=p_m(h),\qquad"
@@ -405,7 +406,6 @@ def small_logits(draw: st.DrawFn) -> Tensor:
     ),
     depends_on=("R.1",),
     examples=6,
-    cost=10,
     visits=lambda h, steps: {
         "M": len(h),
         "spread > 1": bool((h.amax(dim=0) - h.amin(dim=0) > 1).any()),
@@ -503,7 +503,6 @@ def the_router_of_training_draws_from_p(subject: Subject, h: Tensor, steps: int)
     },
     depends_on=("R.5", "G.3", "G.8"),
     examples=5,
-    cost=15,
     visits=lambda seed, sizes, router: {
         "M": sizes[0],
         "J": sizes[1],
@@ -585,6 +584,7 @@ def expected_gradient_through_the_routing_probabilities(
 @claim(
     "R.7",
     kind=Kind.EXACT,
+    samples=False,
     source="section 3, the router",
     formula=r"h_m(x;\Theta)=\sum_p\langle\theta_m,x^{(p)}\rangle",
     over={"problem": problems(most_K=8, most_d=32), "M": st.integers(1, 32), "seed": SEEDS},
@@ -616,6 +616,7 @@ def numbers(value: Tensor) -> Tensor:
 @claim(
     "R.8",
     kind=Kind.EXACT,
+    samples=False,
     source="section 3, the gate",
     formula=r"\pi_m(x)=\frac{e^{h_m}}{\sum_{m'}e^{h_{m'}}}",
     over={"h": logits()},
@@ -731,6 +732,7 @@ def noise_is_fresh(subject: Subject, distance: int, step: int, later: int) -> St
 @claim(
     "R.10",
     kind=Kind.EXACT,
+    samples=False,
     source="Algorithm 1",
     formula=r"m_i=\operatorname*{argmax}_m\,(h_m(x_i)+r_{mi})",
     over={"h": logits(), "dtype": st.sampled_from(["float32", "float64"]), "seed": SEEDS},
@@ -779,7 +781,6 @@ def the_choice_is_the_largest_perturbed_logit(
     always=({"first": 0}, {"first": 1600}, {"first": 3200}),
     depends_on=("R.9",),
     examples=1,
-    cost=3,
 )
 def the_noise_of_every_step_is_uniform(subject: Subject, first: int) -> Statement:
     """Router noise is Unif[0, 1] at every step t < 4800, up to a shift that all experts have in

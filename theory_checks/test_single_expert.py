@@ -109,6 +109,7 @@ def beta_prime(
 @claim(
     "S.1",
     kind=Kind.EXACT,
+    samples=False,
     source="proof of Theorem 4.1",
     formula=r"y_AF(x_A)+y_BF(x_B)+y_CF(x_C)+y_DF(x_D)=0\quad\text{for every}\ f",
     given="eps = -y",
@@ -150,7 +151,6 @@ def the_margins_of_an_orbit_sum_to_zero(
     depends_on=("D.2", "D.4"),
     over={"problem": problems(most_K=4, most_P=4, most_d=8, equal_laws=True)},
     examples=5,
-    cost=12,
     visits=lambda problem: {"K": problem.K},
 )
 def orbit_members_follow_the_data_law(subject: Subject, problem: Problem) -> Statement:
@@ -271,7 +271,6 @@ def errors_of_classifiers(judged: Sequence[tuple[Mapping[str, Any], Evidence]]) 
     },
     always=always_tried(),
     examples=8,
-    cost=40,
     visits=lambda problem, classifier: {
         "K": problem.K,
         "classifier": f"{classifier.how} {classifier.activation}".strip(),
@@ -314,6 +313,7 @@ def every_patch_additive_classifier_errs_on_an_eighth(
 @claim(
     "S.4",
     kind=Kind.EXACT,
+    samples=False,
     source="derived: the constant of Theorem 4.1 is sharp",
     formula=(
         r"f(\alpha v_k)=\operatorname{sign}(\alpha)(2^{K+1}-2^k),\ f(\beta c_k)=2^k-1:\qquad"
@@ -366,7 +366,6 @@ def an_eighth_is_attained(subject: Subject, K: int, seed: int, perturbation: flo
     given="D_alpha far above D_gamma",
     over={"seed": st.integers(0, 3)},
     examples=2,
-    cost=10,
 )
 def unequal_laws_let_a_single_expert_succeed(
     subject: Subject, profile: Profile, seed: int
@@ -395,6 +394,7 @@ def unequal_laws_let_a_single_expert_succeed(
 @claim(
     "S.6",
     kind=Kind.EXACT,
+    samples=False,
     source="derived",
     formula=(
         r"f(\beta c_k)\ \text{constant}:\qquad y_AF(x_A)+y_CF(x_C)=0,\qquad P(yF(x)\le"
@@ -470,7 +470,6 @@ def centre_blind_classifiers_err_on_a_quarter(
     ),
     depends_on=("S.3",),
     examples=1,
-    cost=15,
     visits=lambda control, seed: {"control": control},
 )
 def without_a_router_experts_are_no_better(

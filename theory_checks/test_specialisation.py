@@ -114,7 +114,6 @@ def from_few_examples(profile: Profile) -> list[Scenario]:
     },
     depends_on=("E.4", "E.5", "I.2"),
     examples=4,
-    cost=58,
     visits=facts_about,
 )
 def experts_are_good_on_their_own_cluster(
@@ -277,7 +276,6 @@ def facts_about_one(scenario: Scenario) -> Mapping[str, Any]:
     over=several_K,
     depends_on=("E.4", "D.2"),
     examples=12,
-    cost=40,
     visits=facts_about_one,
 )
 def experts_are_bad_on_other_clusters(

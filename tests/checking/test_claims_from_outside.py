@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from theory_checks.checking.budget import ledger, line_of
-from theory_checks.checking.claim import CLAIM_IDS, DEFAULT_ALPHA
-from theory_checks.checking.registry import from_outside
+from theory_checks.checking.claim import DEFAULT_ALPHA
+from theory_checks.checking.registry import from_outside, registered
 
 ROOT = Path(__file__).parents[2]
 
@@ -111,19 +111,19 @@ def test_own_claims_are_checked_and_reported_with_what_they_depend_on(
 
 def test_own_claims_share_the_error_budget(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(tmp_path))
-    claims = from_outside([module(tmp_path, "claims_with_a_budget")])
-    assert [line_of(claim).weight for claim in claims] == [1, 0]
-    joint = ledger(DEFAULT_ALPHA, claims)
-    ids = (*CLAIM_IDS, "U.1", "U.2")
-    assert sum((joint.share(id) for id in ids), Fraction(0)) == DEFAULT_ALPHA
-    assert joint.share("U.1") == joint.share("D.2") > joint.share("U.2") == 0
+    modules = [module(tmp_path, "claims_with_a_budget")]
+    assert [line_of(claim).weight for claim in from_outside(modules).values()] == [1, 1]
+    claims = registered(modules)
+    joint = ledger(DEFAULT_ALPHA, claims.values())
+    assert sum((joint.share(id) for id in claims), Fraction(0)) == DEFAULT_ALPHA
+    assert joint.share("U.1") == joint.share("U.2") == joint.share("D.2")
 
 
 @pytest.mark.parametrize(
     ("first", "second", "message"),
     [
-        ("S.1", "U.1", "another claim with the id 'S.1'"),
-        ("U.1", "U.1", "another claim with the id 'U.1'"),
+        ("S.1", "U.1", "another claim has the id 'S.1'"),
+        ("U.1", "U.1", "another claim has the id 'U.1'"),
     ],
 )
 def test_ids_must_be_free(

@@ -62,9 +62,9 @@ A_WORKERS_LIFE = """
 import sys
 import numpy as np
 from core import PAPER, Hyperparameters, Problem, train
-from theory_checks.checking.registry import catalogue
+from theory_checks.checking.registry import built_in
 
-catalogue()
+built_in()
 hyper = Hyperparameters(M=2, J=1, n=8, sigma_0=0.1, eta=0.01, eta_r=0.04, T=1)
 train(PAPER, Problem(K=2, d=8), hyper, [np.random.SeedSequence(0)])
 print(sorted({"scipy.stats", "sympy"} & sys.modules.keys()))

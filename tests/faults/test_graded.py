@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy.stats import beta
 
-from theory_checks.checking.claim import CLAIM_IDS
+from theory_checks.checking.registry import declared_ids
 from theory_checks.checking.run import load_subject
 from theory_checks.faults.cells import Cell, Result
 from theory_checks.faults.graded import (
@@ -57,7 +57,7 @@ def test_n_of_n_kills_suffice_by_clopper_and_pearson() -> None:
 
 @pytest.mark.parametrize("fault", GRADED.values(), ids=lambda fault: fault.name)
 def test_a_graded_fault_can_be_named_at_any_strength(fault: GradedFault) -> None:
-    assert set(fault.noticed_by) <= set(CLAIM_IDS)
+    assert set(fault.noticed_by) <= set(declared_ids())
     assert fault.wrong.endswith(".")
     for strength in (fault.grid[0], fault.grid[-1]):
         subject = load_subject(f"theory_checks.faults.graded:{fault.name}@{strength!r}")

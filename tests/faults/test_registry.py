@@ -7,7 +7,7 @@ import pytest
 
 import theory_checks
 from core import PAPER
-from theory_checks.checking.claim import CLAIM_IDS
+from theory_checks.checking.registry import declared_ids
 from theory_checks.checking.run import load_subject
 from theory_checks.faults import (
     FAMILIES,
@@ -35,7 +35,7 @@ def test_there_are_many_and_no_name_is_used_twice() -> None:
 def test_a_fault_says_what_is_wrong_and_who_must_notice(found: Fault) -> None:
     assert found.name == found.name.upper()
     assert found.wrong.endswith(".")
-    assert set(found.noticed_by) <= set(CLAIM_IDS)
+    assert set(found.noticed_by) <= set(declared_ids())
     assert found.broken, "it is the paper's subject"
     assert all(found.about(id) for id in found.noticed_by[:1])
     assert load_subject(f"theory_checks.faults:{found.name}") is found.subject

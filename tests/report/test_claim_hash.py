@@ -14,7 +14,7 @@ from theory_checks import (
 )
 from theory_checks.checking.claim import Claim
 from theory_checks.checking.profiles import Profile
-from theory_checks.checking.registry import catalogue, claim_hash, described
+from theory_checks.checking.registry import built_in, claim_hash, described
 from theory_checks.experiments import scenarios
 
 SOURCE = '''
@@ -29,7 +29,7 @@ from theory_checks.evidence import at_most
     given="x > 0",
     over={"x": st.integers(1, 9)},
     examples=50,
-    cost=2,
+    formula='y',
 )
 def small(x):
     """x is small.
@@ -63,7 +63,7 @@ def claim_in(text: str, directory: Path) -> Claim:
         ("    return", "    # why\n    return", True),
         ("at_most(x, 9)", "at_most(\n        x, 9\n    )", True),
         ("By inspection", "Because it is", True),
-        ("cost=2", "cost=3, formula='x', visits=lambda x: {}, depends_on=('R.2',)", True),
+        ("formula='y'", "formula='x', visits=lambda x: {}, depends_on=('R.2',)", True),
         ('"Lemma 1"', '"Lemma 2"', True),
         ('"R.1"', '"R.2"', False),
         ("EXACT", "LAW", False),
@@ -92,7 +92,7 @@ def test_the_version_of_the_evidence_counts(
 
 
 def test_every_claim_has_a_hash_of_its_own() -> None:
-    claims = catalogue()
+    claims = built_in()
     assert len(set(map(hashed, claims.values()))) == len(claims)
     assert {described(claim, Profile.QUICK).hash for claim in claims.values()} == set(
         map(hashed, claims.values())
@@ -101,7 +101,7 @@ def test_every_claim_has_a_hash_of_its_own() -> None:
 
 @pytest.mark.parametrize("id", ["E.4", "L.1", "A.5", "C.1", "X.2"])
 def test_the_size_of_the_scenarios_counts(id: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    claim = catalogue()[id]
+    claim = built_in()[id]
     before = hashed(claim)
     assert hashed(claim) == before
     build = scenarios.ladder

@@ -7,7 +7,7 @@ import pytest
 from made import record, report
 
 from theory_checks.__main__ import main
-from theory_checks.checking.registry import catalogue
+from theory_checks.checking.registry import built_in
 from theory_checks.report.document import read_report
 from theory_checks.report.write import reserve, write
 
@@ -56,7 +56,7 @@ def test_what_is_not_there_is_told_in_one_line(
 
 
 def test_claims_are_listed_and_filtered(capsys: pytest.CaptureFixture[str]) -> None:
-    everything = catalogue()
+    everything = built_in()
     of_lemma = {
         id
         for id, claim in everything.items()
@@ -88,7 +88,7 @@ def test_a_claim_is_shown_with_its_derivation(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "300")
-    claim = catalogue()["R.2"]
+    claim = built_in()["R.2"]
     assert main(["claims", "R.2", "R.3"]) == 0
     first, second = re.split(r"\n\n(?=R\.3)", capsys.readouterr().out)
     assert first.startswith(f"R.2 {claim.statement}")

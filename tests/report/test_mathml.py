@@ -5,10 +5,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from theory_checks.checking.registry import catalogue
+from theory_checks.checking.registry import built_in
 from theory_checks.report.mathml import mathml
 
-FORMULAS = {id: claim.formula for id, claim in catalogue().items()}
+FORMULAS = {id: claim.formula for id, claim in built_in().items()}
 
 
 def parsed(latex: str) -> ElementTree.Element:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from theory_checks.checking.registry import catalogue
+from theory_checks.checking.registry import built_in
 from theory_checks.checking.run import Run, load_subject
 from theory_checks.checking.search import check
 
@@ -61,7 +61,7 @@ def test_a_violation_is_seen_again_with_every_step(
     fault: str, id: str, run: Run, variants: Path
 ) -> None:
     name = f"my_faults:{fault}"
-    record = check(catalogue()[id], replace(run, subject=load_subject(name), subject_name=name))
+    record = check(built_in()[id], replace(run, subject=load_subject(name), subject_name=name))
     assert record.verdict == "violated"
     result = again(record.command, variants)
     assert result.returncode == 1, result.stderr

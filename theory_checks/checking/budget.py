@@ -1,26 +1,10 @@
 """How the claims share the error budget of a run."""
 
-import inspect
 from collections.abc import Iterable
 from fractions import Fraction
 
-from theory_checks.checking.claim import CLAIM_IDS, Claim, Kind
+from theory_checks.checking.claim import Claim
 from theory_checks.evidence.ledger import Ledger, Line
-
-EXACT_IDS = {
-    "D.1",
-    "D.5",
-    "S.1",
-    "S.4",
-    "S.6",
-    "R.1",
-    "R.7",
-    "R.8",
-    "R.10",
-    *(f"G.{i}" for i in range(1, 12)),
-    "I.3",
-}
-TRAINED_GROUPS = "EXANLC"  # their samples are training runs
 
 
 def alpha_from(text: str) -> Fraction:
@@ -36,30 +20,18 @@ def alpha_from(text: str) -> Fraction:
     return alpha
 
 
-def line(id: str, *, exact: bool, trained: bool) -> Line:
-    """A claim's line in the error budget. Certainty costs log(1 / share) samples: cheap where
-    samples are, dear in replicates."""
-    if exact:
-        return Line(id, 0, 1000, "exact: no chance enters")
-    if trained:
-        return Line(id, 4, 100, "samples are training runs, few and dear: a larger share")
-    return Line(id, 1, 400, "samples are cheap")
-
-
 def line_of(claim: Claim) -> Line:
-    """The line of a claim from outside: it draws on training runs if its check asks for
-    `trained`."""
-    return line(
-        claim.id,
-        exact=claim.kind is Kind.EXACT,
-        trained="trained" in inspect.signature(claim.check).parameters,
-    )
+    """A claim's line in the error budget.
+
+    Certainty costs log(1 / share) samples: cheap where samples are, dear in training runs.
+    """
+    if claim.trains:
+        return Line(claim.id, 4, 100, "samples are training runs, few and dear: a larger share")
+    if claim.samples:
+        return Line(claim.id, 1, 400, "samples are cheap")
+    return Line(claim.id, 0, 1000, "exact: no chance enters")
 
 
-def ledger(alpha: Fraction, outside: Iterable[Claim] = ()) -> Ledger:
-    """The error budget of a run with these claims from outside. Raises ValueError unless 0 < alpha
-    < 1."""
-    built_in = (
-        line(id, exact=id in EXACT_IDS, trained=id[0] in TRAINED_GROUPS) for id in CLAIM_IDS
-    )
-    return Ledger(alpha, (*built_in, *map(line_of, outside)))
+def ledger(alpha: Fraction, claims: Iterable[Claim]) -> Ledger:
+    """The error budget of a run with these claims. Raises ValueError unless 0 < alpha < 1."""
+    return Ledger(alpha, tuple(map(line_of, claims)))

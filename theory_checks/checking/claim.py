@@ -22,28 +22,7 @@ if (
 DEFAULT_SUBJECT, DEFAULT_SEED = "core:PAPER", 20221128
 DEFAULT_ALPHA = Fraction(1, 10**6)  # probability of any false alarm in a whole run
 
-THEORY_IDS = (
-    *("D.1", "D.2", "D.3", "D.4", "D.5"),
-    *("S.1", "S.2", "S.3", "S.4", "S.5", "S.6", "S.7"),
-    *("R.1", "R.2", "R.3", "R.4", "R.5", "R.6"),
-    *("G.1", "G.2", "G.3", "G.4", "G.5", "G.6"),
-    *("I.1", "I.2"),
-    *("E.1", "E.2", "E.3", "E.4", "E.5", "E.6"),
-    *("X.1", "X.2"),
-    *("A.1", "A.2", "A.3", "A.4", "A.5", "A.6"),
-    *("N.1", "N.2", "N.3", "N.4", "N.5"),
-    *("L.1", "L.2", "L.3"),
-)  # every claim of the paper, and what was derived from it
-SUPPLEMENT_IDS = (
-    # What the paper defines, and its proofs take for granted.
-    *("D.6", "R.7", "R.8", "R.9", "R.10", "R.11"),
-    *("G.7", "G.8", "G.9", "G.10", "G.11"),
-    *("I.3", "I.4"),
-    # Necessity controls: what happens to the conclusions when a hypothesis is dropped.
-    *("C.1", "C.2", "C.3", "C.4", "C.5", "C.6", "C.7", "C.8", "C.9", "C.10"),
-)
-CLAIM_IDS = THEORY_IDS + SUPPLEMENT_IDS
-
+# What the letters of ids stand for, roughly in the order in which they build on each other.
 GROUPS: Mapping[str, str] = {
     "D": "data",
     "R": "routing",
@@ -56,7 +35,7 @@ GROUPS: Mapping[str, str] = {
     "N": "mixture succeeds",
     "L": "nonlinearity",
     "C": "necessity",
-}  # what the letters of ids stand for, roughly in the order in which they build on each other
+}
 
 
 class Kind(StrEnum):
@@ -72,46 +51,58 @@ class Kind(StrEnum):
 Inputs = Mapping[str, "SearchStrategy[Any]"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Claim:
-    """One claim.
+    """One claim, with everything that identifies it; `claim` makes one.
 
-    statement: what it says; given: its hypotheses; source: where it stands in the paper, or
-    "derived"; depends_on: claims it builds on; over: strategies for the inputs that Hypothesis
-    chooses, or a function of the profile that gives them; examples: how many inputs are tried in
-    the standard profile; always: inputs tried in every run; visits: what to count about the inputs
-    visited; cost: seconds on one core in the standard profile, to schedule by (of claims that share
-    training runs the first one has theirs); formula: the statement in LaTeX.
-
-    check: from the inputs (and, where it names them, `subject`, `profile`, `trained`, `share`) to a
-    Statement. The first paragraph of its docstring is the claim's statement, the rest its
-    derivation.
-
-    picture: from the inputs of the worst case (and, where it names them, those of check, `run` and
-    `judged`: the inputs and the Evidence of everything judged) to what the report shows.
+    id: the name of the claim, of its test and of its row in the report. kind: what sort of
+    statement it is. source: where it stands in the paper, or "derived". check: from the inputs, and
+    `subject`, `profile` and `trained` (the shared training runs) where it
+        names them, to a Statement. The first paragraph of its docstring states the claim, the rest
+        derives it.
+    over: strategies for the inputs that Hypothesis chooses, or a function from the profile to them.
+    given: its hypotheses. depends_on: ids of the claims that it builds on. always: inputs that
+    every run tries. examples: how many inputs the standard profile tries. samples: whether chance
+    enters; a claim that declares False needs no part of alpha and gets none. visits: from the
+    inputs to what to count about those visited. formula: the statement in LaTeX. picture: from the
+    inputs of the worst case, and the arguments of check, `run` and `judged` (the
+        inputs and the Evidence of everything judged) where it names them, to what the report shows.
     """
 
     id: str
     kind: Kind
     source: str
-    given: str
-    depends_on: tuple[str, ...]
-    over: Inputs | Callable[[Profile], Inputs]
-    always: tuple[Mapping[str, Any], ...]
-    examples: int
-    cost: float
-    visits: Callable[..., Mapping[str, Any]] | None
     check: Callable[..., Statement]
+    over: Inputs | Callable[[Profile], Inputs]
+    given: str = ""
+    depends_on: tuple[str, ...] = ()
+    always: tuple[Mapping[str, Any], ...] = ()
+    examples: int = 100
+    samples: bool = True
+    visits: Callable[..., Mapping[str, Any]] | None = None
     formula: str = ""
     picture: Callable[..., Picture | tuple[Picture, ...]] | None = None
 
+    def __post_init__(self) -> None:
+        if not inspect.getdoc(self.check):
+            raise ValueError(
+                f"claim {self.id}: its check needs a docstring, which states the claim"
+            )
+
     @property
     def statement(self) -> str:
+        """The first paragraph of the docstring of the check, on one line."""
         return " ".join((inspect.getdoc(self.check) or "").split("\n\n")[0].split())
 
     @property
     def derivation(self) -> str:
+        """The other paragraphs."""
         return "\n\n".join((inspect.getdoc(self.check) or "").split("\n\n")[1:])
+
+    @property
+    def trains(self) -> bool:
+        """Whether the claim samples training runs, which are few and dear."""
+        return "trained" in inspect.signature(self.check).parameters
 
 
 def claim(
@@ -124,36 +115,30 @@ def claim(
     depends_on: tuple[str, ...] = (),
     always: tuple[Mapping[str, Any], ...] = (),
     examples: int = 100,
-    cost: float = 1.0,
+    samples: bool = True,
     visits: Callable[..., Mapping[str, Any]] | None = None,
     formula: str = "",
     picture: Callable[..., Picture | tuple[Picture, ...]] | None = None,
 ) -> Callable[[Callable[..., Statement]], Claim]:
-    """Makes the decorated check a Claim, which pytest collects as a test named by its id.
+    """Makes the decorated check a Claim, which pytest collects as a test with the claim's id.
 
-    Raises ValueError if the check has no docstring, the statement of the claim.
+    The arguments are the fields of `Claim`. Raises ValueError if the check has no docstring.
     """
-
-    def register(check: Callable[..., Statement]) -> Claim:
-        if not inspect.getdoc(check):
-            raise ValueError(f"claim {id}: its check needs a docstring, the statement of the claim")
-        return Claim(
-            id,
-            kind,
-            source,
-            given,
-            depends_on,
-            over,
-            always,
-            examples,
-            cost,
-            visits,
-            check,
-            formula,
-            picture,
-        )
-
-    return register
+    return lambda check: Claim(
+        id=id,
+        kind=kind,
+        source=source,
+        check=check,
+        over=over,
+        given=given,
+        depends_on=depends_on,
+        always=always,
+        examples=examples,
+        samples=samples,
+        visits=visits,
+        formula=formula,
+        picture=picture,
+    )
 
 
 def with_dependencies(wanted: tuple[str, ...], claims: Mapping[str, Claim]) -> set[str]:

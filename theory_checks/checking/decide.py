@@ -26,13 +26,11 @@ def search_then_decide(claim: Claim, run: Run, inputs: Mapping[str, Any]) -> Evi
 def phases(claim: Claim, run: Run, inputs: Mapping[str, Any]) -> Iterator[tuple[int, Evidence]]:
     """SEARCH and its evidence, then, if that is suspicious, DECIDE and the evidence that counts."""
     found = _judge(claim, run, inputs, SEARCH, float(SUSPICION))
+    if found.samples > 0 and not claim.samples:
+        raise ValueError(f"claim {claim.id} samples, but declares samples=False: no part of alpha")
     yield SEARCH, found
     if found.verdict is Verdict.VIOLATED and found.samples > 0:
         share = float(run.ledger.share(claim.id))
-        if share == 0:
-            raise ValueError(
-                f"claim {claim.id} samples, but its ledger line gives it no share of alpha"
-            )
         yield DECIDE, _judge(claim, run, inputs, DECIDE, share)
 
 

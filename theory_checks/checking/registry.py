@@ -6,76 +6,82 @@ import importlib
 import inspect
 import re
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import theory_checks
-from theory_checks import evidence
-from theory_checks.checking.claim import CLAIM_IDS, Claim
+from theory_checks.checking.claim import Claim
 from theory_checks.checking.profiles import Profile
 from theory_checks.checking.record import NOT_RUN, Record
 
-WITHOUT_EFFECT = {
-    "cost",
-    "visits",
-    "picture",
-    "formula",
-    "source",
-    "depends_on",
-}  # arguments of `claim` on no verdict
+WITHOUT_EFFECT = {"visits", "picture", "formula", "source", "depends_on"}  # of `claim`, on verdicts
+FOLDER = Path(theory_checks.__file__).parent
+
+
+def claim_files() -> list[Path]:
+    """The files of built-in claims, one for each group."""
+    return sorted(FOLDER.glob("test_*.py"))
+
+
+@cache
+def declared_ids() -> list[str]:
+    """The ids of the built-in claims as their files declare them, read without importing torch."""
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in claim_files()]
+    functions = [node for tree in trees for node in tree.body if isinstance(node, ast.FunctionDef)]
+    decorators = [decorator for function in functions for decorator in function.decorator_list]
+    return [id for decorator in decorators if (id := _declared_id(decorator)) is not None]
+
+
+def _declared_id(decorator: ast.expr) -> str | None:
+    match decorator:
+        # of `claim`, or of what makes claims
+        case ast.Call(args=[ast.Constant(value=str(id)), *_]):
+            return id
+    return None
 
 
 def claims_of(module: str) -> list[Claim]:
     """The claims that a module defines, in its order. Raises ImportError if it cannot be
     imported."""
-    return [
-        value
-        for value in vars(importlib.import_module(module)).values()
-        if isinstance(value, Claim) and defined_in(value, module)
-    ]
+    values = vars(importlib.import_module(module)).values()
+    return [v for v in values if isinstance(v, Claim) and v.check.__module__ == module]
 
 
-def defined_in(claim: Claim, module: str) -> bool:
-    """Whether the claim belongs to the module, rather than being imported there from another
-    one."""
-    return claim.check.__module__ == module
+@cache
+def built_in() -> Mapping[str, Claim]:
+    """The built-in claims by id, in the order of their files."""
+    modules = [f"{theory_checks.__name__}.{path.stem}" for path in claim_files()]
+    return MappingProxyType({claim.id: claim for module in modules for claim in claims_of(module)})
 
 
-def catalogue() -> dict[str, Claim]:
-    """All claims by id, in the order of their groups' modules."""
-    modules = sorted(path.stem for path in Path(theory_checks.__file__).parent.glob("test_*.py"))
-    return {
-        claim.id: claim
-        for module in modules
-        for claim in claims_of(f"{theory_checks.__name__}.{module}")
-    }
-
-
-def from_outside(modules: Sequence[str]) -> list[Claim]:
-    """The claims that a user's own modules define.
+def from_outside(modules: Sequence[str]) -> dict[str, Claim]:
+    """The claims of a user's own modules, by id.
 
     Raises ValueError if a module cannot be imported or defines no claim, or if two claims, the
     built-in ones included, share an id.
     """
-    claims: list[Claim] = []
+    claims: dict[str, Claim] = {}
     for module in modules:
         try:
-            found = claims_of(module)
+            own = claims_of(module)
         except Exception as error:  # whatever the user's module raises while it is imported
-            raise ValueError(
-                f"claims {module!r}: cannot be imported ({type(error).__name__}: {error})"
-            ) from error
-        if not found:
+            what = f"{type(error).__name__}: {error}"
+            raise ValueError(f"claims {module!r}: cannot be imported ({what})") from error
+        if not own:
             raise ValueError(f"claims {module!r}: defines no claim")
-        for claim in found:
-            if claim.id in CLAIM_IDS or claim.id in [other.id for other in claims]:
-                raise ValueError(
-                    f"claims {module!r}: there is another claim with the id {claim.id!r}"
-                )
-            claims.append(claim)
+        for claim in own:
+            if claim.id in claims or claim.id in declared_ids():
+                raise ValueError(f"claims {module!r}: another claim has the id {claim.id!r}")
+            claims[claim.id] = claim
     return claims
+
+
+def registered(modules: Sequence[str] = ()) -> dict[str, Claim]:
+    """The built-in claims and those of a user's own modules, by id. Raises as `from_outside`."""
+    return {**built_in(), **from_outside(modules)}
 
 
 def described(claim: Claim, profile: Profile) -> Record:
@@ -104,6 +110,8 @@ def claim_hash(claim: Claim, profile: Profile) -> str:
     the check calls: those of `core` are what is under test, and a change to those of
     `theory_checks` that changes what is claimed changes the statement as well, or should.
     """
+    from theory_checks import evidence  # imports SciPy, which takes time
+
     scenarios = (
         re.sub(" at 0x[0-9a-f]+", "", repr(claim.over(profile))) if callable(claim.over) else ""
     )

@@ -51,10 +51,10 @@ def run(arguments: argparse.Namespace) -> int:
 def available(modules: Sequence[str]) -> dict[str, Claim]:
     """All claims by id, with those from outside. Raises CommandError if a module has none to
     offer."""
-    from theory_checks.checking.registry import catalogue, from_outside
+    from theory_checks.checking.registry import registered
 
     try:
-        return catalogue() | {claim.id: claim for claim in from_outside(modules)}
+        return registered(modules)
     except ValueError as error:
         raise CommandError(str(error)) from error
 

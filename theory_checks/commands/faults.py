@@ -60,7 +60,6 @@ def add_cell_arguments(parser: argparse.ArgumentParser, output: str) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from theory_checks.checking.budget import TRAINED_GROUPS
     from theory_checks.faults import FAULTS
     from theory_checks.faults.cells import Cell, Store, claims, completed
     from theory_checks.faults.matrix import Matrix, cells_of, dependency_order, untouched
@@ -74,7 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
         for id in dependency_order(claims())
         if not arguments.claim or id in chosen_claims(arguments.claim)
     )
-    trained = [id for id in order if id[0] in TRAINED_GROUPS]
+    trained = [id for id in order if claims()[id].trains]
     cells = cells_of(faults, order, trained, arguments.profile, arguments.seed)
     healthy = {
         id: Cell(DEFAULT_SUBJECT, id, arguments.profile, arguments.seed)

@@ -87,7 +87,7 @@ def run_of(arguments: argparse.Namespace, shared: Path) -> "Run":
     import torch
 
     from theory_checks.checking.budget import alpha_from, ledger
-    from theory_checks.checking.registry import from_outside
+    from theory_checks.checking.registry import registered
     from theory_checks.checking.run import Run, load_subject, resolve_device
 
     torch.set_num_threads(1)
@@ -95,7 +95,7 @@ def run_of(arguments: argparse.Namespace, shared: Path) -> "Run":
         if arguments.seed < 0:
             raise ValueError(f"seed {arguments.seed}: needs a whole number >= 0")
         subject, device = load_subject(arguments.subject), resolve_device(arguments.device)
-        budget = ledger(alpha_from(arguments.alpha), from_outside(arguments.claims))
+        budget = ledger(alpha_from(arguments.alpha), registered(arguments.claims).values())
     except ValueError as error:
         raise CommandError(str(error)) from error
     return Run(

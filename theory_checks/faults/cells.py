@@ -79,9 +79,9 @@ class Watched:
 @functools.cache
 def claims() -> dict[str, Claim]:
     """All claims by id, without their pictures, which take time to draw."""
-    from theory_checks.checking.registry import catalogue
+    from theory_checks.checking.registry import built_in
 
-    return {id: replace(claim, picture=None) for id, claim in catalogue().items()}
+    return {id: replace(claim, picture=None) for id, claim in built_in().items()}
 
 
 @functools.cache
@@ -89,7 +89,7 @@ def budget() -> Ledger:
     """The error budget that every cell is checked at, that of a run."""
     from theory_checks.checking.budget import ledger
 
-    return ledger(DEFAULT_ALPHA)
+    return ledger(DEFAULT_ALPHA, claims().values())
 
 
 def key(cell: Cell) -> str:
@@ -130,7 +130,6 @@ def check_cell(cell: Cell, shared: Path) -> Result:
     Exceptions become a result."""
     import torch
 
-    from theory_checks.checking.budget import TRAINED_GROUPS
     from theory_checks.checking.run import Run, load_subject
     from theory_checks.checking.search import check
 
@@ -138,7 +137,7 @@ def check_cell(cell: Cell, shared: Path) -> Result:
     profile, device, used = Profile(cell.profile), torch.device("cpu"), set[str]()
     try:
         subject = load_subject(cell.subject)
-        if cell.claim[0] in TRAINED_GROUPS:
+        if claims()[cell.claim].trains:
             used.update(vars(subject))
         watched = replace(
             subject,
