@@ -32,7 +32,7 @@ from theory_checks.checking.claim import (
     Claim,
     with_dependencies,
 )
-from theory_checks.checking.profiles import Profile
+from theory_checks.checking.profiles import PROFILES
 from theory_checks.checking.record import Record
 from theory_checks.report.collecting import RECORD, Reporter, tell_selected
 from theory_checks.report.document import SCHEMA, Report, read_report
@@ -44,11 +44,6 @@ if TYPE_CHECKING:
     from theory_checks.evidence.ledger import Ledger
 
 ROOT = Path(__file__).resolve().parent
-EXPECTED = {
-    Profile.QUICK: "about 1 minute",
-    Profile.STANDARD: "about 3 minutes",
-    Profile.DEEP: "45 to 60 minutes",
-}
 DEFAULT_ALPHA_TEXT = str(float(DEFAULT_ALPHA))
 MOST_DIGITS = 40  # of a seed, more than the 128 bits that a seed sequence keeps
 PACKAGES = ("torch", "numpy", "scipy", "hypothesis", "pytest", "pytest-xdist")
@@ -62,7 +57,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("theory", "checking the theory")
     group.addoption(
         "--theory-profile",
-        choices=[p.value for p in Profile],
+        choices=list(PROFILES),
         default="standard",
         help="how much evidence to gather",
     )
@@ -278,7 +273,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
 def pytest_report_header(config: pytest.Config) -> list[str]:
     if not checks_theory(config):
         return []
-    profile = Profile(config.getoption("--theory-profile"))
+    profile = PROFILES[config.getoption("--theory-profile")]
     found = environment(PACKAGES)
     versions = ", ".join(
         f"{name} {found[name]}" for name in ("torch", "numpy", "scipy", "hypothesis")
@@ -287,7 +282,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
         (
             f"theory: subject {config.getoption('--theory-subject')}, device"
             f" {config.getoption('--theory-device')}, float32 training and float64 exact claims,"
-            f" seed {config.stash[SEED]}, profile {profile} ({EXPECTED[profile]} on 2 cores)"
+            f" seed {config.stash[SEED]}, profile {profile} ({profile.duration} on 2 cores)"
         ),
         f"theory: {versions}, Python {found['python']}",
     ]
@@ -418,7 +413,7 @@ def make_run(config: pytest.Config) -> "Run":
     worker = int(config.workerinput["workerid"].removeprefix("gw")) if is_worker(config) else 0
     device = resolve_device(config.getoption("--theory-device"), worker)
     name = config.getoption("--theory-subject")
-    profile = Profile(config.getoption("--theory-profile"))
+    profile = PROFILES[config.getoption("--theory-profile")]
     budget = budget_of(config)
     claims_from = tuple(config.getoption("--theory-claims"))
     return Run(

@@ -8,7 +8,7 @@ import torch
 from core import PAPER
 from theory_checks.checking.budget import ledger
 from theory_checks.checking.claim import DEFAULT_ALPHA
-from theory_checks.checking.profiles import Profile
+from theory_checks.checking.profiles import QUICK
 from theory_checks.checking.registry import built_in
 from theory_checks.checking.run import Run
 
@@ -19,7 +19,7 @@ def run(tmp_path: Path) -> Run:
     return Run(
         PAPER,
         "core:PAPER",
-        Profile.QUICK,
+        QUICK,
         torch.device("cpu"),
         20221128,
         ledger(DEFAULT_ALPHA, built_in().values()),

@@ -47,13 +47,10 @@ from theory_checks.experiments.scenarios import (
     around_the_ladder,
     example_ladder,
     exploration_ladder,
+    given_on,
 )
 from theory_checks.experiments.trajectories import Trained
 
-GIVEN = (
-    "E_init; the ladder K = 4, M = J = 8 (in the quick profile K = 3, M = J = 6), sigma_0 ="
-    " d^(-1/3), eta = sigma_0/50, eta_r = M^2 eta, to T_1"
-)
 CLEAR_GAP = 1.1
 
 
@@ -100,11 +97,16 @@ def features(trained: Trained, scenario: Scenario) -> Tensor:
     return trained.trajectory(scenario).watched["feature of filter"].double()
 
 
+def early_points(profile: Profile) -> list[Scenario]:
+    """The two smallest points of the ladder and those around it."""
+    return [*exploration_ladder(profile)[:2], *around_the_ladder(profile)]
+
+
 @claim(
     "E.1",
     kind=Kind.LAW,
     source="section 5, with Algorithm 1; later steps derived from R.3",
-    given="Theta^(0) = 0",
+    given=given_on(early_points, hypotheses="E_init, Theta^(0) = 0"),
     formula=(
         r"(n_{k1},\dots,n_{kM})\sim\mathrm{Multinomial}(n_k;\tfrac1M,\dots,\tfrac1M)"
         r"\ \text{at}\ t=0,"
@@ -112,9 +114,7 @@ def features(trained: Trained, scenario: Scenario) -> Tensor:
         r"|p_m(h)-\tfrac1M|\le\max h-\min h"
     ),
     over=lambda profile: {
-        "scenario": st.sampled_from(
-            [*exploration_ladder(profile)[:2], *around_the_ladder(profile)]
-        ),
+        "scenario": st.sampled_from(early_points(profile)),
         "which": st.integers(0, 7),
     },
     depends_on=("R.3", "R.5", "D.2", "I.3"),
@@ -219,7 +219,7 @@ def growth_of_logits(subject: Subject, trained: Trained, scenarios: Sequence[Sce
     "E.2",
     kind=Kind.RATE,
     source="section 5; the order sigma_0^2 derived",
-    given=GIVEN,
+    given=given_on(exploration_ladder, around_the_ladder),
     picture=growth_of_logits,
     formula=(
         r"\max_{i,m}\left|h_m(x_i;\Theta^{(T_1)})\right|=O(\sigma_0^{1.5}),\quad\text{sharper: of"
@@ -376,7 +376,7 @@ def population_law_pictures(
     "E.3",
     kind=Kind.RATE,
     source="derived from Algorithm 1 at h = 0, by odd symmetry",
-    given=GIVEN,
+    given=given_on(example_ladder, around_the_ladder),
     formula=(
         r"a\leftarrow a+\eta\,\frac{a^2}{\sqrt{\sum_{j,k}a_{mjk}^4}},\qquad a_{mjk}=\langle"
         r" w_{mj},v_k\rangle,\quad"
@@ -506,7 +506,11 @@ def winner_along_dimensions(trained: Trained, scenarios: Sequence[Scenario]) -> 
     "E.4",
     kind=Kind.RATE,
     source="section 5, the constant derived from E.3",
-    given=f"{GIVEN}; experts with a cluster gap above {CLEAR_GAP}",
+    given=given_on(
+        exploration_ladder,
+        around_the_ladder,
+        hypotheses=f"E_init; experts with a cluster gap above {CLEAR_GAP}",
+    ),
     picture=winner_along_dimensions,
     formula=r"\frac{\|a_{m\cdot k}^{(T_1)}\|_2}{\sigma_0^{1/2}}\to 1\ (m\in\mathcal M_k),\qquad "
     r"\frac{\|a_{m\cdot l}^{(T_1)}\|_2}{\sigma_0^{1/2}}\to 0\ (l\ne k)",
@@ -613,7 +617,7 @@ def noise_along_dimensions(
     "E.5",
     kind=Kind.RATE,
     source="section 5, sharpened: derived from the independence of noise and features",
-    given=GIVEN,
+    given=given_on(exploration_ladder, around_the_ladder),
     picture=noise_along_dimensions,
     formula=(
         r"\max_{i,m,j}|\langle w_{mj}^{(T_1)},\xi_i\rangle|"
@@ -715,7 +719,9 @@ def integral_along_examples(trained: Trained, scenarios: Sequence[Scenario]) -> 
     "E.6",
     kind=Kind.RATE,
     source="derived from E.3: d(1/a) = -eta dt / sqrt(sum a^4) is the same for all (j, k)",
-    given=f"{GIVEN}; eta sqrt(d)/sigma_0 below 0.3",
+    given=given_on(
+        example_ladder, around_the_ladder, hypotheses="E_init; eta sqrt(d)/sigma_0 below 0.3"
+    ),
     picture=integral_along_examples,
     formula=r"\frac1{a_{mjk}^{(0)}}-\frac1{a_{mjk}^{(t)}}\ \text{is the same for all}\ (j,k)\ "
     r"\text{with}\ a_{mjk}^{(0)}>\tfrac12\max a_m^{(0)}",

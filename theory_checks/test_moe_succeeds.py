@@ -16,7 +16,7 @@ from theory_checks.checking.pictures import Lines, Series
 from theory_checks.evidence import HypothesesNotMet, Statement, all_of, mean_at_least, mean_at_most
 from theory_checks.evidence.sampling import Draw
 from theory_checks.experiments.replicates import Finished, given_occupied_groups
-from theory_checks.experiments.scenarios import Scenario
+from theory_checks.experiments.scenarios import Scenario, given_on
 from theory_checks.experiments.single_experts import trained_network, wrong
 from theory_checks.experiments.trajectories import Trained
 from theory_checks.test_router_alignment import (
@@ -25,6 +25,7 @@ from theory_checks.test_router_alignment import (
     facts_about,
     rarely,
     trained_scenarios,
+    whole,
 )
 
 SMALL = 0.001  # the stated level of o(1) for the test error at these sizes
@@ -176,7 +177,7 @@ def wrong_on_fresh_examples(subject: Subject, replicates: Sequence[Finished]) ->
     "N.4",
     kind=Kind.PROBABILITY,
     source="Theorems 4.1 and 4.2",
-    given=f"{GIVEN}; D_alpha = D_gamma",
+    given=given_on(whole, hypotheses="E_init; D_alpha = D_gamma"),
     formula=r"P(yF_{\mathrm{MoE}}(x)\le 0)<\tfrac18\le\min_{F\ \text{patch-additive}}P(yF(x)\le 0)",
     over=trained_scenarios,
     depends_on=("N.2", "S.3", "S.7"),

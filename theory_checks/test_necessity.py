@@ -36,7 +36,7 @@ from theory_checks.evidence import (
 )
 from theory_checks.experiments.ladders import afforded
 from theory_checks.experiments.replicates import Finished, finished
-from theory_checks.experiments.scenarios import Scenario, at_rate, ladder
+from theory_checks.experiments.scenarios import Scenario, at_fineness, at_rate, given_on, ladder
 from theory_checks.experiments.trajectories import Trained
 from theory_checks.test_moe_succeeds import SMALL
 from theory_checks.test_router_alignment import MOSTLY, clear_clusters
@@ -92,8 +92,8 @@ def setting(profile: Profile) -> Scenario:
     In 97 to 99 % of 384 pilot replicates; at n = 800 one of them in 95.6 % of 160, and at eta =
     sigma_0/12.5 one in 95.7 % of 255.
     """
-    fine = ladder(Problem(K=3, d=64), 1000, profile.pick(8, 8, 32), M=6, J=6)
-    return at_rate(fine, fine.hyper.sigma_0 / profile.pick(16, 16, 50), 3.0)
+    fine = ladder(Problem(K=3, d=64), 1000, profile.replicates, M=6, J=6)
+    return at_fineness(fine, profile.control_fineness, 3.0)
 
 
 def in_the_setting(profile: Profile) -> Inputs:
@@ -233,9 +233,8 @@ def control(
         id,
         kind=Kind.PROBABILITY,
         source=f"derived: necessity of a hypothesis of {of}",
-        given=(
-            "all but one of K = 3, M = J = 6, d = 64, n = 1000, sigma_0 = 1/4, eta = sigma_0/16 (in"
-            " the deep profile /50), eta_r = M^2 eta, T = 3/eta"
+        given=given_on(
+            lambda p: [setting(p)], hypotheses="E_init, and all other hypotheses but one"
         ),
         over=in_the_setting,
         depends_on=depends_on,
@@ -535,22 +534,19 @@ def few_examples_are_memorised(trained: Trained, share: float, base: Scenario) -
     return as_claimed(trained, share, base, few_examples(base))
 
 
-MANY = 104  # replicates, the fewest that can refute a share of 1/6; cheap where T is short
-
-
-def coarse_steps(profile: Profile) -> Inputs:
+def coarse_steps(profile: Profile) -> list[Scenario]:
     """The ladder's first point at n = 1000, with the eta that explores in COARSE steps, and T =
     3/eta."""
-    fine = ladder(Problem(K=4, d=64), 1000, profile.pick(MANY, MANY, 2 * MANY))
-    return {"coarse": st.just(at_rate(fine, fine.hyper.sigma_0**0.5 / (COARSE + 0.2), 3.0))}
+    fine = ladder(Problem(K=4, d=64), 1000, profile.coarse_replicates)
+    return [at_rate(fine, fine.hyper.sigma_0**0.5 / (COARSE + 0.2), 3.0)]
 
 
 @claim(
     "C.10",
     kind=Kind.PROBABILITY,
     source="derived: necessity of a hypothesis of Theorem 4.2",
-    given="K = 4, M = J = 8, d = 64, n = 1000, sigma_0 = d^(-1/3), eta_r = M^2 eta, T = 3/eta",
-    over=coarse_steps,
+    given=given_on(coarse_steps),
+    over=lambda profile: {"coarse": st.just(*coarse_steps(profile))},
     depends_on=("A.3", "N.4"),
     examples=1,
     visits=lambda coarse: {"T_1": coarse.hyper.T_1, "replicates": coarse.replicates},
@@ -573,7 +569,7 @@ def a_coarse_eta_loses_the_partition_by_initialisation(
     A step of eta is then as large as the initial lead of an expert's winner (eta sqrt(d) / sigma_0
     = 3 against gaps of 1.1 and more), so that sampling errors of a few steps decide. In A.3, with
     at most sigma_0/16, such clusters are rare. The share of a sixth was chosen after a pilot with
-    other replicates (19 of 64, 18 of 80 and 48 of 208), as one that MANY replicates can refute.
+    other replicates (19 of 64, 18 of 80 and 48 of 208), as one that 104 replicates can refute.
     """
     found = conclusions(trained, Control(f"T_1 = {COARSE}", coarse))
     kept, above = found["Lemma 5.3"][~np.isnan(found["Lemma 5.3"])], 1 - found["beats 1/8"]

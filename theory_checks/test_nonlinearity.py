@@ -13,7 +13,7 @@ from torch import Tensor
 from core import Hyperparameters, Problem, Subject, Uniform
 from core.measures import is_error
 from core.model import cubic_response, linear_response
-from theory_checks.checking.claim import Inputs, Kind, claim
+from theory_checks.checking.claim import Kind, claim
 from theory_checks.checking.profiles import Profile
 from theory_checks.evidence import Statement, all_of, at_most, tends_to_zero
 from theory_checks.experiments.ladders import SURE_FALL, by_examples, designed
@@ -21,7 +21,7 @@ from theory_checks.experiments.replicates import finished
 from theory_checks.experiments.scenarios import (
     Scenario,
     at_rate,
-    example_ladder,
+    given_on,
     ladder,
     on_the_ladder,
     without_router,
@@ -58,32 +58,24 @@ def departure_from_parallel(trained: Trained, scenario: Scenario) -> np.ndarray:
     return (1 - (cosines.sum(dim=(1, 2)) - M) / (M * (M - 1))).numpy()
 
 
-def small_examples(profile: Profile) -> list[Scenario]:
-    """The ladder of numbers of training examples; up to 750 in quick, 1000 in standard."""
-    shared = example_ladder(profile)
-    return profile.pick(
-        [*shared[:-1], on_the_ladder(profile, 64, 750, shared[0].replicates)], shared[:-1], shared
-    )
+def frozen_router(profile: Profile) -> list[Scenario]:
+    """A ladder of numbers of training examples at d = 64, trained to T_1 with eta_r = 0."""
+    points = [on_the_ladder(profile, 64, n, profile.example_replicates) for n in profile.parallel]
+    return [without_router(point) for point in points]
 
 
 @claim(
     "L.1",
     kind=Kind.RATE,
     source="derived; abstract and section 6 for the role of nonlinearity",
-    given=(
-        "the router frozen (eta_r = 0); the ladder's rates at d = 64, K = 4, M = J = 8 (in quick K"
-        " = 3, M = J = 6), to T_1, n from 250 (180) up to 750 in the quick, 1000 in the standard,"
-        " 16,000 in the deep profile"
-    ),
+    given=given_on(frozen_router, hypotheses="E_init; the router frozen"),
     formula=(
         r"\mathbb E\Bigl[y\textstyle\sum_p x^{(p)}\Bigr]=\frac{\mathbb E[\alpha]}{K}\sum_k"
         r" v_k:\quad "
         r"w_{mj}^{(T_1)}-w_{mj}^{(0)}\ \text{the same for all}\ j,\ \text{parallel for"
         r" all}\ m\ \text{as}\ n\to\infty"
     ),
-    over=lambda profile: {
-        "scenarios": st.just([without_router(s) for s in small_examples(profile)])
-    },
+    over=lambda profile: {"scenarios": st.just(frozen_router(profile))},
     depends_on=("G.2", "G.3", "D.2"),
     examples=1,
     visits=facts_about_ladder,
@@ -127,7 +119,7 @@ def linear_experts_cannot_diverge(
     )
 
 
-def published_setting(profile: Profile) -> Inputs:
+def published_setting(profile: Profile) -> list[Scenario]:
     """Setting 1 of the paper's experiments: d = 50, M = 8, J = 16, gamma ~ Unif[0.5, 3], with
     Algorithm 1 to T = 5/eta.
 
@@ -136,25 +128,21 @@ def published_setting(profile: Profile) -> Inputs:
     = 600 of one.
     """
     problem = Problem(K=4, d=50, P=4, gamma=Uniform(0.5, 3.0), C2=3.0)
-    n, replicates, T = profile.pick((1000, 6, 250), (1000, 8, 250), (16_000, 16, 500))
+    n, replicates, T = profile.published
     hyper = Hyperparameters(M=8, J=16, n=n, sigma_0=0.05, eta=5 / T, eta_r=8**2 * 5 / T, T=T)
-    return {"scenario": st.just(Scenario(problem, hyper, replicates))}
+    return [Scenario(problem, hyper, replicates)]
 
 
 @claim(
     "L.2",
     kind=Kind.PROBABILITY,
     source="section 6, Table 1",
-    given=(
-        "setting 1 of the paper: K = 4, P = 4, d = 50, M = 8, J = 16, gamma ~ Unif[0.5, 3], sigma_p"
-        " = 1; sigma_0 = 0.05, eta_r = M^2 eta, T = 5/eta, with n = 16,000, eta = 0.01 in the deep"
-        " profile, n = 1000, eta = 0.02 in the others"
-    ),
+    given=given_on(published_setting, hypotheses="setting 1 of the paper: gamma ~ Unif[0.5, 3]"),
     formula=(
         r"\text{entropy}_{\text{linear}}>\tfrac12\log K>\text{entropy}_{\text{nonlinear}},\qquad "
         r"\text{accuracy}_{\text{linear}}<\text{accuracy}_{\text{nonlinear}}"
     ),
-    over=published_setting,
+    over=lambda profile: {"scenario": st.just(*published_setting(profile))},
     depends_on=("L.1", "N.2"),
     examples=1,
     visits=facts_about,
@@ -184,23 +172,23 @@ def a_linear_mixture_stays_mixed(
     return rarely(np.array(failed), share, "replicates where the linear MoE is not worse")
 
 
-def single_and_mixture(profile: Profile) -> Inputs:
+EMPTY = "the feature-noise patch left empty; a single expert, and a mixture given E_init"
+
+
+def single_and_mixture(profile: Profile) -> list[Scenario]:
     """A single expert and an MoE with twice as many filters, at eta = sigma_0/12.5 to T = 6/eta:
     nothing here is about groups.
 
     A single expert with 16 filters, or trained to 4/eta, was tried before: one in twenty or forty
     kept errors above 1 %.
     """
-    replicates = profile.pick(8, 8, 32)
+    replicates = profile.replicates
     single = ladder(Problem(K=4, d=64), 500, replicates, M=1, J=32)
     mixture = ladder(Problem(K=4, d=64), 500, replicates)
     single, mixture = (
         at_rate(scenario, 4 * scenario.hyper.eta, 6.0) for scenario in (single, mixture)
     )
-    return {
-        "single": st.just(replace(single, given_occupied_groups=False)),
-        "mixture": st.just(mixture),
-    }
+    return [replace(single, given_occupied_groups=False), mixture]
 
 
 def facts_about_single(single: Scenario, mixture: Scenario) -> Mapping[str, Any]:
@@ -215,15 +203,15 @@ def facts_about_single(single: Scenario, mixture: Scenario) -> Mapping[str, Any]
     "L.3",
     kind=Kind.PROBABILITY,
     source="derived from the paper's conclusion",
-    given=(
-        "the feature-noise patch left empty; K = 4, d = 64, n = 500, sigma_0 = d^(-1/3), eta ="
-        " sigma_0/12.5, T = 6/eta; M = 1, J = 32 against M = J = 8"
-    ),
+    given=given_on(single_and_mixture, hypotheses=EMPTY),
     formula=(
         r"\gamma\to 0:\qquad P(yF_{\text{single}}(x)\le 0)\le 0.01\quad\text{and}\quad"
         r" P(yF_{\text{MoE}}(x)\le 0)\le 0.01"
     ),
-    over=single_and_mixture,
+    over=lambda profile: {
+        name: st.just(scenario)
+        for name, scenario in zip(("single", "mixture"), single_and_mixture(profile), strict=True)
+    },
     depends_on=("S.5",),
     examples=1,
     visits=facts_about_single,

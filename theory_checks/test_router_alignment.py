@@ -43,11 +43,12 @@ from theory_checks.experiments.scenarios import (
     around_the_ladder,
     around_the_whole_runs,
     example_ladder,
+    exploration_ladder,
+    given_on,
     ladder,
     whole_runs,
 )
 from theory_checks.experiments.trajectories import Trained
-from theory_checks.test_exploration import GIVEN as GIVEN_EXPLORATION
 from theory_checks.test_exploration import along_dimensions, features
 from theory_checks.test_exploration import facts_about as facts_about_ladder
 
@@ -57,18 +58,23 @@ CLEAR_GAP = 1.1
 # a cluster goes to M_k when at least this share of it does: the stated level for 1 - o(1) at these
 # sizes
 MOSTLY = 0.9
-GIVEN = (
-    "E_init; the ladder and around it: sigma_0 = d^(-1/3), eta = sigma_0/50, eta_r = M^2 eta, T ="
-    " 8/eta; n = max(4000, 4 d) on the ladder in the deep profile, 1500 in the standard one, there"
-    " with eta = sigma_0/32 up to d = 64; in the quick one K = 3, M = J = 6, n = 1000, eta ="
-    " sigma_0/16 and T = 6/eta"
+
+
+def whole(profile: Profile) -> list[Scenario]:
+    """The whole training runs of the profile."""
+    return [*whole_runs(profile), *around_the_whole_runs(profile)]
+
+
+GIVEN = given_on(whole)
+CLEAR = given_on(
+    whole,
+    hypotheses=f"E_init; clusters whose best cluster gap in M_k is at least {CLEAR_GAP}",
 )
-CLEAR = f"{GIVEN}; clusters whose best cluster gap in M_k is at least {CLEAR_GAP}"
 
 
 def trained_scenarios(profile: Profile) -> Inputs:
     """The whole training runs of the profile."""
-    return {"scenario": st.sampled_from([*whole_runs(profile), *around_the_whole_runs(profile)])}
+    return {"scenario": st.sampled_from(whole(profile))}
 
 
 def facts_about(scenario: Scenario, **_: Any) -> Mapping[str, Any]:
@@ -232,11 +238,16 @@ def features_along_examples(trained: Trained, scenarios: Sequence[Scenario]) -> 
     )
 
 
+def first_whole_run(profile: Profile) -> list[Scenario]:
+    """The smallest point of the ladder that is trained to T."""
+    return whole_runs(profile)[:1]
+
+
 @claim(
     "A.2",
     kind=Kind.RATE,
     source="Lemma 5.3, with the rate derived from A.6",
-    given=f"{GIVEN_EXPLORATION}; at T: {GIVEN}",
+    given=given_on(example_ladder, first_whole_run),
     picture=features_along_examples,
     formula=(
         r"\frac{\max_{m,k}|\langle\theta_m,v_k\rangle|}{\max_{m,k}|\langle\theta_m,c_k\rangle|}"
@@ -246,7 +257,7 @@ def features_along_examples(trained: Trained, scenarios: Sequence[Scenario]) -> 
     ),
     over=lambda profile: {
         "scenarios": st.just(example_ladder(profile)),
-        "whole": st.just(whole_runs(profile)[0]),
+        "whole": st.just(*first_whole_run(profile)),
     },
     depends_on=("A.5", "A.6"),
     examples=1,
@@ -462,7 +473,7 @@ def mechanism_pictures(
     "A.5",
     kind=Kind.RATE,
     source="derived from Algorithm 1 at h = 0",
-    given=GIVEN_EXPLORATION,
+    given=given_on(exploration_ladder, example_ladder, around_the_ladder),
     formula=(
         r"\langle\theta_m,c_k\rangle\approx\frac{\eta_r\,\mathbb E[\beta]\,\mathbb"
         r" E[\alpha^3]}{2M^2K}\sum_t"
@@ -565,29 +576,25 @@ def positive_half_of_the_time(values: np.ndarray, share: float, detail: str) -> 
     )
 
 
-def many_replicates(profile: Profile) -> Inputs:
+def many_replicates(profile: Profile) -> list[Scenario]:
     """Small problems, of which many replicates are cheap; the symmetry holds for every n and d."""
-    replicates = profile.pick(64, 128, 512)
-    scenarios = [
+    replicates = profile.symmetric_replicates
+    return [
         ladder(Problem(K=4, d=16), 100, replicates),
         ladder(Problem(K=3, d=64), 250, replicates, M=6),
     ]
-    return {"scenario": st.sampled_from(scenarios)}
 
 
 @claim(
     "A.6",
     kind=Kind.LAW,
     source="derived from G.4 and G.6",
-    given=(
-        "E_init, which the symmetry preserves; K = 4, d = 16, n = 100 and K = 3, d = 64, n = 250,"
-        " at the ladder's rates to T_1"
-    ),
+    given=given_on(many_replicates, hypotheses="E_init, which the symmetry preserves"),
     formula=(
         r"\langle\theta_m,v_k\rangle\ \text{and}\ \langle w_{mj},c_k\rangle\ \text{are symmetric"
         r" about}\ 0"
     ),
-    over=many_replicates,
+    over=lambda profile: {"scenario": st.sampled_from(many_replicates(profile))},
     depends_on=("G.4", "G.6", "D.2"),
     examples=8,
     visits=facts_about,

@@ -286,7 +286,7 @@ def every_patch_additive_classifier_errs_on_an_eighth(
     time.
     """
     signals = subject.draw_signals(problem, stream_of(classifier.seed, 0))
-    f = build(classifier, subject, problem, signals, steps=profile.pick(100, 300, 1000))
+    f = build(classifier, subject, problem, signals, steps=profile.classifier_steps)
     measured = wrong(
         f, subject.draw_examples(problem, signals, FRESH, stream_of(classifier.seed, 3))
     ).mean()
@@ -300,11 +300,11 @@ def every_patch_additive_classifier_errs_on_an_eighth(
     sharper = mean_at_least(
         1 / 4,
         conditional,
-        resolution=profile.pick(0.02, 0.01, 0.005),
+        resolution=2 * profile.error_resolution,
         detail="error given eps = -y",
     )
     return all_of(
-        mean_at_least(1 / 8, fresh, resolution=profile.pick(0.01, 0.005, 0.0025), detail="error"),
+        mean_at_least(1 / 8, fresh, resolution=profile.error_resolution, detail="error"),
         given_opposite_signs(sharper, subject, problem, signals, classifier.seed),
         detail=f"error {measured:.4f} on {FRESH} examples",
     )
@@ -379,7 +379,7 @@ def unequal_laws_let_a_single_expert_succeed(
     problem = Problem(K=4, d=16, alpha=Uniform(1.5, 2.0), gamma=Uniform(0.25, 0.5), C1=0.25)
     signals = subject.draw_signals(problem, torch.Generator().manual_seed(seed))
     f = trained_network(
-        subject, problem, signals, "cubic", seed, n=2000, steps=profile.pick(300, 400, 1000)
+        subject, problem, signals, "cubic", seed, n=2000, steps=profile.learner_steps
     )
     return mean_at_most(
         0.1,
@@ -483,7 +483,7 @@ def without_a_router_experts_are_no_better(
     """
     problem = Problem(K=3, d=16)
     M = 1 if control == "one expert" else 6
-    eta = profile.pick(0.08, 0.04, 0.02)
+    eta = profile.frozen_eta
     hyper = Hyperparameters(M=M, J=6, n=1000, sigma_0=0.3, eta=eta, eta_r=0.0, T=round(8 / eta))
     run = np.random.SeedSequence(seed)
     trajectory = train(subject, problem, hyper, [run], dtype=torch.float64)

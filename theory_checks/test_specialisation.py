@@ -12,7 +12,7 @@ from torch import Tensor
 from core import Examples, Subject
 from core.measures import is_error
 from core.seeds import generator_from
-from theory_checks.checking.claim import Inputs, Kind, claim
+from theory_checks.checking.claim import Kind, claim
 from theory_checks.checking.pictures import Heatmap, Picture
 from theory_checks.checking.profiles import Profile
 from theory_checks.evidence import Statement, all_of, mean_at_least, mean_equals, tends_to_zero
@@ -28,11 +28,11 @@ from theory_checks.experiments.scenarios import (
     around_the_ladder,
     example_ladder,
     exploration_ladder,
+    given_on,
     ladder,
 )
 from theory_checks.experiments.trajectories import Trained
 from theory_checks.test_exploration import (
-    GIVEN,
     along_dimensions,
     at_end_of_exploration,
     facts_about,
@@ -44,12 +44,10 @@ GOOD = 0.05  # the most that a specialised expert errs on its own cluster
 ANY_FALL = 0.01  # exponent of a quantity that falls, however little
 
 
-def several_K(profile: Profile) -> Inputs:
+def several_K(profile: Profile) -> list[Scenario]:
     """The ladder's first point and the points around it, which differ in K, M, J, P, d and the
     laws."""
-    return {
-        "scenario": st.sampled_from([exploration_ladder(profile)[0], *around_the_ladder(profile)])
-    }
+    return [exploration_ladder(profile)[0], *around_the_ladder(profile)]
 
 
 def experts_and_clusters(
@@ -104,7 +102,7 @@ def from_few_examples(profile: Profile) -> list[Scenario]:
     "X.1",
     kind=Kind.RATE,
     source="Lemma 5.2",
-    given=GIVEN,
+    given=given_on(exploration_ladder, from_few_examples, around_the_ladder),
     formula=r"m\in\mathcal M_k:\quad P\left(yf_m(x;W^{(T_1)})\le 0\mid x\in\Omega_k\right)\to 0",
     picture=specialisation_pictures,
     over=lambda profile: {
@@ -267,13 +265,13 @@ def facts_about_one(scenario: Scenario) -> Mapping[str, Any]:
     "X.2",
     kind=Kind.PROBABILITY,
     source="Lemma 5.2; the constant 1/(2(K-1)) and the sharp form derived",
-    given="E_init; the ladder's first point and around it, at T_1",
+    given=given_on(several_K),
     formula=(
         r"P\left(yf_m(x;W^{(T_1)})\le 0\mid"
         r" x\in\Omega_l\right)\ \ge\ \frac{1-o(1)}{2(K-1)}=\Omega(1/K),"
         r"\qquad l\ne k,\ m\in\mathcal M_k"
     ),
-    over=several_K,
+    over=lambda profile: {"scenario": st.sampled_from(several_K(profile))},
     depends_on=("E.4", "D.2"),
     examples=12,
     visits=facts_about_one,

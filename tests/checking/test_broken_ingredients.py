@@ -17,7 +17,7 @@ from theory_checks import (
     test_single_expert,
 )
 from theory_checks.checking.claim import Claim
-from theory_checks.checking.profiles import Profile
+from theory_checks.checking.profiles import PROFILES, Profile
 from theory_checks.checking.run import Run
 from theory_checks.checking.search import check, failure, inputs_tried
 from theory_checks.faults import FAULTS
@@ -78,7 +78,7 @@ def test_hypotheses_that_no_draw_meets_make_a_claim_vacuous(run: Run) -> None:
     assert check(CLAIMS["I.2"], replace(run, subject=still)).verdict == "vacuous"
 
 
-@pytest.mark.parametrize("profile", Profile)
+@pytest.mark.parametrize("profile", PROFILES.values(), ids=str)
 def test_every_profile_stays_within_the_ledger(profile: Profile, run: Run) -> None:
     for claim in CLAIMS.values():
         tried = inputs_tried(claim, replace(run, profile=profile))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from theory_checks import test_necessity
-from theory_checks.checking.profiles import Profile
+from theory_checks.checking.profiles import QUICK
 from theory_checks.evidence import HypothesesNotMet, Verdict
 from theory_checks.test_necessity import CONCLUSIONS, Control, as_claimed, setting
 
@@ -14,7 +14,7 @@ SHARE = 1e-6 / 73
 def judged(monkeypatch: pytest.MonkeyPatch, applies: int) -> Verdict:
     """A control of which Lemma 5.2 fails, in a setting where it survives, if it applies to so many
     of 8 replicates."""
-    base = setting(Profile.QUICK)
+    base = setting(QUICK)
     wrong = Control("wrong", base, fails=("Lemma 5.2",))
 
     def found(trained: object, control: Control) -> dict[str, np.ndarray]:

@@ -3,7 +3,7 @@ to."""
 
 import pytest
 
-from theory_checks.checking.profiles import Profile
+from theory_checks.checking.profiles import DEEP, PROFILES, STANDARD
 from theory_checks.experiments.scenarios import (
     Scenario,
     around_the_ladder,
@@ -24,10 +24,10 @@ def replicates_by_dimension(scenarios: list[Scenario]) -> dict[int, int]:
 @pytest.mark.parametrize(
     ("scenarios", "profile", "promised"),
     [
-        (exploration_ladder, Profile.STANDARD, {64: 32, 128: 32, 256: 32}),
-        (whole_runs, Profile.STANDARD, {64: 32, 128: 8}),
-        (exploration_ladder, Profile.DEEP, {64: 32, 128: 32, 256: 32, 1024: 32, 4096: 1}),
-        (whole_runs, Profile.DEEP, {64: 32, 128: 8, 256: 8, 1024: 8}),
+        (exploration_ladder, STANDARD, {64: 32, 128: 32, 256: 32}),
+        (whole_runs, STANDARD, {64: 32, 128: 8}),
+        (exploration_ladder, DEEP, {64: 32, 128: 32, 256: 32, 1024: 32, 4096: 1}),
+        (whole_runs, DEEP, {64: 32, 128: 8, 256: 8, 1024: 8}),
     ],
 )
 def test_dimensions_have_the_promised_replicates(scenarios, profile, promised):
@@ -37,10 +37,10 @@ def test_dimensions_have_the_promised_replicates(scenarios, profile, promised):
 
 
 def test_deep_goes_up_to_ten_clusters():
-    assert max(scenario.problem.K for scenario in around_the_ladder(Profile.DEEP)) == 10
+    assert max(scenario.problem.K for scenario in around_the_ladder(DEEP)) == 10
 
 
-@pytest.mark.parametrize("profile", Profile)
+@pytest.mark.parametrize("profile", PROFILES.values(), ids=str)
 def test_every_scenario_is_in_the_regime(profile):
     """M >= 2K, J >= 6, sigma_0 = d^(-1/3), eta_r = M^2 eta, training to T_1 or to several times
     1/eta."""
@@ -63,7 +63,7 @@ def test_deep_keeps_to_the_rates_and_examples_of_the_theory():
     """eta = sigma_0/50, n >= max(4000, 4 d) with K = 4 and M = 8, otherwise n >= 125 M K; the
     example ladder varies n."""
     for scenarios in (exploration_ladder, around_the_ladder, *WHOLE):
-        for scenario in scenarios(Profile.DEEP):
+        for scenario in scenarios(DEEP):
             problem, hyper = scenario.problem, scenario.hyper
             assert hyper.eta == pytest.approx(hyper.sigma_0 / 50)
             assert hyper.n >= (
@@ -73,7 +73,7 @@ def test_deep_keeps_to_the_rates_and_examples_of_the_theory():
             )
 
 
-@pytest.mark.parametrize("profile", Profile)
+@pytest.mark.parametrize("profile", PROFILES.values(), ids=str)
 def test_ladders_grow(profile):
     for scenarios in (exploration_ladder, whole_runs):
         dimensions = [scenario.problem.d for scenario in scenarios(profile)]

@@ -13,7 +13,7 @@ from theory_checks import (
     test_specialisation,
 )
 from theory_checks.checking.claim import Claim
-from theory_checks.checking.profiles import Profile
+from theory_checks.checking.profiles import QUICK
 from theory_checks.checking.registry import built_in, claim_hash, described
 from theory_checks.experiments import scenarios
 
@@ -41,7 +41,7 @@ def small(x):
 
 
 def hashed(claim: Claim) -> str:
-    return claim_hash(claim, Profile.QUICK)
+    return claim_hash(claim, QUICK)
 
 
 def claim_in(text: str, directory: Path) -> Claim:
@@ -94,7 +94,7 @@ def test_the_version_of_the_evidence_counts(
 def test_every_claim_has_a_hash_of_its_own() -> None:
     claims = built_in()
     assert len(set(map(hashed, claims.values()))) == len(claims)
-    assert {described(claim, Profile.QUICK).hash for claim in claims.values()} == set(
+    assert {described(claim, QUICK).hash for claim in claims.values()} == set(
         map(hashed, claims.values())
     )
 

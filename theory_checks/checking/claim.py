@@ -55,17 +55,21 @@ Inputs = Mapping[str, "SearchStrategy[Any]"]
 class Claim:
     """One claim, with everything that identifies it; `claim` makes one.
 
-    id: the name of the claim, of its test and of its row in the report. kind: what sort of
-    statement it is. source: where it stands in the paper, or "derived". check: from the inputs, and
-    `subject`, `profile` and `trained` (the shared training runs) where it
-        names them, to a Statement. The first paragraph of its docstring states the claim, the rest
-        derives it.
+    id: the name of the claim, of its test and of its row in the report.
+    kind: what sort of statement it is.
+    source: where it stands in the paper, or "derived".
+    check: from the inputs, and `subject`, `profile` and `trained` (the shared training runs) where
+        it names them, to a Statement. The first paragraph of its docstring states the claim, the
+        rest derives it.
     over: strategies for the inputs that Hypothesis chooses, or a function from the profile to them.
-    given: its hypotheses. depends_on: ids of the claims that it builds on. always: inputs that
-    every run tries. examples: how many inputs the standard profile tries. samples: whether chance
-    enters; a claim that declares False needs no part of alpha and gets none. visits: from the
-    inputs to what to count about those visited. formula: the statement in LaTeX. picture: from the
-    inputs of the worst case, and the arguments of check, `run` and `judged` (the
+    given: its hypotheses, or a function from the profile to them where they include sizes.
+    depends_on: ids of the claims that it builds on.
+    always: inputs that every run tries.
+    examples: how many inputs the standard profile tries.
+    samples: whether chance enters; a claim that declares False needs no part of alpha.
+    visits: from the inputs to what to count about those visited.
+    formula: the statement in LaTeX.
+    picture: from the inputs of the worst case, and the arguments of check, `run` and `judged` (the
         inputs and the Evidence of everything judged) where it names them, to what the report shows.
     """
 
@@ -74,7 +78,7 @@ class Claim:
     source: str
     check: Callable[..., Statement]
     over: Inputs | Callable[[Profile], Inputs]
-    given: str = ""
+    given: str | Callable[[Profile], str] = ""
     depends_on: tuple[str, ...] = ()
     always: tuple[Mapping[str, Any], ...] = ()
     examples: int = 100
@@ -99,6 +103,10 @@ class Claim:
         """The other paragraphs."""
         return "\n\n".join((inspect.getdoc(self.check) or "").split("\n\n")[1:])
 
+    def hypotheses(self, profile: Profile) -> str:
+        """What the claim presumes, with the sizes of the profile."""
+        return self.given(profile) if callable(self.given) else self.given
+
     @property
     def trains(self) -> bool:
         """Whether the claim samples training runs, which are few and dear."""
@@ -111,7 +119,7 @@ def claim(
     kind: Kind,
     source: str,
     over: Inputs | Callable[[Profile], Inputs],
-    given: str = "",
+    given: str | Callable[[Profile], str] = "",
     depends_on: tuple[str, ...] = (),
     always: tuple[Mapping[str, Any], ...] = (),
     examples: int = 100,

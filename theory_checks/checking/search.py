@@ -187,7 +187,7 @@ def inputs_tried(claim: Claim, run: Run) -> int:
             f"claim {claim.id}: {claim.examples} inputs and {reserved} others exceed its ledger"
             f" line by {claim.examples - allowed}"
         )
-    return min(max(1, round(claim.examples * run.profile.pick(0.3, 1, 4))), allowed)
+    return min(max(1, round(claim.examples * run.profile.inputs)), allowed)
 
 
 def _with_pictures(

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from theory_checks.checking.claim import GROUPS, Claim, Kind
+from theory_checks.checking.profiles import STANDARD
 from theory_checks.commands import CommandError
 from theory_checks.report.terminal import cut
 
@@ -72,7 +73,8 @@ def find(id: str, claims: Mapping[str, Claim]) -> Claim:
 
 def matches(claim: Claim, wanted: argparse.Namespace) -> bool:
     """Whether the claim is among those asked for."""
-    words = " ".join([claim.id, claim.statement, claim.given, claim.source, claim.derivation])
+    given = claim.hypotheses(STANDARD)
+    words = " ".join([claim.id, claim.statement, given, claim.source, claim.derivation])
     return (
         (wanted.group is None or claim.id.startswith(f"{wanted.group.upper()}."))
         and (wanted.kind is None or claim.kind.value == wanted.kind)
@@ -87,7 +89,7 @@ def shown(claim: Claim, claims: Mapping[str, Claim]) -> str:
     lines = inspect.getsourcelines(claim.check)[1]
     facts = {
         "formula": claim.formula,
-        "given": claim.given,
+        "given": claim.hypotheses(STANDARD),
         "kind": claim.kind.value,
         "source": claim.source,
         "builds on": "\n".join(builds_on),

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from theory_checks.checking.claim import DEFAULT_SEED, DEFAULT_SUBJECT
-from theory_checks.checking.profiles import Profile
+from theory_checks.checking.profiles import PROFILES
 from theory_checks.commands import CommandError
 from theory_checks.commands.claims import available, find
 from theory_checks.report.write import reserve, write_whole
@@ -39,9 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_cell_arguments(parser: argparse.ArgumentParser, output: str) -> None:
     """The options of all commands that check many cells."""
-    parser.add_argument(
-        "--profile", choices=[p.value for p in Profile], default="quick", help="(%(default)s)"
-    )
+    parser.add_argument("--profile", choices=list(PROFILES), default="quick", help="(%(default)s)")
     parser.add_argument(
         "--seed", type=int, default=DEFAULT_SEED, metavar="N", help="the run's seed (%(default)s)"
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from theory_checks.checking.claim import DEFAULT_ALPHA, DEFAULT_SEED, DEFAULT_SUBJECT, Claim
-from theory_checks.checking.profiles import Profile
+from theory_checks.checking.profiles import PROFILES
 from theory_checks.checking.record import number
 from theory_checks.commands import CommandError
 from theory_checks.commands.claims import available, find
@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--seed", type=int, default=DEFAULT_SEED, metavar="N", help="seed of the run (%(default)s)"
     )
     parser.add_argument(
-        "--profile", choices=[p.value for p in Profile], default="standard", help="(%(default)s)"
+        "--profile", choices=list(PROFILES), default="standard", help="(%(default)s)"
     )
     parser.add_argument(
         "--subject",
@@ -63,8 +63,8 @@ def run(arguments: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="theory-checks-") as shared:
         found = run_of(arguments, Path(shared))
         print(f"{claim.id} {claim.statement}")
-        if claim.given:
-            print(f"  given {claim.given}")
+        if hypotheses := claim.hypotheses(found.profile):
+            print(f"  given {hypotheses}")
         print(
             f"  subject {found.subject_name}, profile {found.profile}, seed {found.seed}, device"
             f" {found.device}",
@@ -101,7 +101,7 @@ def run_of(arguments: argparse.Namespace, shared: Path) -> "Run":
     return Run(
         subject,
         arguments.subject,
-        Profile(arguments.profile),
+        PROFILES[arguments.profile],
         device,
         arguments.seed,
         budget,

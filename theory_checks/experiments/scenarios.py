@@ -1,7 +1,7 @@
 """What claims are tried on: Hypothesis strategies for problems and logits, and the pre-registered
 ladder of training runs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -16,7 +16,6 @@ DrawExamples = Callable[[Problem, Signals, int, torch.Generator], Examples]
 LAWS = ("alpha", "beta", "gamma")
 SEEDS = st.integers(0, 2**32 - 1)
 # replicates: few that can both refute and pass a rate of three events; 12 cannot (evidence.rates)
-QUICK_LADDER = 11
 
 
 @st.composite
@@ -137,10 +136,9 @@ def ladder(problem: Problem, n: int, replicates: int, *, M: int = 8, J: int = 8)
 
 
 def on_the_ladder(profile: Profile, d: int, n: int, replicates: int) -> Scenario:
-    """A point of the pre-registered ladder: K = 4, M = J = 8; in quick K = 3, M = J = 6, which
-    needs fewer examples."""
-    K, M = profile.pick((3, 6), (4, 8), (4, 8))
-    return ladder(Problem(K=K, d=d), n, replicates, M=M, J=M)
+    """A point of the pre-registered ladder: K and M = J as the profile has them."""
+    problem = Problem(K=profile.clusters, d=d)
+    return ladder(problem, n, replicates, M=profile.experts, J=profile.experts)
 
 
 def at_rate(scenario: Scenario, eta: float, distance: float) -> Scenario:
@@ -152,6 +150,11 @@ def at_rate(scenario: Scenario, eta: float, distance: float) -> Scenario:
             scenario.hyper, eta=eta, eta_r=scenario.hyper.M**2 * eta, T=round(distance / eta)
         ),
     )
+
+
+def at_fineness(scenario: Scenario, fineness: float, distance: float) -> Scenario:
+    """`at_rate` with eta = sigma_0/fineness."""
+    return at_rate(scenario, scenario.hyper.sigma_0 / fineness, distance)
 
 
 def without_router(scenario: Scenario) -> Scenario:
@@ -173,82 +176,95 @@ def without_structure(draw_examples: DrawExamples) -> DrawExamples:
 
 
 def whole_runs(profile: Profile) -> list[Scenario]:
-    """Points of the ladder that are trained to T = 8/eta, by size; in quick one with eta =
-    sigma_0/16, to 6/eta.
-
-    Of 128 pilot replicates of the latter two had a clear cluster that went elsewhere and two
-    training errors after T/2, against 4 and 3 of 64 with K = 4, M = J = 8 and eta = sigma_0/50,
-    which takes three times as long.
-
-    In standard the smallest has eta = sigma_0/32. From the same 64 pilot seeds at sigma_0/50, /32
-    and /25 the same number, two, had a clear cluster that went elsewhere, and none training errors
-    after T/2. At d = 128 it may matter: 4 of 40 had such a cluster at /32, none of 24 at /50.
-    """
-    sizes = profile.pick(  # d, n, replicates, sigma_0/eta
-        ((64, 1000, 8, 16),),
-        ((64, 1500, 32, 32), (128, 1500, 8, 50)),
-        ((64, 4000, 64, 50), (128, 4000, 32, 50), (256, 4000, 32, 50), (1024, 4096, 8, 50)),
-    )
-    distance = profile.pick(6.0, 8.0, 8.0)
-    points = [
-        (on_the_ladder(profile, d, n, replicates), fineness) for d, n, replicates, fineness in sizes
-    ]
-    return [at_rate(point, point.hyper.sigma_0 / fineness, distance) for point, fineness in points]
+    """Points of the ladder that are trained to T = distance/eta, by size."""
+    points = [(on_the_ladder(profile, *size), fineness) for *size, fineness in profile.whole_runs]
+    return [at_fineness(point, fineness, profile.distance) for point, fineness in points]
 
 
 def exploration_ladder(profile: Profile) -> list[Scenario]:
-    """Points of the ladder that are trained to T_1, by size; n = max(4000, 4 d), but 3000 and 2000
-    in quick."""
-    sizes = profile.pick(
-        ((64, 3000, QUICK_LADDER), (256, 2000, QUICK_LADDER)),
-        ((64, 4000, 32), (128, 4000, 32), (256, 4000, 32)),
-        ((64, 4000, 64), (128, 4000, 64), (256, 4000, 64), (1024, 4096, 32), (4096, 16_384, 24)),
-    )
-    return [on_the_ladder(profile, d, n, replicates) for d, n, replicates in sizes]
+    """Points of the ladder that are trained to T_1, by size."""
+    return [on_the_ladder(profile, *size) for size in profile.exploration]
 
 
 def example_ladder(profile: Profile) -> list[Scenario]:
-    """Growing numbers of training examples at the ladder's first dimension, trained to T_1."""
-    replicates = profile.pick(QUICK_LADDER, 32, 64)
-    sizes = profile.pick((180, 3000), (250, 1000, 4000), (250, 1000, 4000, 16000))
-    return [on_the_ladder(profile, 64, n, replicates) for n in sizes]
+    """Growing numbers of training examples at d = 64, trained to T_1."""
+    return [on_the_ladder(profile, 64, n, profile.example_replicates) for n in profile.examples]
+
+
+def other_point(K: int, n: int, replicates: int) -> Scenario:
+    """A point of other numbers of clusters, experts, filters and patches, other dimensions and laws
+    than the ladder's, trained to T_1."""
+    narrow, discrete = Uniform(1.0, 2.0), Discrete((0.5, 1.0, 2.0), (0.25, 0.5, 0.25))
+    problem = {
+        2: Problem(K=2, d=48, P=5),
+        3: Problem(K=3, d=64, P=4, alpha=narrow, gamma=narrow),
+        5: Problem(K=5, d=80, P=4),
+        6: Problem(K=6, d=64, P=5, alpha=discrete, gamma=discrete),
+        10: Problem(K=10, d=128, P=4),
+    }[K]
+    return ladder(problem, n, replicates, M=2 * K, J=8 if K in (5, 10) else 6)
 
 
 def around_the_ladder(profile: Profile) -> list[Scenario]:
-    """Other numbers of clusters, experts, filters and patches, other dimensions and laws, trained
-    to T_1; n >= 125 M K."""
-    replicates = profile.pick(8, 8, 32)
-    two = ladder(Problem(K=2, d=48, P=5), 1500, replicates, M=4, J=6)
-    three = ladder(
-        Problem(K=3, d=64, P=4, alpha=Uniform(1.0, 2.0), gamma=Uniform(1.0, 2.0)),
-        2250,
-        replicates,
-        M=6,
-        J=6,
-    )
-    five = ladder(Problem(K=5, d=80, P=4), 6250, replicates, M=10, J=8)
-    discrete = Discrete((0.5, 1.0, 2.0), (0.25, 0.5, 0.25))
-    six = ladder(
-        Problem(K=6, d=64, P=5, alpha=discrete, gamma=discrete), 9000, replicates, M=12, J=6
-    )
-    ten = ladder(Problem(K=10, d=128, P=4), 25_000, replicates, M=20, J=8)
-    return profile.pick([two, three], [two, three, five], [two, three, five, six, ten])
+    """Points around the ladder, trained to T_1; n >= 125 M K."""
+    sizes = ((2, 1500), (3, 2250), (5, 6250), (6, 9000), (10, 25_000))
+    return [other_point(K, n, profile.replicates) for K, n in sizes[: profile.around]]
 
 
 def around_the_whole_runs(profile: Profile) -> list[Scenario]:
-    """The same for training to T = 8/eta; in standard with eta = sigma_0/32: 0 of 64 pilot
-    replicates failed, as at sigma_0/50."""
-    replicates = profile.pick(8, 8, 32)
-    two = ladder(Problem(K=2, d=48, P=5), 1000, replicates, M=4, J=6)
-    three = ladder(
-        Problem(K=3, d=64, P=4, alpha=Uniform(1.0, 2.0), gamma=Uniform(1.0, 2.0)),
-        2250,
-        replicates,
-        M=6,
-        J=6,
-    )
-    fineness = profile.pick(50, 32, 50)
-    return [
-        at_rate(point, point.hyper.sigma_0 / fineness, 8.0)
-        for point in profile.pick([], [two], [two, three])
-    ]
+    """Points around the ladder, trained to T = 8/eta."""
+    sizes = ((2, 1000), (3, 2250))[: profile.around_whole]
+    points = [other_point(K, n, profile.replicates) for K, n in sizes]
+    return [at_fineness(point, profile.around_fineness, 8.0) for point in points]
+
+
+def given_on(
+    *scenarios: Callable[[Profile], Sequence[Scenario]], hypotheses: str = "E_init"
+) -> Callable[[Profile], str]:
+    """The hypotheses of a claim about training runs, with the sizes that a profile trains."""
+    return lambda profile: "; ".join([hypotheses, *(in_words(s(profile)) for s in scenarios)])
+
+
+def in_words(scenarios: Sequence[Scenario]) -> str:
+    """The sizes of training runs: first what they have in common, then what differs, run by run.
+
+    Example: "P = 4, M = J = 8, ...; (d, n) = (64, 4000), (128, 4000)".
+    """
+    columns = _columns(scenarios)
+    common = [f"{name} = {values[0]}" for name, values in columns.items() if len(set(values)) == 1]
+    names = [name for name, values in columns.items() if len(set(values)) > 1]
+    points = zip(*(columns[name] for name in names), strict=True)
+    if not names:
+        return ", ".join(common)
+    left, right = ("(", ")") if len(names) > 1 else ("", "")
+    listed = ", ".join(f"{left}{', '.join(point)}{right}" for point in points)
+    return f"{', '.join(common)}; {left}{', '.join(names)}{right} = {listed}"
+
+
+def _columns(scenarios: Sequence[Scenario]) -> dict[str, list[str]]:
+    """What is said of each training run, by name."""
+
+    def sigma_0(s: Scenario) -> str:
+        ladder = s.problem.d ** (-1 / 3)
+        return "d^(-1/3)" if s.hyper.sigma_0 == ladder else f"{s.hyper.sigma_0:.3g}"
+
+    def eta_r(s: Scenario) -> str:
+        return "M^2 eta" if s.hyper.eta_r == s.hyper.M**2 * s.hyper.eta else f"{s.hyper.eta_r:.3g}"
+
+    def end(s: Scenario) -> str:
+        return "T_1" if s.explores_only else f"{s.hyper.T * s.hyper.eta:.3g}/eta"
+
+    described: dict[str, Callable[[Scenario], str]] = {
+        "K": lambda s: str(s.problem.K),
+        "d": lambda s: str(s.problem.d),
+        "P": lambda s: str(s.problem.P),
+        "M": lambda s: str(s.hyper.M),
+        "J": lambda s: str(s.hyper.J),
+        "n": lambda s: str(s.hyper.n),
+        "sigma_0": sigma_0,
+        "sigma_0/eta": lambda s: f"{s.hyper.sigma_0 / s.hyper.eta:.3g}",
+        "eta_r": eta_r,
+        "T": end,
+        "replicates": lambda s: str(s.replicates),
+    }
+    return {name: [say(s) for s in scenarios] for name, say in described.items()}

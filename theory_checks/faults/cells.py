@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from theory_checks.checking.claim import DEFAULT_ALPHA, Claim
-from theory_checks.checking.profiles import Profile
+from theory_checks.checking.profiles import PROFILES
 from theory_checks.checking.record import plain, restored
 from theory_checks.evidence.ledger import Ledger
 from theory_checks.faults.workers import Workers
@@ -27,7 +27,7 @@ ERROR = "error"
 
 @dataclass(frozen=True)
 class Cell:
-    """subject: module:NAME; claim: its id; profile: the value of a Profile."""
+    """subject: module:NAME; claim: its id; profile: the name of a Profile."""
 
     subject: str
     claim: str
@@ -121,7 +121,7 @@ def _of_claim(id: str, profile: str) -> str:
     from theory_checks.faults.fingerprint import fingerprint
 
     return fingerprint(
-        claim_hash(claims()[id], Profile(profile)), claims()[id].check, search.examine
+        claim_hash(claims()[id], PROFILES[profile]), claims()[id].check, search.examine
     )
 
 
@@ -134,7 +134,7 @@ def check_cell(cell: Cell, shared: Path) -> Result:
     from theory_checks.checking.search import check
 
     torch.set_num_threads(1)
-    profile, device, used = Profile(cell.profile), torch.device("cpu"), set[str]()
+    profile, device, used = PROFILES[cell.profile], torch.device("cpu"), set[str]()
     try:
         subject = load_subject(cell.subject)
         if claims()[cell.claim].trains:
