@@ -36,7 +36,6 @@ from theory_checks.experiments.ladders import (
     SURE_FALL,
     by_examples,
     by_size,
-    designed,
     drift_of_logits,
     mostly,
     sampling_error,
@@ -231,7 +230,7 @@ def growth_of_logits(subject: Subject, trained: Trained, scenarios: Sequence[Sce
     visits=facts_about,
 )
 def the_router_stays_quiet(
-    subject: Subject, trained: Trained, share: float, scenarios: Sequence[Scenario], other: Scenario
+    subject: Subject, trained: Trained, scenarios: Sequence[Scenario], other: Scenario
 ) -> Statement:
     """max over i, m of abs(h_m(x_i; Theta^(T_1))) is O(sigma_0^1.5), sharper: of order sigma_0^2.
 
@@ -251,28 +250,28 @@ def the_router_stays_quiet(
             for s in scenarios
         ],
     )
-    limit, size = drift_of_logits(scenarios[0].problem), len(scenarios)
+    limit = drift_of_logits(scenarios[0].problem)
     quiet = at_most_of_order(
+        values,
         scale=lambda d: d**-0.5,
         constant=1.0,
         drift=1.0,
         detail="over sigma_0^1.5",
-        **designed(values, size + 1, share / 4),
     )
     sharper = at_most_of_order(
+        values,
         scale=lambda d: d ** (-2 / 3),
         constant=3 * limit,
         drift=1.2,
         detail="over sigma_0^2, from above",
-        **designed(values, size + 1, share / 4),
     )
     order = stays_of_order(
+        values,
         scale=lambda d: d ** (-2 / 3),
         low=limit / 3,
         high=3 * limit,
         drift=2.5,
         detail="over sigma_0^2",
-        **designed(values, size + 1, share / 4),
     )
     around = np.array(
         [largest_logit(subject, r) for r in at_end_of_exploration(subject, trained, other)]
@@ -280,7 +279,6 @@ def the_router_stays_quiet(
     around /= drift_of_logits(other.problem) * other.hyper.sigma_0**2
     elsewhere = mostly(
         (around >= 1 / 3) & (around <= 3),
-        share / 4,
         f"replicates within a factor 3 of the limit at K = {other.problem.K}",
     )
     return given_occupied_groups(
@@ -389,7 +387,7 @@ def population_law_pictures(
     visits=facts_about,
 )
 def experts_follow_the_population_law(
-    subject: Subject, trained: Trained, share: float, scenarios: Sequence[Scenario], other: Scenario
+    subject: Subject, trained: Trained, scenarios: Sequence[Scenario], other: Scenario
 ) -> Statement:
     """Up to T_1, a_mjk = <w_mj, v_k> follows a <- a + eta a^2 / sqrt(sum_{j,k} a^4), and every
     other component of w stays put, with errors that fall at least like n^(-1/8), to at most 1.5 and
@@ -412,25 +410,23 @@ def experts_follow_the_population_law(
     return given_occupied_groups(
         all_of(
             tends_to_zero(
+                on,
                 exponent=SURE_FALL,
                 level=1.5 * error,
                 detail="error on the features",
-                **designed(on, 2, share / 4),
             ),
             tends_to_zero(
+                off,
                 exponent=SURE_FALL,
                 level=error / 2,
                 detail="displacement off the features",
-                **designed(off, 2, share / 4),
             ),
             mostly(
                 error_of_population_law(trained, other) <= 1.5 * sampling_error(other),
-                share / 4,
                 f"replicates with a small error on the features at K = {other.problem.K}",
             ),
             mostly(
                 displacement_off_features(subject, trained, other) <= sampling_error(other) / 2,
-                share / 4,
                 f"replicates with a small displacement off the features at K = {other.problem.K}",
             ),
         ),
@@ -520,7 +516,7 @@ def winner_along_dimensions(trained: Trained, scenarios: Sequence[Scenario]) -> 
     visits=facts_about,
 )
 def the_winner_takes_all(
-    trained: Trained, share: float, scenarios: Sequence[Scenario], other: Scenario
+    trained: Trained, scenarios: Sequence[Scenario], other: Scenario
 ) -> Statement:
     """At T_1 the norm of a_m.k over j in the expert's own cluster, over sigma_0^(1/2), tends to 1;
     that of every other tends to 0.
@@ -537,28 +533,26 @@ def the_winner_takes_all(
     leaves them (`over_what_is_left`), give or take the 1.5 sampling errors of E.3.
     """
     excess, others = excess_and_others(trained, scenarios)
-    size = len(scenarios)
     winner, _ = winners_and_others(trained, other)
     elsewhere = mostly(
         (np.abs(winner - 1) <= 3 * other.problem.d ** (-2 / 3))
         & (over_what_is_left(trained, other) <= 1 + 1.5 * sampling_error(other)),
-        share / 3,
         f"replicates whose winners take all at K = {other.problem.K}",
     )
     return given_occupied_groups(
         all_of(
             at_most_of_order(
+                excess,
                 scale=lambda d: d ** (-2 / 3),
                 constant=3.0,
                 drift=4.0,
                 detail="own cluster against 1",
-                **designed(excess, size + 1, share / 3),
             ),
             tends_to_zero(
+                others,
                 exponent=0.05,
                 level=20 * max(others) ** (-2 / 3),
                 detail="other clusters",
-                **designed(others, 2, share / 3),
             ),
             elsewhere,
         ),
@@ -630,7 +624,7 @@ def noise_along_dimensions(
     visits=facts_about,
 )
 def experts_learn_no_noise_and_no_centres(
-    subject: Subject, trained: Trained, share: float, scenarios: Sequence[Scenario], other: Scenario
+    subject: Subject, trained: Trained, scenarios: Sequence[Scenario], other: Scenario
 ) -> Statement:
     """At T_1 max abs(<w_mj, xi_i>) is of order sigma_0^(1/2) d^(-1/2) sqrt(log(n M J)), and <w_mj,
     c_k> is of its initial size.
@@ -650,7 +644,6 @@ def experts_learn_no_noise_and_no_centres(
         scenarios, [np.array([growth_along_centres(r) for r in found]) for found in replicates]
     )
     scale = along(list(noise), [scale_of_noise_products(s) for s in scenarios])
-    size = len(scenarios)
     around = at_end_of_exploration(subject, trained, other)
     kept = [
         largest_noise_product(r) <= 2 * scale_of_noise_products(other)
@@ -660,23 +653,22 @@ def experts_learn_no_noise_and_no_centres(
     return given_occupied_groups(
         all_of(
             at_most_of_order(
+                noise,
                 scale=scale,
                 constant=2.0,
                 drift=1.3,
                 detail="noise product",
-                **designed(noise, size + 1, share / 3),
             ),
             stays_of_order(
+                centres,
                 scale=lambda d: 1.0,
                 low=0.8,
                 high=1.25,
                 drift=1.25,
                 detail="products with centres over their start",
-                **designed(centres, size + 1, share / 3),
             ),
             mostly(
                 np.array(kept),
-                share / 3,
                 f"replicates with both products small at K = {other.problem.K}",
             ),
         ),
@@ -731,7 +723,7 @@ def integral_along_examples(trained: Trained, scenarios: Sequence[Scenario]) -> 
     visits=facts_about,
 )
 def inverse_alignments_move_together(
-    trained: Trained, share: float, scenarios: Sequence[Scenario], other: Scenario
+    trained: Trained, scenarios: Sequence[Scenario], other: Scenario
 ) -> Statement:
     """1/a_mjk(0) - 1/a_mjk(t) is the same for all (j, k) whose a starts above half of the expert's
     largest, as long as eta sqrt(d)/sigma_0 is small.
@@ -748,12 +740,12 @@ def inverse_alignments_move_together(
     return given_occupied_groups(
         all_of(
             tends_to_zero(
+                values,
                 exponent=SURE_FALL,
                 level=level,
                 detail="spread of the first integral",
-                **designed(values, 2, share / 2),
             ),
-            mostly(around, share / 2, f"replicates with a small spread at K = {other.problem.K}"),
+            mostly(around, f"replicates with a small spread at K = {other.problem.K}"),
         ),
         trained,
         *scenarios,

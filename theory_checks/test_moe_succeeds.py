@@ -15,6 +15,7 @@ from theory_checks.checking.claim import Kind, claim
 from theory_checks.checking.pictures import Lines, Series
 from theory_checks.evidence import HypothesesNotMet, Statement, all_of, mean_at_least, mean_at_most
 from theory_checks.evidence.sampling import Draw
+from theory_checks.experiments.ladders import rarely
 from theory_checks.experiments.replicates import Finished, given_occupied_groups
 from theory_checks.experiments.scenarios import Scenario, given_on
 from theory_checks.experiments.single_experts import trained_network, wrong
@@ -23,7 +24,6 @@ from theory_checks.test_router_alignment import (
     GIVEN,
     at_the_end,
     facts_about,
-    rarely,
     trained_scenarios,
     whole,
 )
@@ -60,14 +60,12 @@ def training_errors(trained: Trained, scenario: Scenario) -> Lines:
     examples=8,
     visits=facts_about,
 )
-def some_iterate_fits_the_training_data(
-    trained: Trained, share: float, scenario: Scenario
-) -> Statement:
+def some_iterate_fits_the_training_data(trained: Trained, scenario: Scenario) -> Statement:
     """Some iterate t <= T has training error exactly zero, with argmax routing. (Looked for at
     every 10th step.)"""
     never = (trained.trajectory(scenario).training_error != 0).all(dim=1).numpy()
     return given_occupied_groups(
-        rarely(never, share, "replicates that never reach training error 0"), trained, scenario
+        rarely(never, "replicates that never reach training error 0"), trained, scenario
     )
 
 
@@ -82,9 +80,7 @@ def some_iterate_fits_the_training_data(
     examples=8,
     visits=facts_about,
 )
-def the_test_error_is_small(
-    subject: Subject, trained: Trained, share: float, scenario: Scenario
-) -> Statement:
+def the_test_error_is_small(subject: Subject, trained: Trained, scenario: Scenario) -> Statement:
     """At T the error on fresh data is o(1), here at most 0.001.
 
     A replicate fails when more than 0.1 % of its 4000 fresh examples are wrong. The error is
@@ -98,7 +94,7 @@ def the_test_error_is_small(
         ]
     )
     return given_occupied_groups(
-        rarely(failed, share, "replicates with test error above 0.001"), trained, scenario
+        rarely(failed, "replicates with test error above 0.001"), trained, scenario
     )
 
 
@@ -138,7 +134,7 @@ def divides_the_clusters(replicate: Finished) -> bool:
     visits=facts_about,
 )
 def the_experts_in_use_divide_the_clusters(
-    subject: Subject, trained: Trained, share: float, scenario: Scenario
+    subject: Subject, trained: Trained, scenario: Scenario
 ) -> Statement:
     """At T there is a partition of the experts in use into K non-empty sets, each good on its
     cluster (error at most 1 %).
@@ -149,7 +145,7 @@ def the_experts_in_use_divide_the_clusters(
     """
     failed = np.array([not divides_the_clusters(r) for r in at_the_end(subject, trained, scenario)])
     return given_occupied_groups(
-        rarely(failed, share, "replicates without such a partition"), trained, scenario
+        rarely(failed, "replicates without such a partition"), trained, scenario
     )
 
 
@@ -185,7 +181,7 @@ def wrong_on_fresh_examples(subject: Subject, replicates: Sequence[Finished]) ->
     visits=facts_about,
 )
 def the_mixture_beats_every_single_expert(
-    subject: Subject, trained: Trained, share: float, scenario: Scenario
+    subject: Subject, trained: Trained, scenario: Scenario
 ) -> Statement:
     """On one and the same D, with D_alpha = D_gamma, the MoE errs less than the 1/8 that every
     single expert errs.
@@ -207,7 +203,7 @@ def the_mixture_beats_every_single_expert(
         return wrong(single, subject.draw_examples(problem, signals, size, generator_from(stream)))
 
     statement = all_of(
-        rarely(above, share / 3, "replicates whose MoE errs on 1/8 or more"),
+        rarely(above, "replicates whose MoE errs on 1/8 or more"),
         mean_at_most(
             1 / 8,
             wrong_on_fresh_examples(subject, replicates),
@@ -230,12 +226,12 @@ def the_mixture_beats_every_single_expert(
     examples=8,
     visits=facts_about,
 )
-def once_fitted_stays_fitted(trained: Trained, share: float, scenario: Scenario) -> Statement:
+def once_fitted_stays_fitted(trained: Trained, scenario: Scenario) -> Statement:
     """From some iterate on the training error stays zero up to T: at the latest from T/2 on.
     (Looked at every 10th step.)"""
     trajectory = trained.trajectory(scenario)
     late = torch.tensor(trajectory.looked_at) >= scenario.hyper.T / 2
     lost = (trajectory.training_error[:, late] != 0).any(dim=1).numpy()
     return given_occupied_groups(
-        rarely(lost, share, "replicates with training errors after T/2"), trained, scenario
+        rarely(lost, "replicates with training errors after T/2"), trained, scenario
     )

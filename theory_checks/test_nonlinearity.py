@@ -16,7 +16,7 @@ from core.model import cubic_response, linear_response
 from theory_checks.checking.claim import Kind, claim
 from theory_checks.checking.profiles import Profile
 from theory_checks.evidence import Statement, all_of, at_most, tends_to_zero
-from theory_checks.experiments.ladders import SURE_FALL, by_examples, designed
+from theory_checks.experiments.ladders import SURE_FALL, by_examples, rarely
 from theory_checks.experiments.replicates import finished
 from theory_checks.experiments.scenarios import (
     Scenario,
@@ -29,7 +29,7 @@ from theory_checks.experiments.scenarios import (
 )
 from theory_checks.experiments.trajectories import Trained
 from theory_checks.test_exploration import facts_about as facts_about_ladder
-from theory_checks.test_router_alignment import at_the_end, entropy, facts_about, rarely
+from theory_checks.test_router_alignment import at_the_end, entropy, facts_about
 
 
 def linear(trained: Trained) -> Trained:
@@ -80,9 +80,7 @@ def frozen_router(profile: Profile) -> list[Scenario]:
     examples=1,
     visits=facts_about_ladder,
 )
-def linear_experts_cannot_diverge(
-    trained: Trained, share: float, scenarios: Sequence[Scenario]
-) -> Statement:
+def linear_experts_cannot_diverge(trained: Trained, scenarios: Sequence[Scenario]) -> Statement:
     """With the router frozen all filters of a linear expert have the same displacement at T_1, and
     those of all experts become parallel as n grows. Cubic experts diverge.
 
@@ -110,12 +108,12 @@ def linear_experts_cannot_diverge(
             detail="filters of one linear expert",
         ),
         tends_to_zero(
+            values,
             exponent=2 * SURE_FALL,
             level=0.01,
             detail="1 - cosine of linear experts",
-            **designed(values, 2, share / 2),
         ),
-        rarely(together, share / 2, "replicates whose cubic experts move in parallel"),
+        rarely(together, "replicates whose cubic experts move in parallel"),
     )
 
 
@@ -148,7 +146,7 @@ def published_setting(profile: Profile) -> list[Scenario]:
     visits=facts_about,
 )
 def a_linear_mixture_stays_mixed(
-    subject: Subject, trained: Trained, share: float, scenario: Scenario
+    subject: Subject, trained: Trained, scenario: Scenario
 ) -> Statement:
     """On the same data a linear MoE keeps a high dispatch entropy and is less accurate than the
     nonlinear one.
@@ -169,7 +167,7 @@ def a_linear_mixture_stays_mixed(
             float(is_error(r.outcome[0]).double().mean()) for r in (flat, bent)
         )
         failed.append(not (entropy(flat) > half > entropy(bent) and wrong_flat > wrong_bent))
-    return rarely(np.array(failed), share, "replicates where the linear MoE is not worse")
+    return rarely(np.array(failed), "replicates where the linear MoE is not worse")
 
 
 EMPTY = "the feature-noise patch left empty; a single expert, and a mixture given E_init"
@@ -217,7 +215,7 @@ def facts_about_single(single: Scenario, mixture: Scenario) -> Mapping[str, Any]
     visits=facts_about_single,
 )
 def without_structure_a_single_expert_does_as_well(
-    subject: Subject, trained: Trained, share: float, single: Scenario, mixture: Scenario
+    subject: Subject, trained: Trained, single: Scenario, mixture: Scenario
 ) -> Statement:
     """Where feature noise is negligible a single expert does as well as the MoE: both err on at
     most 1 %.
@@ -233,5 +231,5 @@ def without_structure_a_single_expert_does_as_well(
     for scenario, what in ((single, "single experts"), (mixture, "mixtures")):
         found = finished(plain.run.subject, plain, scenario, scenario.hyper.T)
         failed = np.array([float(is_error(r.outcome[0]).double().mean()) > 0.01 for r in found])
-        statements.append(rarely(failed, share / 2, f"{what} that err on more than 1 %"))
+        statements.append(rarely(failed, f"{what} that err on more than 1 %"))
     return all_of(*statements)

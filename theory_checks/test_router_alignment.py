@@ -25,16 +25,14 @@ from theory_checks.evidence import (
     given,
     tends_to_zero,
 )
-from theory_checks.evidence.design import frequency_resolution
 from theory_checks.experiments.ladder_pictures import along, ladder_picture, through_the_first
 from theory_checks.experiments.ladders import (
     SURE_FALL,
-    afforded,
     by_examples,
     by_size,
-    designed,
     moment,
     mostly,
+    rarely,
     sampling_error,
 )
 from theory_checks.experiments.replicates import Finished, finished, given_occupied_groups
@@ -52,7 +50,6 @@ from theory_checks.experiments.trajectories import Trained
 from theory_checks.test_exploration import along_dimensions, features
 from theory_checks.test_exploration import facts_about as facts_about_ladder
 
-RARE = 0.02  # replicates that may fail a claim of the form "with probability 1 - o(1)", by design
 SIGN_BIAS = 0.35  # of a sign test's probability: what A.6 resolves
 CLEAR_GAP = 1.1
 # a cluster goes to M_k when at least this share of it does: the stated level for 1 - o(1) at these
@@ -89,13 +86,6 @@ def facts_about(scenario: Scenario, **_: Any) -> Mapping[str, Any]:
 def at_the_end(subject: Subject, trained: Trained, scenario: Scenario) -> list[Finished]:
     """All replicates at T."""
     return list(finished(subject, trained, scenario, scenario.hyper.T))
-
-
-def rarely(events: np.ndarray, share: float, detail: str) -> Statement:
-    """The event happens in at most RARE of the replicates to which it applies. Raises
-    HypothesesNotMet if those are too few."""
-    design = afforded(RARE, len(events), share, detail)
-    return frequency_at_most(RARE, lambda stream, size: events, detail=detail, **design)
 
 
 def clear_clusters(replicate: Finished) -> list[int]:
@@ -179,7 +169,7 @@ def router_pictures(
     visits=facts_about,
 )
 def the_best_aligned_expert_is_in_the_group(
-    subject: Subject, trained: Trained, share: float, scenario: Scenario
+    subject: Subject, trained: Trained, scenario: Scenario
 ) -> Statement:
     """At T the expert with the largest <theta_m, c_k> is in M_k."""
 
@@ -189,7 +179,7 @@ def the_best_aligned_expert_is_in_the_group(
 
     failed, met = for_clear_clusters(at_the_end(subject, trained, scenario), aligned)
     return given_clear_gaps(
-        rarely(failed, share, "replicates with a cluster aligned elsewhere"), scenario, met
+        rarely(failed, "replicates with a cluster aligned elsewhere"), scenario, met
     )
 
 
@@ -264,7 +254,7 @@ def first_whole_run(profile: Profile) -> list[Scenario]:
     visits=facts_about_ladder,
 )
 def the_router_learns_centres_not_features(
-    subject: Subject, trained: Trained, share: float, scenarios: Sequence[Scenario], whole: Scenario
+    subject: Subject, trained: Trained, scenarios: Sequence[Scenario], whole: Scenario
 ) -> Statement:
     """max abs(<theta_m, v_k>) / max abs(<theta_m, c_k>) is small, and the ratio of the root mean
     squares falls with n.
@@ -290,18 +280,16 @@ def the_router_learns_centres_not_features(
         all_of(
             mostly(
                 peaks <= level,
-                share / 3,
                 f"replicates with features at most {level:.3g} of their centres at T_1",
             ),
             tends_to_zero(
+                ratios,
                 exponent=SURE_FALL,
                 level=level,
                 detail="root mean squares at T_1",
-                **designed(ratios, 2, share / 3),
             ),
             rarely(
                 np.array(failed),
-                share / 3,
                 "replicates whose features are above half of their centres, at T",
             ),
         ),
@@ -323,7 +311,7 @@ def the_router_learns_centres_not_features(
     visits=facts_about,
 )
 def clusters_go_to_their_group_of_experts(
-    subject: Subject, trained: Trained, share: float, scenario: Scenario
+    subject: Subject, trained: Trained, scenario: Scenario
 ) -> Statement:
     """At T an x in Omega_k goes to an expert of M_k with probability 1 - o(1), without router noise
     and with it.
@@ -354,9 +342,9 @@ def clusters_go_to_their_group_of_experts(
         replicates, goes(lambda r: routing_probabilities(r.fresh_logits.double()))
     )
     statement = all_of(
-        rarely(quiet, share / 3, "replicates where a cluster goes elsewhere, without noise"),
-        rarely(noisy, share / 3, "replicates where a cluster goes elsewhere, with noise"),
-        rarely(exact, share / 3, "replicates where a cluster goes elsewhere, by p"),
+        rarely(quiet, "replicates where a cluster goes elsewhere, without noise"),
+        rarely(noisy, "replicates where a cluster goes elsewhere, with noise"),
+        rarely(exact, "replicates where a cluster goes elsewhere, by p"),
     )
     return given_clear_gaps(statement, scenario, met)
 
@@ -383,7 +371,7 @@ def entropy(replicate: Finished) -> float:
     visits=facts_about,
 )
 def the_dispatch_entropy_vanishes(
-    subject: Subject, trained: Trained, share: float, scenario: Scenario
+    subject: Subject, trained: Trained, scenario: Scenario
 ) -> Statement:
     """The dispatch entropy tends to 0: along training it falls from log K, with all examples at one
     expert, to below 0.05 at T.
@@ -397,8 +385,8 @@ def the_dispatch_entropy_vanishes(
     starts = np.array([entropy(r) < 0.99 * log_K for r in finished(subject, trained, scenario, 0)])
     ends = np.array([entropy(r) > 0.05 for r in at_the_end(subject, trained, scenario)])
     statement = all_of(
-        rarely(starts, share / 2, "replicates that start below 0.99 log K"),
-        rarely(ends, share / 2, "replicates with dispatch entropy above 0.05"),
+        rarely(starts, "replicates that start below 0.99 log K"),
+        rarely(ends, "replicates with dispatch entropy above 0.05"),
     )
     return given_occupied_groups(statement, trained, scenario)
 
@@ -491,7 +479,6 @@ def mechanism_pictures(
 )
 def the_router_follows_what_experts_learn(
     trained: Trained,
-    share: float,
     scenarios: Sequence[Scenario],
     more: Sequence[Scenario],
     other: Scenario,
@@ -506,38 +493,34 @@ def the_router_follows_what_experts_learn(
     products: within 0.1 of 1 at every d. (The neglected terms are of relative order sigma_0^2,
     those of h in the gate and of the margin in the slope of the loss.)
     """
-    part = share / (3 + len(scenarios))
     along_n = by_examples(more, [residual(trained, s) for s in more])
     along_d = by_size(scenarios, [residual(trained, s) for s in scenarios])
     slopes = [
         mostly(
             np.abs(slope(trained, s) - 1) <= 0.1,
-            part,
             f"replicates with a slope within 0.1 of 1 at d = {s.problem.d}",
         )
         for s in scenarios
     ]
     elsewhere = residual(trained, other) > 1.5 * sampling_error(other)
     errors = {s.problem.d: 1.5 * sampling_error(s) for s in scenarios}
-    size = len(scenarios)
     return given_occupied_groups(
         all_of(
             tends_to_zero(
+                along_n,
                 exponent=SURE_FALL,
                 level=1.5 * sampling_error(more[-1]),
                 detail="along n",
-                **designed(along_n, 2, part),
             ),
             at_most_of_order(
+                along_d,
                 scale=errors.__getitem__,
                 constant=1.0,
                 drift=2.0,
                 detail="along d",
-                **designed(along_d, size + 1, part),
             ),
             rarely(
                 elsewhere,
-                part,
                 f"replicates beyond 1.5 times the sampling error at K = {other.problem.K}",
             ),
             *slopes,
@@ -549,7 +532,7 @@ def the_router_follows_what_experts_learn(
     )
 
 
-def positive_half_of_the_time(values: np.ndarray, share: float, detail: str) -> Statement:
+def positive_half_of_the_time(values: np.ndarray, detail: str) -> Statement:
     """P(value > 0) = 1/2 by an exact sign test on each side. Raises HypothesesNotMet if a value is
     exactly 0.
 
@@ -560,19 +543,10 @@ def positive_half_of_the_time(values: np.ndarray, share: float, detail: str) -> 
         raise HypothesesNotMet(
             f"{detail}: exactly 0 in {int((values == 0).sum())} of {len(values)} replicates"
         )
-    n, above = len(values), values > 0
-    design: dict[str, Any] = {
-        "resolution": frequency_resolution(0.5, n, share / 2),
-        "passing": SIGN_BIAS,
-        "replicates": n,
-    }
+    above, what = values > 0, f"{detail} is positive"
     return all_of(
-        frequency_at_most(
-            0.5, lambda stream, size: above, detail=f"{detail} is positive", **design
-        ),
-        frequency_at_least(
-            0.5, lambda stream, size: above, detail=f"{detail} is positive", **design
-        ),
+        frequency_at_most(0.5, above, resolution=SIGN_BIAS, detail=what),
+        frequency_at_least(0.5, above, resolution=SIGN_BIAS, detail=what),
     )
 
 
@@ -600,7 +574,7 @@ def many_replicates(profile: Profile) -> list[Scenario]:
     visits=facts_about,
 )
 def what_is_not_learned_is_symmetric(
-    subject: Subject, trained: Trained, share: float, scenario: Scenario
+    subject: Subject, trained: Trained, scenario: Scenario
 ) -> Statement:
     """<theta_m, v_k> and <w_mj, c_k> are symmetric about 0 over replicates at T_1, as at every t,
     for every n and d.
@@ -622,7 +596,7 @@ def what_is_not_learned_is_symmetric(
         products = along_centres[leader, :, clusters]
         experts.append(float((products.amax(dim=1) + products.amin(dim=1)).mean()))
     statement = all_of(
-        positive_half_of_the_time(np.array(router), share / 2, "<theta_m, v_k> at T_1"),
-        positive_half_of_the_time(np.array(experts), share / 2, "<w_mj, c_k> at T_1"),
+        positive_half_of_the_time(np.array(router), "<theta_m, v_k> at T_1"),
+        positive_half_of_the_time(np.array(experts), "<w_mj, c_k> at T_1"),
     )
     return given_occupied_groups(statement, trained, scenario)

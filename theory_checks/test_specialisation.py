@@ -21,7 +21,7 @@ from theory_checks.experiments.ladder_pictures import (
     some_finished,
     through_the_first,
 )
-from theory_checks.experiments.ladders import by_examples, designed, mostly
+from theory_checks.experiments.ladders import by_examples, mostly
 from theory_checks.experiments.replicates import Finished, finished, given_occupied_groups
 from theory_checks.experiments.scenarios import (
     Scenario,
@@ -117,7 +117,6 @@ def from_few_examples(profile: Profile) -> list[Scenario]:
 def experts_are_good_on_their_own_cluster(
     subject: Subject,
     trained: Trained,
-    share: float,
     scenarios: Sequence[Scenario],
     more: Sequence[Scenario],
     other: Scenario,
@@ -131,7 +130,6 @@ def experts_are_good_on_their_own_cluster(
     and 0.1 % for d = 1024; with n = 4000 sampling errors keep it near 2.5 % for all d up to 256. So
     that it falls along n at all is what is tested as a rate, and levels along d.
     """
-    part = share / (1 + 2 * (len(scenarios) + 1))
     along_n = by_examples(
         more,
         [
@@ -143,7 +141,10 @@ def experts_are_good_on_their_own_cluster(
     )
     statements: list[Statement] = [
         tends_to_zero(
-            exponent=ANY_FALL, level=1 / 8, detail="mean along n", **designed(along_n, 2, part)
+            along_n,
+            exponent=ANY_FALL,
+            level=1 / 8,
+            detail="mean along n",
         )
     ]
     for scenario in (*scenarios, other):
@@ -162,14 +163,12 @@ def experts_are_good_on_their_own_cluster(
         statements.append(
             mostly(
                 typical,
-                part,
                 f"replicates in which half of the experts err on at most {GOOD}, {where}",
             )
         )
         statements.append(
             mostly(
                 clear,
-                part,
                 f"replicates whose experts with gap {LARGE_GAP} err on at most {GOOD}, {where}",
             )
         )

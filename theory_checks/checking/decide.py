@@ -37,8 +37,11 @@ def phases(claim: Claim, run: Run, inputs: Mapping[str, Any]) -> Iterator[tuple[
 def _judge(claim: Claim, run: Run, inputs: Mapping[str, Any], phase: int, alpha: float) -> Evidence:
     try:
         statement: Statement = claim.check(
-            **wanted_by(claim.check, context_of(claim, run, phase)), **inputs
+            **wanted_by(claim.check, context_of(run, phase)), **inputs
         )
+        if claim.samples:
+            # Raises HypothesesNotMet if what was measured could not be found violated at all.
+            statement.samples_needed(float(run.ledger.share(claim.id)))
         return statement.judge(
             run.stream(claim.id, dict(inputs), phase), alpha, statement.samples_needed(alpha)
         )
@@ -58,13 +61,12 @@ def _judge(claim: Claim, run: Run, inputs: Mapping[str, Any], phase: int, alpha:
         )
 
 
-def context_of(claim: Claim, run: Run, phase: int) -> dict[str, Any]:
+def context_of(run: Run, phase: int) -> dict[str, Any]:
     """What a check may ask for besides its inputs."""
     return {
         "subject": run.subject,
         "profile": run.profile,
         "trained": Trained(run, phase),
-        "share": float(run.ledger.share(claim.id)),
     }
 
 

@@ -199,7 +199,7 @@ def _with_pictures(
         return record
     phase = DECIDE if evidence.verdict is Verdict.VIOLATED and evidence.samples else SEARCH
     judged = tuple((case, found) for found, case in log.judged.values())
-    context = {**context_of(claim, run, phase), "run": run, "judged": judged}
+    context = {**context_of(run, phase), "run": run, "judged": judged}
     try:
         drawn = claim.picture(
             **wanted_by(claim.picture, context), **wanted_by(claim.picture, inputs)

@@ -23,12 +23,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import xlogy
 
-from .sampling import Array, finite, require_probability, within
+from .sampling import Array, finite, within
 
-BOLDEST = (
-    1 - 2.0**-10
-)  # staking everything would go broke for good at the first zero, and give 0 * inf
-# keeps a product of CHUNK payoffs finite; raising a bound only enlarges the null
+# Staking everything would lose it all for good at the first zero, and give 0 * inf.
+BOLDEST = 1 - 2.0**-10
+# Keeps a product of CHUNK payoffs finite; raising a bound only enlarges the null hypothesis.
 SMALLEST_BOUND = 1e-18
 CHUNK = 16  # observations multiplied before a logarithm is taken
 
@@ -73,7 +72,6 @@ class Wealth:
     bound: Array  # (*tests)
     bets: Portfolio
     log_wealth: Array  # (bets, *tests), each bet for itself
-    samples: int
 
     @property
     def log_e_value(self) -> npt.NDArray[np.float64]:
@@ -92,7 +90,7 @@ def start(
         raise ValueError(f"bound = {bound} must lie in [0, 1]")
     bound = np.where(bound > 0, np.maximum(bound, SMALLEST_BOUND), 0.0)
     bets = portfolio() if bets is None else bets
-    return Wealth(bound, bets, np.zeros((len(bets.fractions), *bound.shape)), 0)
+    return Wealth(bound, bets, np.zeros((len(bets.fractions), *bound.shape)))
 
 
 def update(wealth: Wealth, batch: Array) -> Wealth:
@@ -113,9 +111,7 @@ def update(wealth: Wealth, batch: Array) -> Wealth:
         np.multiply(payoff, fraction, out=factors)
         factors += 1 - fraction
         gains[j] = _log_product(factors)
-    return replace(
-        wealth, log_wealth=wealth.log_wealth + gains, samples=wealth.samples + len(batch)
-    )
+    return replace(wealth, log_wealth=wealth.log_wealth + gains)
 
 
 def update_counts(wealth: Wealth, ones: npt.ArrayLike, zeros: npt.ArrayLike) -> Wealth:
@@ -125,8 +121,7 @@ def update_counts(wealth: Wealth, ones: npt.ArrayLike, zeros: npt.ArrayLike) -> 
     with np.errstate(divide="ignore"):
         payoff = 1 - fractions + fractions / wealth.bound
     gains = xlogy(ones, payoff) + zeros * np.log1p(-fractions)
-    samples = wealth.samples + int((ones + zeros).max())
-    return replace(wealth, log_wealth=wealth.log_wealth + gains, samples=samples)
+    return replace(wealth, log_wealth=wealth.log_wealth + gains)
 
 
 def _log_product(factors: Array) -> npt.NDArray[np.float64]:
@@ -140,30 +135,3 @@ def _log_product(factors: Array) -> npt.NDArray[np.float64]:
         np.multiply.reduce(tail, axis=0)
     )
     return cast(npt.NDArray[np.float64], product)
-
-
-def confidence_sequence(
-    observations: Array, alpha: float, bets: Portfolio | None = None
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Bounds (lower, upper) on the mean of observations in [0, 1] along axis 0, each of shape
-    (*tests).
-
-    They contain the mean at all sample sizes simultaneously with probability at least 1 - alpha:
-    they invert the two one-sided tests at alpha / 2. Every payoff x / m falls with m, so the wealth
-    does, and the bounds that a test rejects are an interval, found by bisection.
-    """
-    require_probability("alpha", alpha)
-    if len(observations) == 0:
-        raise ValueError("a confidence sequence needs at least one observation, got 0")
-    threshold = np.log(2 / alpha)
-
-    def lower(x: Array) -> npt.NDArray[np.float64]:
-        rejected, kept = np.zeros(x.shape[1:]), np.ones(x.shape[1:])
-        for _ in range(45):
-            middle = (rejected + kept) / 2
-            reject = update(start(middle, bets), x).log_e_value >= threshold
-            rejected, kept = np.where(reject, middle, rejected), np.where(reject, kept, middle)
-        return rejected
-
-    x = np.asarray(observations, dtype=float)
-    return lower(x), 1 - lower(1 - x)

@@ -1,9 +1,9 @@
-"""Design before data: samples needed for a resolution, and the resolution that given samples have.
+"""Design before data: the samples that a resolution needs, and the resolution that few replicates
+have.
 
 `x_samples(..., resolution, alpha)` guarantees, for every law: a violation of at least `resolution`
 is declared `violated` with probability >= 95 %, and a statement that is true, at its boundary or
-inside, is declared `holds` with probability >= 95 % - alpha. `x_resolution(..., samples, alpha)` is
-the smallest resolution for which those samples suffice. All figures are finite-sample bounds
+inside, is declared `holds` with probability >= 95 % - alpha. All figures are finite-sample bounds
 (Chernoff, Hoeffding, McDiarmid, Massart, exact binomials).
 """
 
@@ -13,21 +13,17 @@ import math
 from collections.abc import Callable
 from functools import lru_cache
 
-import numpy as np
 from scipy.special import betaincinv
 
 from .betting import kelly, portfolio
 from .laws import (
     ROUNDING,
-    binomial_above,
-    binomial_below,
     expected_total_variation,
     hoeffding_radius,
     least_above,
-    most_below,
     multinomial_regret,
 )
-from .sampling import Array, require_positive, require_probability
+from .sampling import Array, require_between, require_level
 
 FALSE_PASS = 0.05
 MISS = 0.05  # 1 - power
@@ -46,18 +42,6 @@ def smallest(enough: Callable[[int], bool], limit: int = 1 << 50) -> int:
     low = high // 2
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if enough(middle) else (middle, high)
-    return high
-
-
-def smallest_resolution(enough: Callable[[float], bool], largest: float) -> float:
-    """The smallest resolution in (0, largest] with enough(resolution), to a relative 1e-9, rounded
-    up."""
-    if not enough(largest):
-        raise ValueError(f"too few samples even for the largest possible resolution {largest}")
-    low, high = 0.0, largest
-    while high - low > 1e-9 * high:
-        middle = (low + high) / 2
         low, high = (low, middle) if enough(middle) else (middle, high)
     return high
 
@@ -135,13 +119,6 @@ def mean_samples(bound: float, resolution: float, alpha: float) -> int:
     )
 
 
-@lru_cache(maxsize=4096)
-def mean_resolution(bound: float, samples: int, alpha: float) -> float:
-    """The smallest violation of "mean <= bound" that these samples resolve; inverse of
-    mean_samples."""
-    return smallest_resolution(lambda r: mean_samples(bound, r, alpha) <= samples, 1 - bound)
-
-
 def cells_concentration(probabilities: Array, resolution: float) -> float:
     """The concentration of a Dirichlet prior whose draws are typically as far away as the
     resolution: violations are then searched for where they are hardest to see, instead of all over
@@ -172,11 +149,6 @@ def cells_samples(probabilities: Array, resolution: float, alpha: float) -> int:
     return smallest(enough)
 
 
-def cells_resolution(probabilities: Array, samples: int, alpha: float) -> float:
-    """The smallest total variation that these samples resolve; inverse of cells_samples."""
-    return smallest_resolution(lambda r: cells_samples(probabilities, r, alpha) <= samples, 1.0)
-
-
 def law_samples(resolution: float, alpha: float) -> int:
     """Samples for "observations follow this law", resolution in Kolmogorov-Smirnov distance D.
 
@@ -191,79 +163,21 @@ def law_samples(resolution: float, alpha: float) -> int:
 
 
 @lru_cache(maxsize=4096)
-def law_resolution(samples: int, alpha: float) -> float:
-    """The smallest Kolmogorov-Smirnov distance that these samples resolve; inverse of
-    law_samples."""
-    return smallest_resolution(lambda r: law_samples(r, alpha) <= samples, 1.0)
+def frequency_resolution(bound: float, replicates: int, events: int = 1) -> float:
+    """The smallest violation of "rate <= bound" that is rejected at 5 % whenever so many replicates
+    are declared `holds`, if a true statement at its boundary is to be so with probability 95 %.
 
-
-def frequency_power(
-    bound: float, resolution: float, replicates: Array | int, alpha: float
-) -> tuple[Array, Array]:
-    """Exact (P(violated) at rate bound + resolution, P(holds) at rate bound) of the test of "rate
-    <= bound".
-
-    `violated` from the smallest count x with P(Bin(bound) >= x) <= alpha on; `holds` up to the
-    largest count x with P(Bin(bound + resolution) <= x) <= 5 %, unless `violated`.
+    `holds` is declared up to the count that Binomial(replicates, bound) exceeds with probability at
+    most 5 % / events: events is how many such statements must hold together.
     """
-    n, beyond = np.asarray(replicates), min(bound + resolution, 1.0)
-    violated_from, holds_to = least_above(alpha, n, bound), most_below(FALSE_PASS, n, beyond)
-    return binomial_above(violated_from, n, beyond), binomial_below(
-        np.minimum(holds_to, violated_from - 1), n, bound
-    )
-
-
-def frequency_suffices(
-    bound: float, resolution: float, replicates: Array | int, alpha: float
-) -> Array:
-    """Whether `violated` has power 95 % and `holds` 95 % - alpha; True where no rate exceeds the
-    bound by the resolution."""
-    if not possible(bound, resolution):
-        return np.ones(np.shape(replicates), dtype=bool)
-    violated, holds = frequency_power(bound, resolution, replicates, alpha)
-    return np.asarray((violated >= 1 - MISS) & (holds >= 1 - MISS - alpha))
-
-
-def frequency_samples(bound: float, resolution: float, alpha: float) -> int:
-    """The fewest replicates for "rate <= bound" (for "rate >= bound" pass 1 - bound), by exact
-    binomials.
-
-    Binomial powers are saw-toothed in n, so the numbers of replicates are searched one by one.
-    """
-    _require(bound, resolution, alpha)
-    for first in range(1, 100_000, 2000):
-        candidates = np.arange(first, first + 2000)
-        sufficient = frequency_suffices(bound, resolution, candidates, alpha)
-        if sufficient.any():
-            return int(candidates[sufficient.argmax()])
-    raise ValueError(
-        f"resolution = {resolution} needs more than 100000 replicates at alpha = {alpha}"
-    )
-
-
-@lru_cache(maxsize=4096)
-def frequency_passing(bound: float, replicates: int, events: int = 1) -> float:
-    """The smallest violation of "rate <= bound" that these replicates reject at 5 % whenever they
-    hold, if a true claim at its boundary is to hold with probability 95 %, of so many events
-    together: with up to the quantile of Bin(bound) counts against it that a true one exceeds with
-    probability 5 % / events."""
     accepted = int(least_above(MISS / events, replicates, bound)) - 1
     if accepted >= replicates:
         return 1 - bound
     return float(betaincinv(accepted + 1, replicates - accepted, 1 - FALSE_PASS)) - bound
 
 
-@lru_cache(maxsize=4096)
-def frequency_resolution(bound: float, replicates: int, alpha: float) -> float:
-    """The smallest violation of "rate <= bound" that these replicates resolve; inverse of
-    frequency_samples."""
-    return smallest_resolution(
-        lambda r: bool(frequency_suffices(bound, r, replicates, alpha)), 1 - bound
-    )
-
-
 def _require(bound: float, resolution: float, alpha: float) -> None:
-    require_probability("alpha", alpha)
-    require_positive("resolution", resolution)
+    require_level(alpha)
+    require_between("resolution", resolution, 0, math.inf)
     if not 0 <= bound <= 1:
         raise ValueError(f"bound = {bound} must lie in [0, 1]")

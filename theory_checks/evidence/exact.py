@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from .sampling import Array, require_probability
+from .sampling import Array, require_level
 from .verdict import Evidence, Verdict
 
 
@@ -20,12 +20,12 @@ class Exact:
 
     def samples_needed(self, alpha: float) -> int:
         """None."""
-        require_probability("alpha", alpha)
+        require_level(alpha)
         return 0
 
     def judge(self, stream: np.random.SeedSequence, alpha: float, budget: int) -> Evidence:
         """The evidence, whatever the stream and the budget."""
-        require_probability("alpha", alpha)
+        require_level(alpha)
         return self.evidence
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.special import bdtrik, betainc, betainccinv, betaincinv, gammaln, xlogy
 
-from .sampling import Array, require_probability
+from .sampling import Array, require_level
 
 ROUNDING = 1e-12  # what equals a limit may exceed it by this much
 
@@ -17,7 +17,7 @@ ROUNDING = 1e-12  # what equals a limit may exceed it by this much
 def clopper_pearson(successes: int, trials: int, alpha: float) -> tuple[float, float]:
     """Exact confidence interval for a probability (Clopper and Pearson 1934), alpha / 2 on each
     side."""
-    require_probability("alpha", alpha)
+    require_level(alpha)
     if not 0 <= successes <= trials or trials == 0:
         raise ValueError(f"{successes} successes in {trials} trials")
     lower = betaincinv(successes, trials - successes + 1, alpha / 2) if successes > 0 else 0.0

@@ -28,7 +28,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from .sampling import require_probability
+from .sampling import require_level
 
 SUSPICION = Fraction(1, 1000)  # s: the level of search streams
 
@@ -56,7 +56,7 @@ class Ledger:
     lines: tuple[Line, ...]
 
     def __post_init__(self) -> None:
-        require_probability("alpha", float(self.alpha))
+        require_level(float(self.alpha))
         ids = [line.id for line in self.lines]
         if len(set(ids)) < len(ids):
             raise ValueError(

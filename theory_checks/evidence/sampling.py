@@ -1,9 +1,8 @@
-"""Draws: child seeds, growing batches, and observations that are refused before they can give a
+"""Draws: seeds, growing batches, and observations that are refused before they can give a
 verdict."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -19,12 +18,14 @@ UNSEEN_BATCH = 4096  # where nothing is looked at between batches: enough to sha
 THINNING = 1.03
 
 
-def child(stream: np.random.SeedSequence, index: int) -> np.random.SeedSequence:
-    """The index-th child of a stream. Unlike `stream.spawn`, which counts its calls, this has no
-    side effect."""
-    return np.random.SeedSequence(
-        stream.entropy, spawn_key=(*stream.spawn_key, index), pool_size=stream.pool_size
+def children(stream: np.random.SeedSequence) -> Iterator[np.random.SeedSequence]:
+    """The children of a stream, one after another. Unlike `stream.spawn`, which counts its calls,
+    this leaves the stream as it is."""
+    own = np.random.SeedSequence(
+        stream.entropy, spawn_key=stream.spawn_key, pool_size=stream.pool_size
     )
+    while True:
+        yield own.spawn(1)[0]
 
 
 def batch_sizes(budget: int) -> Iterator[int]:
@@ -39,8 +40,8 @@ def batch_sizes(budget: int) -> Iterator[int]:
 
 def batches(draw: Draw, stream: np.random.SeedSequence, budget: int) -> Iterator[Array]:
     """Batches of observations, each from its own child of the stream."""
-    for index, size in enumerate(batch_sizes(budget)):
-        yield observe(draw, child(stream, index), size)
+    for size, child in zip(batch_sizes(budget), children(stream), strict=False):
+        yield observe(draw, child, size)
 
 
 def looks(samples: int) -> int:
@@ -68,10 +69,13 @@ def observe(draw: Draw, stream: np.random.SeedSequence, size: int) -> Array:
     observations = np.asarray(draw(stream, size))
     if observations.shape != (size,):
         raise ValueError(f"draw returned shape {observations.shape} when asked for ({size},)")
+    return real(observations)
+
+
+def real(observations: Array) -> Array:
+    """The observations themselves if they are finite real numbers, or a ValueError."""
     if observations.dtype.kind not in "biuf":
-        raise ValueError(
-            f"draw returned dtype {observations.dtype}, observations must be real numbers"
-        )
+        raise ValueError(f"dtype {observations.dtype}: observations must be real numbers")
     return finite(observations)
 
 
@@ -92,16 +96,15 @@ def within(observations: Array, low: float, high: float) -> Array:
     return observations
 
 
-def require_probability(name: str, value: float) -> None:
-    """Levels and powers lie strictly between 0 and 1."""
-    if not 0 < value < 1:
-        raise ValueError(f"{name} = {value} must lie in (0, 1)")
+def require_between(name: str, value: float, low: float, high: float) -> None:
+    """Raises ValueError unless low < value < high; high may be infinite."""
+    if not low < value < high:
+        raise ValueError(f"{name} = {value} must lie in ({low:g}, {high:g})")
 
 
-def require_positive(name: str, value: float) -> None:
-    """Resolutions, tolerances and ranges are finite and positive."""
-    if not (value > 0 and math.isfinite(value)):
-        raise ValueError(f"{name} = {value} must be positive and finite")
+def require_level(alpha: float) -> None:
+    """Raises ValueError unless alpha lies strictly between 0 and 1."""
+    require_between("alpha", alpha, 0, 1)
 
 
 def require_budget(budget: int, needed: int) -> None:

@@ -17,39 +17,21 @@ import numpy as np
 import numpy.typing as npt
 
 from . import betting, design, laws
-from .exact import at_least, at_most, equal
 from .sampling import (
     FIRST_BATCH,
     UNSEEN_BATCH,
     Array,
     Draw,
     batches,
-    child,
+    children,
     observe,
+    require_between,
     require_budget,
-    require_positive,
-    require_probability,
+    require_level,
     thinned,
     within,
 )
-from .verdict import Evidence, Verdict
-
-__all__ = [
-    "Statement",
-    "all_of",
-    "at_least",
-    "at_most",
-    "cells_follow",
-    "equal",
-    "events_independent",
-    "follows_law",
-    "frequency_at_least",
-    "frequency_at_most",
-    "given",
-    "mean_at_least",
-    "mean_at_most",
-    "mean_equals",
-]
+from .verdict import Evidence, HypothesesNotMet, Verdict
 
 STOPPED = {
     Verdict.VIOLATED: "evidence of violation",
@@ -63,7 +45,10 @@ class Statement(Protocol):
     """What a test asserts, with the means to find out."""
 
     def samples_needed(self, alpha: float) -> int:
-        """Samples with which both errors are met at the stated resolution."""
+        """Samples with which both errors are met at the statement's resolution.
+
+        Raises HypothesesNotMet if what was measured could not refute the statement at alpha.
+        """
         ...
 
     def judge(self, stream: np.random.SeedSequence, alpha: float, budget: int) -> Evidence:
@@ -88,14 +73,14 @@ class Mean:
     detail: str
 
     def __post_init__(self) -> None:
-        require_positive("resolution", self.resolution)
-        require_positive("high - low", self.high - self.low)
+        require_between("resolution", self.resolution, 0, math.inf)
+        require_between("high - low", self.high - self.low, 0, math.inf)
         if not self.low <= self.bound <= self.high:
             raise ValueError(f"bound = {self.bound} must lie in [{self.low}, {self.high}]")
 
     def samples_needed(self, alpha: float) -> int:
         """Enough for each side at its share of alpha, for every law on [low, high]."""
-        require_probability("alpha", alpha)
+        require_level(alpha)
         share = alpha / len(self.sides)
         return max(
             design.mean_samples(self._unit_bound(side), self._step, share) for side in self.sides
@@ -241,9 +226,7 @@ class Cells:
     detail: str
 
     def __post_init__(self) -> None:
-        require_positive("resolution", self.resolution)
-        if self.resolution >= 1:
-            raise ValueError(f"resolution = {self.resolution} in total variation must be below 1")
+        require_between("resolution", self.resolution, 0, 1)
 
     def samples_needed(self, alpha: float) -> int:
         """Enough for the e-value to see the resolution, and for the total variation to fall below
@@ -290,26 +273,6 @@ def cells_follow(
     return Cells(p / p.sum(), draw, resolution, detail)
 
 
-def events_independent(draw: Draw, *, resolution: float, detail: str = "") -> Mean:
-    """Two events A and B are independent; draw returns 2 A + B in {0, 1, 2, 3}. Resolution in |P(A
-    and B) - P(A) P(B)|.
-
-    A sample is a pair of draws: (A1 - A2)(B1 - B2) has mean 2 (P(A and B) - P(A) P(B)), whatever
-    the marginal probabilities, so this is a mean of {-1, 0, 1} without nuisance parameters. For a
-    table use all_of over its cells.
-    """
-
-    def products(stream: np.random.SeedSequence, size: int) -> Array:
-        cells = observe(draw, stream, 2 * size)
-        if cells.dtype.kind == "f":
-            raise ValueError(f"draw returned dtype {cells.dtype}, cells must be integers")
-        a, b = np.divmod(within(cells, 0, 3).astype(np.int64), 2)
-        return np.asarray((a[:size] - a[size:]) * (b[:size] - b[size:]) / 2)
-
-    what = detail or "P(A and B) - P(A) P(B)"
-    return mean_equals(0.0, products, resolution=resolution, low=-0.5, high=0.5, detail=what)
-
-
 # Laws on the line
 
 
@@ -323,11 +286,7 @@ class Law:
     detail: str
 
     def __post_init__(self) -> None:
-        require_positive("resolution", self.resolution)
-        if self.resolution >= 1:
-            raise ValueError(
-                f"resolution = {self.resolution} in Kolmogorov-Smirnov distance must be below 1"
-            )
+        require_between("resolution", self.resolution, 0, 1)
 
     def samples_needed(self, alpha: float) -> int:
         """From the Dvoretzky-Kiefer-Wolfowitz inequality with Massart's constant."""
@@ -340,7 +299,10 @@ class Law:
         require_budget(budget, size)
         sizes = [min(UNSEEN_BATCH, size - start) for start in range(0, size, UNSEEN_BATCH)]
         observations = np.concatenate(
-            [observe(self.draw, child(stream, i), n) for i, n in enumerate(sizes)]
+            [
+                observe(self.draw, child, n)
+                for n, child in zip(sizes, children(stream), strict=False)
+            ]
         )
         doubling = itertools.takewhile(
             lambda n: n < size, (FIRST_BATCH << i for i in itertools.count())
@@ -372,65 +334,59 @@ def follows_law(
 
 @dataclass(frozen=True)
 class Frequency:
-    """An event happens in at most (side +1) or at least (-1) the bound's share of replicates, of
-    which there are few.
+    """An event happens with probability at most (side +1) or at least (-1) the bound; `events` says
+    in which of few, dear replicates it did, 0 or 1 each.
 
-    A violation by `resolution` is declared `violated` with probability 95 %; one by `passing`,
-    which is smaller, is declared `holds` with probability at most 5 %. Counts in between are
+    Whenever the statement holds, a violation by `resolution` is rejected at 5 %; None stands for
+    the smallest that so many replicates have. Counts that neither hold nor violate are
     inconclusive.
     """
 
     bound: float
-    draw: Draw
-    resolution: float
-    replicates: int
+    events: Array
     side: int
+    resolution: float | None
     detail: str
-    passing: float
 
     def __post_init__(self) -> None:
-        require_positive("resolution", self.resolution)
-        require_positive("passing", self.passing)
-        if self.replicates < 1:
-            raise ValueError(f"replicates = {self.replicates} must be at least 1")
         if not 0 <= self.bound <= 1:
             raise ValueError(f"bound = {self.bound} must lie in [0, 1]")
+        if self.resolution is not None:
+            require_between("resolution", self.resolution, 0, 1)
+        if self.events.ndim != 1:
+            raise ValueError(f"events of shape {self.events.shape}: one for each replicate")
+        strange = self.events[~np.isin(self.events, (0, 1))]
+        if len(strange):
+            raise ValueError(f"event {strange[0]} must be 0 or 1")
 
     @property
-    def _oriented(self) -> float:
+    def _most(self) -> float:
+        """The largest rate of what speaks against the statement."""
         return self.bound if self.side == 1 else 1 - self.bound
 
     def samples_needed(self, alpha: float) -> int:
-        """The stated replicates, or a ValueError if they do not resolve the stated resolution."""
-        require_probability("alpha", alpha)
-        if not design.frequency_suffices(self._oriented, self.resolution, self.replicates, alpha):
-            needed = design.frequency_samples(self._oriented, self.resolution, alpha)
-            raise ValueError(
-                f"{self.replicates} replicates do not resolve {self.resolution} beyond {self.bound}"
-                f" at alpha = {alpha}: {needed} are needed"
+        """All replicates. Raises HypothesesNotMet if they are too few to refute the statement even
+        if all of them spoke against it."""
+        require_level(alpha)
+        n = len(self.events)
+        if laws.binomial_above(n, n, self._most) > alpha:
+            raise HypothesesNotMet(
+                f"{self.detail or 'frequency'}: it applies to {n} replicates, too few to refute it"
             )
-        return self.replicates
+        return n
 
     def judge(self, stream: np.random.SeedSequence, alpha: float, budget: int) -> Evidence:
-        """One exact binomial test on all replicates, drawn in one call. With passing = resolution
-        it always decides: the power of 95 % means that counts too small to be a violation are below
-        the 5 % quantile."""
+        """One exact binomial test on all replicates; the stream is not used."""
         n = self.samples_needed(alpha)
         require_budget(budget, n)
-        events = observe(self.draw, child(stream, 0), n)
-        if not np.isin(events, (0, 1)).all():
-            raise ValueError(
-                f"draw returned {events[~np.isin(events, (0, 1))][0]}, events must be 0 or 1"
-            )
-        count = int(events.sum())
+        count = int(self.events.sum())
         against = count if self.side == 1 else n - count
-        beyond = min(self._oriented + self.passing, 1.0)
-        resolvable = design.possible(self._oriented, self.passing)
-        if laws.binomial_above(against, n, self._oriented) <= alpha:
+        resolution = self.resolution or design.frequency_resolution(self._most, n)
+        beyond = min(self._most + resolution, 1.0)
+        limit = design.FALSE_PASS * (1 + laws.ROUNDING)
+        if laws.binomial_above(against, n, self._most) <= alpha:
             verdict = Verdict.VIOLATED
-        elif not resolvable or laws.binomial_below(against, n, beyond) <= design.FALSE_PASS * (
-            1 + laws.ROUNDING
-        ):
+        elif laws.binomial_below(against, n, beyond) <= limit:
             verdict = Verdict.HOLDS
         else:
             verdict = Verdict.INCONCLUSIVE
@@ -444,18 +400,18 @@ class Frequency:
             bound=self.bound,
             margin=self.side * (self.bound - rate) + 0.0,  # not -0.0
             tightness=ratio[0] / ratio[1] if self.bound > 0 and ratio[1] > 0 else None,
-            resolution=self.passing,
+            resolution=resolution,
             samples=n,
             false_alarm=alpha,
             false_pass=design.FALSE_PASS,
-            stopped=STOPPED[verdict] if resolvable or verdict is Verdict.VIOLATED else IMPOSSIBLE,
+            stopped=STOPPED[verdict],
             detail=_line(
                 self.detail or "frequency",
                 f"{count}/{n} = {rate:.6g} {relation} {self.bound:.6g} (95 %: {low:.3g} to"
                 f" {high:.3g})",
             ),
             path=thinned(
-                [(i, float(seen / i)) for i, seen in enumerate(np.cumsum(events), start=1)]
+                [(i, float(seen / i)) for i, seen in enumerate(np.cumsum(self.events), start=1)]
             ),
             averages=True,
             spread=1.0,
@@ -463,31 +419,42 @@ class Frequency:
 
 
 def frequency_at_most(
-    bound: float,
-    draw: Draw,
-    *,
-    resolution: float,
-    replicates: int,
-    passing: float | None = None,
-    detail: str = "",
+    bound: float, events: npt.ArrayLike, *, resolution: float | None = None, detail: str = ""
 ) -> Frequency:
-    """An event (0 or 1 for each replicate) has probability at most the bound.
-    `design.frequency_resolution` gives the resolution that a number of replicates affords,
-    `design.frequency_passing` the smallest passing."""
-    return Frequency(float(bound), draw, resolution, replicates, 1, detail, passing or resolution)
+    """An event has probability at most the bound; it happened (1) or not (0) in each replicate."""
+    return Frequency(float(bound), np.asarray(events), 1, resolution, detail)
 
 
 def frequency_at_least(
-    bound: float,
-    draw: Draw,
-    *,
-    resolution: float,
-    replicates: int,
-    passing: float | None = None,
-    detail: str = "",
+    bound: float, events: npt.ArrayLike, *, resolution: float | None = None, detail: str = ""
 ) -> Frequency:
-    """An event (0 or 1 for each replicate) has probability at least the bound."""
-    return Frequency(float(bound), draw, resolution, replicates, -1, detail, passing or resolution)
+    """An event has probability at least the bound; it happened (1) or not (0) in each replicate."""
+    return Frequency(float(bound), np.asarray(events), -1, resolution, detail)
+
+
+@dataclass(frozen=True)
+class AboutDraws:
+    """A statement about so many observations, which are drawn when it is judged."""
+
+    size: int
+    draw: Draw
+    about: Callable[[Array], Statement]
+
+    def samples_needed(self, alpha: float) -> int:
+        """The observations."""
+        require_level(alpha)
+        return self.size
+
+    def judge(self, stream: np.random.SeedSequence, alpha: float, budget: int) -> Evidence:
+        """The evidence for the statement about observations from the first child of the stream."""
+        observations = observe(self.draw, next(children(stream)), self.size)
+        return self.about(observations).judge(stream, alpha, budget)
+
+
+def about_draws(size: int, draw: Draw, about: Callable[[Array], Statement]) -> AboutDraws:
+    """The statement that `about` makes of `size` observations, which are drawn anew whenever it is
+    judged: for events that are dear to draw and were not measured before."""
+    return AboutDraws(size, draw, about)
 
 
 # Conjunctions
@@ -505,29 +472,31 @@ class AllOf:
         if not self.members:
             raise ValueError("all_of needs at least one statement, got 0")
 
-    def _shares(self, alpha: float) -> tuple[float, list[int]]:
+    def _parts(self, alpha: float) -> tuple[float, list[int]]:
         """Alpha for each member that samples (exact members need none), and the samples that each
         needs with it."""
-        require_probability("alpha", alpha)
+        require_level(alpha)
         sampled = sum(member.samples_needed(alpha) > 0 for member in self.members)
-        share = alpha / max(sampled, 1)
-        return share, [member.samples_needed(share) for member in self.members]
+        part = alpha / max(sampled, 1)
+        return part, [member.samples_needed(part) for member in self.members]
 
     def samples_needed(self, alpha: float) -> int:
-        """The sum over members, each at its share of alpha."""
-        return sum(self._shares(alpha)[1])
+        """The sum over members, each at its part of alpha."""
+        return sum(self._parts(alpha)[1])
 
     def judge(self, stream: np.random.SeedSequence, alpha: float, budget: int) -> Evidence:
         """Judges members in order, each with its own child of the stream and a proportional part of
-        the budget, up to the first that is violated. The worst verdict wins, among equals those
-        that sample, or those that are exact if they come first, and of these the closest to its
-        bound."""
-        share, needs = self._shares(alpha)
+        the budget, up to the first that is violated.
+
+        The worst verdict wins; among equals those that sample, or those that are exact if they come
+        first; and of these the closest to its bound.
+        """
+        part, needs = self._parts(alpha)
         total = sum(needs)
         require_budget(budget, total)
         found: list[Evidence] = []
-        for index, (member, need) in enumerate(zip(self.members, needs, strict=True)):
-            found.append(member.judge(child(stream, index), share, budget * need // max(total, 1)))
+        for member, need, child in zip(self.members, needs, children(stream), strict=False):
+            found.append(member.judge(child, part, budget * need // max(total, 1)))
             if found[-1].verdict is Verdict.VIOLATED:
                 break
         ranks = [
@@ -551,8 +520,8 @@ class AllOf:
 def all_of(*statements: Statement, detail: str = "", exact_first: bool = False) -> AllOf:
     """The conjunction: alpha is split evenly over the members that sample (Bonferroni).
 
-    exact_first: whether, where all hold, it is an exact member that is told of, as for an exact
-    claim that samples besides.
+    exact_first: whether, where all hold, the evidence is that of an exact member, as for an exact
+        claim that samples besides.
     """
     return AllOf(statements, detail, exact_first)
 

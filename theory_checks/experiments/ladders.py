@@ -1,74 +1,33 @@
 """What claims along a ladder share: the design of their events, and the sampling error they are
 measured in."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 
 from core import Problem
 from core.data import AmplitudeLaw
-from theory_checks.evidence import HypothesesNotMet, Statement, frequency_at_least
-from theory_checks.evidence.design import (
-    frequency_passing,
-    frequency_resolution,
-    frequency_suffices,
-)
-from theory_checks.evidence.rates import Measure, ladder_resolution
+from theory_checks.evidence import Statement, frequency_at_least, frequency_at_most
+from theory_checks.evidence.rates import MOSTLY
 from theory_checks.experiments.scenarios import Scenario
 
-# of replicates: the share in which each event of a rate is claimed to happen, by design
-MOSTLY = 0.95
+RARE = 0.02  # of replicates: may fail a claim that holds with probability 1 - o(1), by design
 # exponent by which errors of order n^(-1/2) fall in MOSTLY of pairs of replicates, of which each is
 # noisy
 SURE_FALL = 1 / 8
-QUADRATURE = (
-    2**14
-)  # midpoints; exact to 1e-8 for bounded densities, to 1e-4 for finitely many amplitudes
+# midpoints; exact to 1e-8 for bounded densities, to 1e-4 for finitely many amplitudes
+QUADRATURE = 2**14
 
 
-def designed(values: Mapping[int, np.ndarray], events: int, share: float) -> dict[str, Any]:
-    """Sizes, measure and design of a rate whose values were measured already, one per replicate and
-    size.
-
-    events: levels and trends of the statement; share: of alpha, for this statement. The resolution
-    is the smallest that so many replicates afford.
-    """
-    replicates = min(map(len, values.values()))
-    measure: Measure = lambda size, stream, count: values[size][:count]  # noqa: E731
-    return {
-        "sizes": sorted(values),
-        "measure": measure,
-        "share": MOSTLY,
-        "resolution": ladder_resolution(MOSTLY, replicates, events, share),
-        "replicates": replicates,
-    }
+def mostly(events: np.ndarray, detail: str) -> Statement:
+    """The event happens in at least MOSTLY of the replicates to which it applies."""
+    return frequency_at_least(MOSTLY, events, detail=detail)
 
 
-def afforded(bound: float, replicates: int, share: float, detail: str) -> dict[str, Any]:
-    """The design of "rate <= bound" with the smallest resolutions that so many replicates afford at
-    this share of alpha.
-
-    Raises HypothesesNotMet if they are too few to refute it whatever happens: what it speaks of
-    applied to hardly any.
-    """
-    if replicates == 0 or not frequency_suffices(bound, 1 - bound, replicates, share):
-        raise HypothesesNotMet(
-            f"{detail}: it applies to {replicates} replicates, too few to refute it"
-        )
-    return {
-        "resolution": frequency_resolution(bound, replicates, share),
-        "passing": frequency_passing(bound, replicates),
-        "replicates": replicates,
-    }
-
-
-def mostly(events: np.ndarray, share: float, detail: str) -> Statement:
-    """The event happens in at least MOSTLY of the replicates to which it applies. Raises
-    HypothesesNotMet if those are too few."""
-    design = afforded(1 - MOSTLY, len(events), share, detail)
-    return frequency_at_least(MOSTLY, lambda stream, size: events, detail=detail, **design)
+def rarely(events: np.ndarray, detail: str) -> Statement:
+    """The event happens in at most RARE of the replicates to which it applies."""
+    return frequency_at_most(RARE, events, detail=detail)
 
 
 def moment(law: AmplitudeLaw, power: int) -> float:
