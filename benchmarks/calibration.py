@@ -29,7 +29,7 @@ from theory_checks.checking.profiles import Profile
 from theory_checks.checking.registry import built_in
 from theory_checks.checking.run import Run
 from theory_checks.checking.search import check
-from theory_checks.experiments.single_experts import Classifier
+from theory_checks.experiments.single_experts import SMALL_PROBLEM, Classifier
 
 BOUNDARY = ("D.1", "D.2", "D.3", "D.4", "D.5", "I.1", "I.2", "R.5", "S.2", "S.3")
 
@@ -44,7 +44,7 @@ def boundary_claims() -> list[Claim]:
         if isinstance(value, Claim)
     }
     over = {
-        "problem": st.just(test_single_expert.SMALL),
+        "problem": st.just(SMALL_PROBLEM),
         "classifier": st.builds(Classifier, st.just("witness"), st.just(""), st.integers(0, 99)),
     }
     claims["S.3"] = replace(claims["S.3"], over=over, always=())

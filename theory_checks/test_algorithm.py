@@ -2,146 +2,39 @@
 commutes with symmetries."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from dataclasses import fields, replace
 
 import numpy as np
 import torch
 from hypothesis import strategies as st
 from torch import Tensor
 
-from core import Hyperparameters, Parameters, Patches, Problem, Subject, Uniform, train
-from core.data import AmplitudeLaw
+from core import Parameters, Patches, Problem, Subject, train
 from core.seeds import generator_from
 from core.training import descent, draw_replicate, loss_slope, stack
 from theory_checks.checking.claim import Kind, claim
 from theory_checks.evidence import Statement, all_of, at_most, equal, given
-from theory_checks.experiments.oracles import central_differences, losses_if_routed
-from theory_checks.experiments.scenarios import SEEDS, amplitude_laws, ladder
-
-EPS = torch.finfo(torch.float64).eps
-SMALLEST = EPS * torch.finfo(torch.float64).smallest_normal
-HALF_THE_DIGITS = EPS**0.5
-
-
-WIDE = Uniform(0.5, 2.0)
-SHAPES = st.tuples(st.integers(1, 9), st.integers(1, 40))  # patches and filters
-
-
-@dataclass(frozen=True)
-class SmallRun:
-    """A short run in double precision: its sizes, scales and seed; scale is the size of the initial
-    pre-activations' weights.
-
-    room: dimensions besides those of the signals, d = 2K + room; law: of all amplitudes.
-    """
-
-    K: int
-    P: int
-    M: int
-    J: int
-    n: int
-    T: int
-    eta: float
-    eta_r: float
-    scale: float
-    seed: int
-    room: int = 1
-    law: AmplitudeLaw = WIDE
-    sigma_p: float = 1.0
-
-
-@dataclass(frozen=True)
-class Started:
-    """The data, initial parameters and router noise that a small run starts from, with a leading
-    replicate axis of one."""
-
-    hyper: Hyperparameters
-    x: Patches
-    y: Tensor
-    start: Parameters
-    noise: Tensor
-
-    def iterates(
-        self,
-        subject: Subject,
-        x: Patches | None = None,
-        y: Tensor | None = None,
-        start: Parameters | None = None,
-        noise: Tensor | None = None,
-    ) -> list[Parameters]:
-        """Theta^(t), W^(t) for t = 0..T, with some of the ingredients exchanged."""
-        x, y = self.x if x is None else x, self.y if y is None else y
-        r = self.noise if noise is None else noise
-        return list(descent(subject, self.hyper, start or self.start, x, y, lambda t: r[t]))
-
-
-@st.composite
-def small_runs(
-    draw: st.DrawFn,
-    most_n: int = 48,
-    most_M: int = 64,
-    steps: int = 6,
-    most_J: int = 8,
-    most_K: int = 16,
-) -> SmallRun:
-    """Short runs of every size, n < M, a single expert, filter or example, and d = 2K included."""
-    return SmallRun(
-        K=draw(st.integers(2, most_K)),
-        P=draw(st.integers(4, 6)),
-        M=draw(st.integers(1, most_M)),
-        J=draw(st.integers(1, most_J)),
-        n=draw(st.integers(1, most_n)),
-        T=draw(st.integers(1, steps)),
-        eta=draw(st.sampled_from([0.01, 0.1, 0.5])),
-        eta_r=draw(st.sampled_from([0.0, 0.1, 1.0])),
-        scale=draw(st.sampled_from([0.1, 1.0, 3.0])),
-        seed=draw(SEEDS),
-        room=draw(st.integers(0, 8)),
-        law=draw(amplitude_laws()),
-        sigma_p=draw(st.sampled_from([0.25, 1.0, 2.0])),
-    )
-
-
-def facts_about(run: SmallRun, **_: Any) -> Mapping[str, Any]:
-    sizes = {"K": run.K, "M": run.M, "J": run.J, "n": run.n, "T": run.T, "scale": run.scale}
-    return {**sizes, "n < M": run.n < run.M, "M = 1": run.M == 1, "d = 2K": run.room == 0}
-
-
-def started(subject: Subject, run: SmallRun) -> Started:
-    """Draws what the run starts from. The router starts at random, so that the claims hold at any
-    Theta."""
-    laws = {"alpha": run.law, "beta": run.law, "gamma": run.law}
-    problem = Problem(
-        K=run.K, d=2 * run.K + run.room, P=run.P, **laws, sigma_p=run.sigma_p, C1=0.125, C2=8.0
-    )
-    hyper = Hyperparameters(
-        M=run.M, J=run.J, n=run.n, sigma_0=1.0, eta=run.eta, eta_r=run.eta_r, T=run.T
-    )
-    generator = torch.Generator().manual_seed(run.seed)
-    signals = subject.draw_signals(problem, generator)
-    examples = subject.draw_examples(problem, signals, run.n, generator)
-    theta = 0.2 * torch.randn(run.M, problem.d, generator=generator, dtype=torch.float64)
-    W = run.scale * subject.initialise_experts(problem, hyper, generator).double()
-    noise = torch.stack([subject.router_noise((run.M, run.n), generator, t) for t in range(run.T)])
-    return Started(
-        hyper,
-        stack([examples.patches]),
-        examples.y[None],
-        Parameters(theta[None], W[None]),
-        noise[:, None].double(),
-    )
-
-
-def routed(subject: Subject, run: Started, parameters: Parameters, t: int) -> Tensor:
-    """The experts that step t routes to, (n,)."""
-    return subject.select(subject.logits(parameters.theta, run.x), run.noise[t])[0]
-
-
-def first(parameters: Parameters) -> Parameters:
-    """Without the replicate axis."""
-    return Parameters(parameters.theta[0], parameters.W[0])
+from theory_checks.experiments.oracles import (
+    central_differences,
+    expected_step,
+    in_double,
+    losses_if_routed,
+    one_replicate,
+)
+from theory_checks.experiments.precision import EPS, HALF_THE_DIGITS, SINGLE, SMALLEST
+from theory_checks.experiments.scenarios import SEEDS, ladder
+from theory_checks.experiments.small_runs import (
+    SHAPES,
+    LongRun,
+    SmallRun,
+    Started,
+    facts_about_run,
+    long_runs,
+    routed,
+    small_runs,
+    started,
+    without_replicates,
+)
 
 
 @claim(
@@ -151,7 +44,7 @@ def first(parameters: Parameters) -> Parameters:
     source="derived from the gradient of the softmax gate",
     formula=r"\sum_m\nabla_{\theta_m}L=0,\qquad\sum_m\theta_m^{(t)}=\sum_m\theta_m^{(0)}",
     over={"run": small_runs(steps=12)},
-    visits=facts_about,
+    visits=facts_about_run,
 )
 def the_sum_of_router_weights_is_conserved(subject: Subject, run: SmallRun) -> Statement:
     """sum_m grad_{theta_m} L = 0, hence sum_m theta_m^(t) = sum_m theta_m^(0) along the whole run.
@@ -191,7 +84,7 @@ def the_sum_of_router_weights_is_conserved(subject: Subject, run: SmallRun) -> S
         r" 0],\qquad\|W_m^{(t)}-W_m^{(0)}\|_F\le\eta t"
     ),
     over={"run": small_runs(steps=6), "blow_up": st.sampled_from([1.0, 10.0, 40.0, 200.0])},
-    visits=lambda run, blow_up: {**facts_about(run), "scale of W": run.scale * blow_up},
+    visits=lambda run, blow_up: {**facts_about_run(run), "scale of W": run.scale * blow_up},
 )
 def experts_move_by_eta_or_not_at_all(subject: Subject, run: SmallRun, blow_up: float) -> Statement:
     """Every expert with a non-zero gradient moves by exactly eta in Frobenius norm, however small
@@ -259,7 +152,7 @@ def experts_move_by_eta_or_not_at_all(subject: Subject, run: SmallRun, blow_up: 
         {"run": SmallRun(K=2, P=4, M=3, J=2, n=4, T=1, eta=10.0, eta_r=1e-4, scale=1.0, seed=0)},
     ),
     examples=25,
-    visits=facts_about,
+    visits=facts_about_run,
 )
 def training_follows_the_gradients_of_its_loss(subject: Subject, run: SmallRun) -> Statement:
     """Each step moves theta by -eta_r grad L and W_m along -grad L, where L is made of the
@@ -275,7 +168,7 @@ def training_follows_the_gradients_of_its_loss(subject: Subject, run: SmallRun) 
     statements: list[Statement] = []
     seen = 0  # experts whose gradient the oracle tells from 0
     for t in range(run.T):
-        before, after = first(iterates[t]), first(iterates[t + 1])
+        before, after = without_replicates(iterates[t]), without_replicates(iterates[t + 1])
         m = routed(subject, begun, iterates[t], t)
         losses = losses_if_routed(subject, before, x, begun.y[0])
         step = 1e-4
@@ -327,7 +220,7 @@ def training_follows_the_gradients_of_its_loss(subject: Subject, run: SmallRun) 
     ),
     given="no ties of noise and logits",
     over={"run": small_runs(steps=5), "seed": SEEDS},
-    visits=facts_about,
+    visits=facts_about_run,
 )
 def training_commutes_with_symmetries(subject: Subject, run: SmallRun, seed: int) -> Statement:
     """Training commutes with rotations of R^d and relabelling of experts, and ignores the order of
@@ -429,7 +322,7 @@ def experts_are_homogeneous_of_degree_3(
     formula=r"(-y,\,-W^{(0)})\ \mapsto\ (-W^{(t)},\,\Theta^{(t)})",
     given="no ties of noise and logits",
     over={"run": small_runs(steps=5)},
-    visits=facts_about,
+    visits=facts_about_run,
 )
 def flipping_labels_flips_the_experts(subject: Subject, run: SmallRun) -> Statement:
     """Training on (x, -y) from -W^(0) gives -W^(t) and the same Theta^(t).
@@ -612,114 +505,6 @@ def replicates_do_not_touch_each_other(subject: Subject, run: SmallRun, seed: in
             for i, a in enumerate(alone)
             for name, ours, theirs in (("W", together.W, a.W), ("theta", together.theta, a.theta))
         )
-    )
-
-
-SINGLE = torch.finfo(torch.float32).eps
-
-
-@dataclass(frozen=True)
-class LongRun:
-    """A run as the claims about training have them: of the ladder's rates, in single precision, of
-    replicates side by side."""
-
-    K: int
-    d: int
-    M: int
-    J: int
-    n: int
-    T: int
-    seed: int
-    replicates: int = 3
-
-
-def long_runs() -> st.SearchStrategy[LongRun]:
-    """Runs of many sizes and few steps; long ones are given by name."""
-    sizes = {"K": (2, 6), "d": (12, 40), "M": (2, 12), "J": (1, 9), "n": (2, 300), "T": (1, 30)}
-    return st.builds(
-        LongRun, seed=SEEDS, **{name: st.integers(*limits) for name, limits in sizes.items()}
-    )
-
-
-def in_double(patches: Patches) -> Patches:
-    """The same numbers in double precision."""
-    values = (getattr(patches, f.name) for f in fields(Patches))
-    return Patches(*(value.double() if value.is_floating_point() else value for value in values))
-
-
-def one_replicate(patches: Patches, r: int) -> Patches:
-    """Replicate r of a batch."""
-    return Patches(*(getattr(patches, f.name)[r] for f in fields(Patches)))
-
-
-@dataclass(frozen=True)
-class Expected:
-    """What Algorithm 1 says of a step of one replicate: W_m moves along -direction, a unit vector
-    or 0, theta by -eta_r grad_theta.
-
-    doubt_W, doubt_theta (M,): how far single precision may be off, in Frobenius norm and in each
-    entry.
-    """
-
-    direction: Tensor
-    doubt_W: Tensor
-    grad_theta: Tensor
-    doubt_theta: Tensor
-
-
-def expected_step(subject: Subject, at: Parameters, x: Patches, y: Tensor, m: Tensor) -> Expected:
-    """From the subject's loss, gate, logits and response in double precision, without the engine.
-    at: theta (M, d), W (M, J, d); x of n examples, y, m (n,).
-
-    In single precision a pre-activation is off by at most (d + 2) eps |w| |x|, a response by that
-    times its derivatives and the rounding of its P J terms, and the log of a slope by as much as
-    the margin; gates by eps of their own. Slopes are divided by the largest that an expert has, as
-    its step does not depend on their scale. An error e of a gradient turns it by at most 2 e over
-    its size.
-    """
-    M, n = len(at.W), len(y)
-    h = subject.logits(at.theta, x).requires_grad_()
-    pi = subject.gate(h).gather(0, m[None])[0]
-    (pi_by_h,) = torch.autograd.grad(pi.sum(), h, materialize_grads=True)
-    pi = pi.detach()
-    z = torch.einsum("npd,njd->npj", x.dense, at.W[m]).requires_grad_()
-    f = subject.respond(z)
-    (f_by_z,) = torch.autograd.grad(f.sum(), z)
-    f = f.detach()
-    sign, log_slope = loss_slope(subject.loss, y * pi * f)
-    _, P, d = x.dense.shape
-    sizes = x.dense.norm(dim=2)[:, :, None] * at.W[m].norm(dim=2)[:, None, :]
-    doubt = (
-        (d + 2 + P * z.shape[2]) * SINGLE * (1 + pi.abs() * (f_by_z.abs() * sizes).sum(dim=(1, 2)))
-    )
-
-    top = _finite_top(log_slope, m, M)
-    weight = sign * y * pi * (log_slope - top[m]).exp() / n
-    f_by_W = torch.einsum("npj,npd->njd", f_by_z, x.dense)
-    pulls = weight.abs() * f_by_W.flatten(1).norm(dim=1)
-    grad_W = torch.zeros_like(at.W).index_add(0, m, weight[:, None, None] * f_by_W)
-    size = grad_W.flatten(1).norm(dim=1)
-    off = size.new_zeros(M).index_add(0, m, pulls * doubt)
-    moves = size > 0
-
-    coefficient = sign * y * f * log_slope.exp() / n
-    grad_theta = (coefficient * pi_by_h) @ x.total
-    largest = x.total.abs().amax(dim=1)
-    off_theta = ((coefficient * pi_by_h).abs() * doubt + SINGLE * coefficient.abs()) @ largest
-    return Expected(
-        grad_W / size.where(moves, 1)[:, None, None],
-        2 * off / size.where(moves, 1),
-        grad_theta,
-        off_theta,
-    )
-
-
-def _finite_top(log_slope: Tensor, m: Tensor, M: int) -> Tensor:
-    """The largest log slope among the examples of each expert, 0 if it has none, (M,)."""
-    return (
-        log_slope.new_full((M,), -torch.inf)
-        .scatter_reduce(0, m, log_slope, "amax")
-        .nan_to_num(0, 0, 0)
     )
 
 

@@ -1,10 +1,8 @@
 """Definition 3.1: the data that a Subject draws follow the distribution D."""
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,77 +14,24 @@ from core import Examples, Problem, Signals, Subject
 from core.data import AmplitudeLaw
 from core.seeds import generator_from
 from theory_checks.checking.claim import Kind, claim
-from theory_checks.evidence import (
-    Statement,
-    all_of,
-    at_least,
-    at_most,
-    cells_follow,
-    equal,
-    follows_law,
-    mean_equals,
-)
+from theory_checks.evidence import Statement, all_of, cells_follow, equal, follows_law, mean_equals
+from theory_checks.experiments.precision import EPS
 from theory_checks.experiments.scenarios import SEEDS, problems
-from theory_checks.experiments.tables import above_median, as_number, of_bits
-
-EPS = torch.finfo(torch.float64).eps
-
-
-def facts_about(problem: Problem, **_: Any) -> Mapping[str, Any]:
-    return {"K": problem.K, "d": problem.d, "P": problem.P, "d = 2K": problem.d == 2 * problem.K}
-
-
-def drawn(
-    subject: Subject, problem: Problem, stream: np.random.SeedSequence, n: int
-) -> tuple[Signals, Examples]:
-    """Signals and n examples in single precision, as training draws them, a function of the
-    stream."""
-    generator = generator_from(stream)
-    signals = subject.draw_signals(problem, generator)
-    return signals, subject.draw_examples(problem, in_single(signals), n, generator)
-
-
-def in_single(signals: Signals) -> Signals:
-    """The same, rounded to single precision."""
-    return Signals(signals.features.float(), signals.centres.float())
-
-
-def noise_patches(problem: Problem, examples: Examples) -> Tensor:
-    """The random-noise patches of each example in their order, (n, P - 3, d)."""
-    n = len(examples.y)
-    mask = torch.ones(n, problem.P, dtype=torch.bool).scatter(1, examples.positions, False)
-    return examples.x[mask].view(n, problem.P - 3, problem.d)
-
-
-def in_a_half(law: AmplitudeLaw, amplitude: Tensor, seed: int) -> tuple[Tensor, float]:
-    """Whether an amplitude lies in a random half of sixteen parts of the law, and the exact chance
-    of that.
-
-    A dependence that is the same on both sides of the median shows in such a half. Parts end a
-    little above quantiles, so that atoms, rounded or not, are in one.
-    """
-    quantiles = law.quantile(torch.arange(1, 16, dtype=torch.float64) / 16) * (1 + 1e-6)
-    half = torch.randperm(16, generator=torch.Generator().manual_seed(seed)) < 8
-    below = np.concatenate([[0.0], law.cdf(quantiles.numpy()), [1.0]])
-    part = torch.searchsorted(quantiles, amplitude.double().contiguous())
-    return half[part], float(np.diff(below)[half.numpy()].sum())
-
-
-def signs(examples: Examples) -> Tensor:
-    """The number of (y, eps) among four."""
-    return as_number(examples.y > 0, examples.eps > 0)
-
-
-def other_cluster(examples: Examples, K: int) -> Tensor:
-    """The number of k' among the K - 1 clusters that it may be, -1 if it is k, which no law
-    allows."""
-    return (examples.k_prime - examples.k) % K - 1
-
-
-def cell(examples: Examples, K: int) -> Tensor:
-    """The number of (k, k', y, eps) among its 4K(K-1) cells, -1 if k' is k."""
-    other = other_cluster(examples, K)
-    return torch.where(other < 0, -1, (examples.k * (K - 1) + other) * 4 + signs(examples))
+from theory_checks.experiments.tables import (
+    Part,
+    above_median,
+    as_number,
+    cell,
+    drawn,
+    facts_about_problem,
+    in_a_half,
+    in_single,
+    noise_patches,
+    of_bits,
+    one_patch_of_each,
+    other_cluster,
+    signs,
+)
 
 
 @claim(
@@ -99,7 +44,7 @@ def cell(examples: Examples, K: int) -> Tensor:
         r" v_k,c_l\rangle=0"
     ),
     over={"problem": problems(most_d=300), "seed": SEEDS},
-    visits=facts_about,
+    visits=facts_about_problem,
 )
 def signals_are_orthonormal(subject: Subject, problem: Problem, seed: int) -> Statement:
     """The 2K signals are orthonormal.
@@ -127,7 +72,7 @@ def signals_are_orthonormal(subject: Subject, problem: Problem, seed: int) -> St
     over={"problem": st.one_of(problems(most_K=4, most_d=8), problems(most_d=32)), "halves": SEEDS},
     always=({"problem": Problem(), "halves": 1}, {"problem": Problem(K=6, d=12, P=5), "halves": 2}),
     examples=5,
-    visits=facts_about,
+    visits=facts_about_problem,
 )
 def labels_clusters_signs_and_amplitudes(
     subject: Subject, problem: Problem, halves: int
@@ -252,7 +197,7 @@ def labels_clusters_signs_and_amplitudes(
     ),
     depends_on=("D.5",),
     examples=5,
-    visits=facts_about,
+    visits=facts_about_problem,
 )
 def random_noise_is_gaussian(subject: Subject, problem: Problem, direction: int) -> Statement:
     """Random noise: d norm(xi)^2 / sigma_p^2 is chi^2_d; projections are N(0, sigma_p^2/d),
@@ -386,7 +331,7 @@ def random_noise_is_gaussian(subject: Subject, problem: Problem, direction: int)
     },
     always=({"problem": Problem(K=3, d=6)}, {"problem": Problem(K=2, d=4, P=8)}),
     examples=5,
-    visits=facts_about,
+    visits=facts_about_problem,
 )
 def patches_come_in_random_order(subject: Subject, problem: Problem) -> Statement:
     """The positions of (signal, centre, feature noise) are uniform on the P(P-1)(P-2) triples and
@@ -461,7 +406,7 @@ def patches_come_in_random_order(subject: Subject, problem: Problem) -> Statemen
         r"\alpha,\beta,\gamma\in[C_1,C_2]"
     ),
     over={"problem": problems(), "seed": SEEDS},
-    visits=facts_about,
+    visits=facts_about_problem,
 )
 def one_patch_of_each_role(subject: Subject, problem: Problem, seed: int) -> Statement:
     """Every example holds exactly one patch y alpha v_k, one beta c_k, one eps gamma v_k', k' != k,
@@ -477,44 +422,6 @@ def one_patch_of_each_role(subject: Subject, problem: Problem, seed: int) -> Sta
             one_patch_of_each(subject, problem, signals, generator)
             for signals in (exact, in_single(exact))
         )
-    )
-
-
-def one_patch_of_each(
-    subject: Subject, problem: Problem, signals: Signals, generator: torch.Generator
-) -> Statement:
-    """D.5 for some hundred examples in the precision of the signals."""
-    n, eps = 300, torch.finfo(signals.features.dtype).eps
-    e = subject.draw_examples(problem, signals, n, generator)
-    rows = torch.arange(n)
-    roles = torch.stack(
-        [
-            (e.y * e.alpha)[:, None] * signals.features[e.k],
-            e.beta[:, None] * signals.centres[e.k],
-            (e.eps * e.gamma)[:, None] * signals.features[e.k_prime],
-        ],
-        dim=1,
-    )
-    amplitudes = torch.stack([e.alpha, e.beta, e.gamma])
-    places = e.positions.sort(dim=1).values
-    return all_of(
-        equal(
-            e.x[rows[:, None], e.positions],
-            roles,
-            tolerance=4 * problem.C2 * eps,
-            detail="patches of the three roles",
-        ),
-        at_least(places.diff(dim=1), 1, detail="distance between the places of two roles"),
-        at_most(
-            (e.k == e.k_prime).double(), 0, detail="feature noise along the cluster's own feature"
-        ),
-        equal(torch.stack([e.y, e.eps]).abs(), 1, tolerance=0, detail="size of the signs"),
-        at_least(
-            amplitudes, problem.C1, tolerance=4 * eps * problem.C2, detail="amplitudes against C1"
-        ),
-        at_most(
-            amplitudes, problem.C2, tolerance=4 * eps * problem.C2, detail="amplitudes against C2"
-        ),
     )
 
 
@@ -604,13 +511,3 @@ def examples_are_independent(
         Part("noise and order", noise_and_order, 8),
     )
     return all_of(*(two(of, of_other) for of in parts for of_other in parts))
-
-
-@dataclass(frozen=True)
-class Part:
-    """Part of what an example is made of: a function to whole numbers below `values`, all of them
-    equally likely."""
-
-    name: str
-    number: Callable[[Examples], Tensor]
-    values: int

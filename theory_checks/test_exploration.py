@@ -1,22 +1,16 @@
 """The exploration stage, t <= T_1 (section 5): the router stays quiet while the experts find their
 clusters."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from hypothesis import strategies as st
-from torch import Tensor
 
 from core import Subject
-from core.data import Signals
-from core.measures import cluster_gap, groups
 from core.routing import routing_probabilities
 from core.seeds import generator_from
-from theory_checks.checking.claim import Inputs, Kind, claim
-from theory_checks.checking.pictures import Lines, Series, Style
-from theory_checks.checking.profiles import Profile
+from theory_checks.checking.claim import Kind, claim
 from theory_checks.evidence import (
     Statement,
     all_of,
@@ -26,12 +20,33 @@ from theory_checks.evidence import (
     stays_of_order,
     tends_to_zero,
 )
-from theory_checks.experiments.ladder_pictures import (
-    along,
-    ladder_picture,
-    some_finished,
-    through_the_first,
+from theory_checks.experiments.exploration import (
+    displacement_off_features,
+    error_of_population_law,
+    excess_and_others,
+    growth_along_centres,
+    largest_logit,
+    largest_noise_product,
+    over_what_is_left,
+    scale_of_noise_products,
+    spread_of_first_integral,
+    winners_and_others,
 )
+from theory_checks.experiments.exploration_pictures import (
+    growth_of_logits,
+    integral_along_examples,
+    noise_along_dimensions,
+    population_law_pictures,
+    winner_along_dimensions,
+)
+from theory_checks.experiments.inputs import (
+    along_dimensions,
+    along_examples,
+    early_points,
+    facts_about_ladder,
+    with_other,
+)
+from theory_checks.experiments.ladder_pictures import along
 from theory_checks.experiments.ladders import (
     SURE_FALL,
     by_examples,
@@ -40,7 +55,11 @@ from theory_checks.experiments.ladders import (
     mostly,
     sampling_error,
 )
-from theory_checks.experiments.replicates import Finished, finished, given_occupied_groups
+from theory_checks.experiments.replicates import (
+    CLEAR_GAP,
+    at_end_of_exploration,
+    given_occupied_groups,
+)
 from theory_checks.experiments.scenarios import (
     Scenario,
     around_the_ladder,
@@ -49,56 +68,6 @@ from theory_checks.experiments.scenarios import (
     given_on,
 )
 from theory_checks.experiments.trajectories import Trained
-
-CLEAR_GAP = 1.1
-
-
-def along_dimensions(profile: Profile) -> Inputs:
-    """The ladder of dimensions, as one input."""
-    return {"scenarios": st.just(exploration_ladder(profile))}
-
-
-def along_examples(profile: Profile) -> Inputs:
-    """The ladder of numbers of training examples, as one input."""
-    return {"scenarios": st.just(example_ladder(profile))}
-
-
-def with_other(inputs: Callable[[Profile], Inputs]) -> Callable[[Profile], Inputs]:
-    """These inputs, and one of the points around the ladder."""
-    return lambda profile: {**inputs(profile), "other": st.sampled_from(around_the_ladder(profile))}
-
-
-def facts_about(
-    scenarios: Sequence[Scenario], other: Scenario | None = None, **_: Any
-) -> Mapping[str, Any]:
-    found = {
-        "d": ", ".join(str(s.problem.d) for s in scenarios),
-        "n": ", ".join(str(s.hyper.n) for s in scenarios),
-        "replicates": min(s.replicates for s in scenarios),
-    }
-    if other is None:
-        return found
-    problem, hyper = other.problem, other.hyper
-    around = (
-        f"K = {problem.K}, M = {hyper.M}, J = {hyper.J}, P = {problem.P}, D_alpha = D_gamma ="
-        f" {problem.alpha}"
-    )
-    return {**found, "around the ladder": around}
-
-
-def at_end_of_exploration(subject: Subject, trained: Trained, scenario: Scenario) -> list[Finished]:
-    """All replicates at T_1."""
-    return list(finished(subject, trained, scenario, scenario.hyper.T_1))
-
-
-def features(trained: Trained, scenario: Scenario) -> Tensor:
-    """a_mjk at t = 0 .. T_1, (R, T_1 + 1, M, J, K), double precision."""
-    return trained.trajectory(scenario).watched["feature of filter"].double()
-
-
-def early_points(profile: Profile) -> list[Scenario]:
-    """The two smallest points of the ladder and those around it."""
-    return [*exploration_ladder(profile)[:2], *around_the_ladder(profile)]
 
 
 @claim(
@@ -191,29 +160,6 @@ def the_load_is_balanced(
     )
 
 
-def largest_logit(subject: Subject, replicate: Finished) -> float:
-    """max over i, m of abs(h_m(x_i)) over the training examples."""
-    return float(
-        subject.logits(replicate.at.theta, replicate.training_examples.patches).abs().max()
-    )
-
-
-def growth_of_logits(subject: Subject, trained: Trained, scenarios: Sequence[Scenario]) -> Lines:
-    """max over i, m of abs(h_m(x_i)) at T_1 along d, against the two orders."""
-    found = [
-        np.array([largest_logit(subject, r) for r in some_finished(subject, trained, s)])
-        for s in scenarios
-    ]
-    limit = drift_of_logits(scenarios[0].problem)
-    return ladder_picture(
-        "The router stays quiet up to T_1",
-        "d",
-        {"largest abs(h_m(x_i))": by_size(scenarios, found)},
-        bounds={"sigma_0^1.5": lambda d: d**-0.5},
-        references={"its limit, of order sigma_0^2": lambda d: limit * d ** (-2 / 3)},
-    )
-
-
 @claim(
     "E.2",
     kind=Kind.RATE,
@@ -227,7 +173,7 @@ def growth_of_logits(subject: Subject, trained: Trained, scenarios: Sequence[Sce
     over=with_other(along_dimensions),
     depends_on=("E.1", "G.3", "G.5", "G.7", "R.5", "R.7", "R.8"),
     examples=4,
-    visits=facts_about,
+    visits=facts_about_ladder,
 )
 def the_router_stays_quiet(
     subject: Subject, trained: Trained, scenarios: Sequence[Scenario], other: Scenario
@@ -286,90 +232,6 @@ def the_router_stays_quiet(
     )
 
 
-def population_law(start: Tensor, eta: float, steps: int) -> Tensor:
-    """a <- a + eta a^2 / sqrt(sum_{j,k} a^4) for so many steps: start (..., J, K) to (..., steps +
-    1, J, K)."""
-    iterates = [start]
-    for _ in range(steps):
-        a = iterates[-1]
-        iterates.append(a + eta * a**2 / (a**4).sum(dim=(-2, -1), keepdim=True).sqrt())
-    return torch.stack(iterates, dim=-3)
-
-
-def error_of_population_law(trained: Trained, scenario: Scenario) -> np.ndarray:
-    """Relative error of the feature displacement up to T_1, the median over experts of each
-    replicate (R,)."""
-    a = features(trained, scenario)
-    predicted = population_law(a[:, 0], scenario.hyper.eta, scenario.hyper.T_1)[..., -1, :, :]
-    error = (a[:, -1] - predicted).flatten(2).norm(dim=-1) / (predicted - a[:, 0]).flatten(2).norm(
-        dim=-1
-    )
-    return error.quantile(0.5, dim=1).numpy()
-
-
-def off_features(signals: Signals, displacement: Tensor) -> Tensor:
-    """The part of a displacement (M, J, d) that is orthogonal to all feature signals."""
-    along: Tensor = displacement @ signals.features.mT @ signals.features
-    return displacement - along
-
-
-def displacement_off_features(subject: Subject, trained: Trained, scenario: Scenario) -> np.ndarray:
-    """norm of the displacement off the features over eta T_1, the median over experts of each
-    replicate (R,)."""
-    length = scenario.hyper.eta * scenario.hyper.T_1
-    found = []
-    for replicate in at_end_of_exploration(subject, trained, scenario):
-        off = off_features(replicate.signals, replicate.at.W - replicate.initial.W)
-        found.append(float(off.flatten(1).norm(dim=1).quantile(0.5)) / length)
-    return np.array(found)
-
-
-def exploration_of_one_expert(trained: Trained, scenarios: Sequence[Scenario]) -> Lines:
-    """a_mjk of the first expert with a clear gap over the population law, for the picture."""
-    scenario = scenarios[-1]
-    a = features(trained, scenario)[0]
-    m = int((cluster_gap(a[0]).nan_to_num(0.0) > 1.2).nonzero()[0])
-    law = population_law(a[0, m], scenario.hyper.eta, scenario.hyper.T_1)
-    t = list(range(len(law)))
-    largest = a[-1, m].flatten().topk(4).indices
-    J_K = a.shape[-2:]
-    series = []
-    for rank in largest.tolist():
-        j, k = divmod(rank, J_K[1])
-        series.append(Series(f"j = {j}, k = {k}", t, a[:, m, j, k].tolist()))
-        series.append(Series("population law", t, law[:, j, k].tolist(), style=Style.REFERENCE))
-    return Lines(
-        f"Exploration of expert {m}, d = {scenario.problem.d}, n = {scenario.hyper.n}",
-        "step t",
-        "a_mjk = <w_mj, v_k>",
-        series,
-        caption=(
-            "The four filter-feature products that end largest, and what the parameter-free law"
-            " makes of their start."
-        ),
-    )
-
-
-def population_law_pictures(
-    subject: Subject, trained: Trained, scenarios: Sequence[Scenario]
-) -> tuple[Lines, Lines]:
-    """One expert over the law, and both errors of the law along n."""
-    on = by_examples(scenarios, [error_of_population_law(trained, s) for s in scenarios])
-    off = by_examples(
-        scenarios, [displacement_off_features(subject, trained, s) for s in scenarios]
-    )
-    errors = ladder_picture(
-        "Error of the population law at T_1",
-        "n",
-        {"on the features": on, "off the features": off},
-        bounds={"claimed: falls like n^(-1/8)": through_the_first(on, -SURE_FALL)},
-        references={
-            "sampling error of one step": along(list(on), [sampling_error(s) for s in scenarios])
-        },
-    )
-    return exploration_of_one_expert(trained, scenarios), errors
-
-
 @claim(
     "E.3",
     kind=Kind.RATE,
@@ -384,7 +246,7 @@ def population_law_pictures(
     over=with_other(along_examples),
     depends_on=("E.2", "G.2", "G.3", "G.5", "G.7", "D.2", "D.3"),
     examples=4,
-    visits=facts_about,
+    visits=facts_about_ladder,
 )
 def experts_follow_the_population_law(
     subject: Subject, trained: Trained, scenarios: Sequence[Scenario], other: Scenario
@@ -436,68 +298,6 @@ def experts_follow_the_population_law(
     )
 
 
-def winners_and_others(trained: Trained, scenario: Scenario) -> tuple[np.ndarray, np.ndarray]:
-    """Norm of a_m.k over j, at T_1, in the expert's own cluster over eta T_1, and the largest of
-    the other clusters over sigma_0^(1/2): medians over the experts with a clear cluster gap (R,). A
-    replicate without any is left out."""
-    a, hyper = features(trained, scenario), scenario.hyper
-    clear, own = cluster_gap(a[:, 0]).nan_to_num(0.0) > CLEAR_GAP, groups(a[:, 0])[..., None]
-    norms = a[:, -1].norm(dim=-2)  # (R, M, K)
-    winner, others = norms.gather(-1, own).squeeze(-1), norms.scatter(-1, own, 0.0).amax(dim=-1)
-    rows = [r for r in range(len(a)) if bool(clear[r].any())]
-    return (
-        np.array([float(winner[r][clear[r]].quantile(0.5)) for r in rows])
-        / (hyper.eta * hyper.T_1),
-        np.array([float(others[r][clear[r]].quantile(0.5)) for r in rows]) / hyper.sigma_0**0.5,
-    )
-
-
-def over_what_is_left(trained: Trained, scenario: Scenario) -> np.ndarray:
-    """Norm of a_m.k over j at T_1 in the largest of the other clusters, over the most that E.6
-    leaves there from its start: medians over the experts with a clear cluster gap (R,).
-
-    The largest a of the expert has 1/a > 0 to the end, so any other positive one ends below 1 /
-    (1/a(0) - 1/max a(0)). Negative ones only shrink.
-    """
-    a = features(trained, scenario)
-    start, end, own = a[:, 0], a[:, -1], groups(a[:, 0])[..., None]
-    clear = cluster_gap(start).nan_to_num(0.0) > CLEAR_GAP
-    room = 1 / start - 1 / start.amax(dim=(-2, -1), keepdim=True)
-    most = torch.where(
-        start > 0, 1 / room, start
-    )  # infinite for the largest itself, which its own cluster holds
-    left, found = (x.norm(dim=-2).scatter(-1, own, 0.0).amax(dim=-1) for x in (most, end))
-    return np.array(
-        [
-            float((found[r] / left[r])[clear[r]].quantile(0.5))
-            for r in range(len(a))
-            if bool(clear[r].any())
-        ]
-    )
-
-
-def excess_and_others(
-    trained: Trained, scenarios: Sequence[Scenario]
-) -> tuple[Mapping[int, np.ndarray], Mapping[int, np.ndarray]]:
-    """By d: how far the winner's norm is from 1, and the norm of the largest other cluster
-    (`winners_and_others`)."""
-    found = [winners_and_others(trained, s) for s in scenarios]
-    winner, others = (by_size(scenarios, list(values)) for values in zip(*found, strict=True))
-    return {d: np.abs(values - 1) for d, values in winner.items()}, others
-
-
-def winner_along_dimensions(trained: Trained, scenarios: Sequence[Scenario]) -> Lines:
-    """Both along d, against what is claimed."""
-    excess, others = excess_and_others(trained, scenarios)
-    return ladder_picture(
-        "The winner takes all at T_1",
-        "d",
-        {"own cluster, distance from 1": excess, "largest other cluster": others},
-        bounds={"3 d^(-2/3), for the own cluster": lambda d: 3 * d ** (-2 / 3)},
-        references={"claimed of others: falls like d^(-0.05)": through_the_first(others, -0.05)},
-    )
-
-
 @claim(
     "E.4",
     kind=Kind.RATE,
@@ -513,7 +313,7 @@ def winner_along_dimensions(trained: Trained, scenarios: Sequence[Scenario]) -> 
     over=with_other(along_dimensions),
     depends_on=("E.3", "E.6", "G.2", "I.2", "I.4"),
     examples=4,
-    visits=facts_about,
+    visits=facts_about_ladder,
 )
 def the_winner_takes_all(
     trained: Trained, scenarios: Sequence[Scenario], other: Scenario
@@ -562,51 +362,6 @@ def the_winner_takes_all(
     )
 
 
-def largest_noise_product(replicate: Finished) -> float:
-    """max over i, m, j of abs(<w_mj, xi_i>)."""
-    noise = replicate.training_examples.patches.noise.flatten(0, -2)
-    return float((noise @ replicate.at.W.flatten(0, 1).mT).abs().max())
-
-
-def growth_along_centres(replicate: Finished) -> float:
-    """norm of all <w_mj, c_k> over that at the start."""
-    centres = replicate.signals.centres.mT
-    return float((replicate.at.W @ centres).norm() / (replicate.initial.W @ centres).norm())
-
-
-def scale_of_noise_products(scenario: Scenario) -> float:
-    """sigma_0^(1/2) d^(-1/2) sqrt(log(n M J))."""
-    hyper = scenario.hyper
-    return float((hyper.sigma_0 * np.log(hyper.n * hyper.M * hyper.J) / scenario.problem.d) ** 0.5)
-
-
-def noise_along_dimensions(
-    subject: Subject, trained: Trained, scenarios: Sequence[Scenario]
-) -> Lines:
-    """The largest products with noise along d, against their order."""
-    found = [
-        np.array([largest_noise_product(r) for r in some_finished(subject, trained, s)])
-        for s in scenarios
-    ]
-    sizes, scales = (
-        [s.problem.d for s in scenarios],
-        [scale_of_noise_products(s) for s in scenarios],
-    )
-    return ladder_picture(
-        "Products of filters with noise at T_1",
-        "d",
-        {"largest abs(<w_mj, xi_i>)": by_size(scenarios, found)},
-        bounds={
-            "2 sigma_0^(1/2) d^(-1/2) sqrt(log(n M J))": along(
-                sizes, [2 * scale for scale in scales]
-            )
-        },
-        references={
-            "its limit, sqrt(2) times the scale": along(sizes, [2**0.5 * scale for scale in scales])
-        },
-    )
-
-
 @claim(
     "E.5",
     kind=Kind.RATE,
@@ -621,7 +376,7 @@ def noise_along_dimensions(
     over=with_other(along_dimensions),
     depends_on=("E.3", "D.3", "I.4"),
     examples=4,
-    visits=facts_about,
+    visits=facts_about_ladder,
 )
 def experts_learn_no_noise_and_no_centres(
     subject: Subject, trained: Trained, scenarios: Sequence[Scenario], other: Scenario
@@ -678,35 +433,6 @@ def experts_learn_no_noise_and_no_centres(
     )
 
 
-def spread_of_first_integral(trained: Trained, scenario: Scenario) -> np.ndarray:
-    """Relative standard deviation of 1/a(0) - 1/a(T_1) over the large a_mjk of an expert, the mean
-    over experts (R,)."""
-    a = features(trained, scenario)
-    start, end = a[:, 0], a[:, -1]
-    large = start > start.amax(dim=(-2, -1), keepdim=True) / 2
-    integral = (1 / start - 1 / end).where(large, torch.nan).flatten(2)
-    mean = integral.nanmean(dim=-1, keepdim=True)
-    spread = ((integral - mean).square().nanmean(dim=-1)).sqrt() / mean.squeeze(-1).abs()
-    several = large.flatten(2).sum(dim=-1) > 1
-    return spread.where(several, torch.nan).nanmean(dim=-1).numpy()
-
-
-def integral_along_examples(trained: Trained, scenarios: Sequence[Scenario]) -> Lines:
-    """The spread of the first integral along n."""
-    values = by_examples(scenarios, [spread_of_first_integral(trained, s) for s in scenarios])
-    return ladder_picture(
-        "Spread of the first integral at T_1",
-        "n",
-        {"relative standard deviation": values},
-        bounds={"claimed: falls like n^(-1/8)": through_the_first(values, -SURE_FALL)},
-        references={
-            "1.5 times the sampling error of one step": along(
-                list(values), [1.5 * sampling_error(s) for s in scenarios]
-            )
-        },
-    )
-
-
 @claim(
     "E.6",
     kind=Kind.RATE,
@@ -720,7 +446,7 @@ def integral_along_examples(trained: Trained, scenarios: Sequence[Scenario]) -> 
     over=with_other(along_examples),
     depends_on=("E.3",),
     examples=4,
-    visits=facts_about,
+    visits=facts_about_ladder,
 )
 def inverse_alignments_move_together(
     trained: Trained, scenarios: Sequence[Scenario], other: Scenario

@@ -1,61 +1,28 @@
 """The random initialisation: how many experts each cluster gets, and how clearly."""
 
-from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 import torch
 from hypothesis import strategies as st
-from scipy.special import (
-    chdtr,
-    comb,
-    ndtr,
-    ndtri,
-)  # chi^2 and normal laws, several times faster than scipy.stats
+from scipy.special import chdtr, ndtr
 from torch import Tensor
 
 from core import Hyperparameters, Problem, Subject
-from core.measures import cluster_gap, every_group_occupied, feature_alignment, groups
-from core.seeds import child, generator_from
+from core.measures import every_group_occupied, groups
+from core.seeds import generator_from
 from theory_checks.checking.claim import Kind, claim
-from theory_checks.checking.pictures import Lines, Series, Style
-from theory_checks.checking.run import Run
-from theory_checks.evidence import (
-    HypothesesNotMet,
-    Statement,
-    all_of,
-    cells_follow,
-    equal,
-    follows_law,
-    mean_equals,
+from theory_checks.evidence import Statement, all_of, cells_follow, equal, follows_law, mean_equals
+from theory_checks.experiments.initial_groups import (
+    RESOLUTION,
+    SIZES,
+    alignments,
+    chance_of_occupied_groups,
+    cluster_gaps,
+    gap_law,
+    law_of_gaps,
 )
 from theory_checks.experiments.scenarios import SEEDS, problems
-
-
-def alignments(
-    subject: Subject,
-    problem: Problem,
-    hyper: Hyperparameters,
-    stream: np.random.SeedSequence,
-    size: int,
-) -> Tensor:
-    """a_mjk of `size` independent initialisations, (size, M, J, K); one set of signals, which the
-    law does not depend on."""
-    generator = generator_from(stream)
-    signals = subject.draw_signals(problem, generator)
-    W = torch.stack([subject.initialise_experts(problem, hyper, generator) for _ in range(size)])
-    return feature_alignment(signals, W.double())
-
-
-def chance_of_occupied_groups(K: int, M: int) -> float:
-    """P(E_init) = sum_i (-1)^i C(K, i) (1 - i / K)^M, by inclusion and exclusion."""
-    return float(sum((-1) ** i * comb(K, i) * (1 - i / K) ** M for i in range(K + 1)))
-
-
-RESOLUTION = 0.03  # of the law of the cluster gap
-SIZES = st.sampled_from(
-    [(2, 3), (2, 6), (3, 4), (3, 5), (4, 4)]
-)  # (K, M) with at most 256 assignments of experts to groups
 
 
 @claim(
@@ -118,72 +85,6 @@ def groups_are_multinomial(
         mean_equals(
             chance_of_occupied_groups(K, M), occupied, resolution=0.04, detail="frequency of E_init"
         ),
-    )
-
-
-def gap_law(K: int, J: int) -> Callable[[np.ndarray], np.ndarray]:
-    """The cdf of the ratio of the two largest among K maxima of J standard Gaussians, given that
-    the second is positive.
-
-    With F = Phi^J the law of one maximum, P(ratio <= g, second in dv) = K (K-1) F(v)^(K-2) F'(v)
-    (F(g v) - F(v)) dv. In the variable q = F(v), uniform quadrature nodes follow the law;
-    Gauss-Legendre with 100 nodes on [F(0), 1] is exact to 1e-5 for J <= 6, the integrand being
-    smooth but for the corners at its ends.
-    """
-    nodes, weights = np.polynomial.legendre.leggauss(100)
-    low = 0.5**J
-    q = low + (1 - low) * (1 + nodes) / 2
-    v = ndtri(q ** (1 / J))
-    density = weights * K * (K - 1) * q ** (K - 2)
-    total = density @ (1 - q)
-
-    def cdf(g: np.ndarray) -> np.ndarray:
-        g = np.maximum(np.asarray(g, dtype=float), 1.0)
-        below = [
-            ndtr(part[:, None] * v) ** J - q
-            for part in np.array_split(g.ravel(), max(1, g.size // 4096))
-        ]
-        return (np.concatenate(below) @ density / total).clip(0, 1).reshape(g.shape)
-
-    return cdf
-
-
-def cluster_gaps(
-    subject: Subject, K: int, J: int, stream: np.random.SeedSequence, size: int
-) -> np.ndarray:
-    """Cluster gaps of experts whose second largest score is positive, (size,). Raises
-    HypothesesNotMet if hardly any has one."""
-    problem = Problem(K=K, d=2 * K + 1)
-    hyper = Hyperparameters(M=4, J=J, n=1, sigma_0=0.1, eta=1.0, eta_r=1.0, T=100)
-    found: list[np.ndarray] = []
-    while sum(map(len, found)) < size:
-        if len(found) == 20:
-            raise HypothesesNotMet(
-                f"{sum(map(len, found))} positive second scores in {20 * (size // 2 + 64) * 4}"
-                " experts"
-            )
-        a = alignments(subject, problem, hyper, child(stream, len(found)), size // 2 + 64)
-        gap = cluster_gap(a).flatten()
-        found.append(gap[gap.isfinite()].numpy())
-    return np.concatenate(found)[:size]
-
-
-def law_of_gaps(subject: Subject, run: Run, K: int, J: int) -> Lines:
-    """The law of the gap, and the share of drawn gaps below each value."""
-    drawn = np.sort(cluster_gaps(subject, K, J, run.stream("picture", K, J), 1000))
-    g = np.geomspace(1, np.quantile(drawn, 0.98), 100)
-    law, below = gap_law(K, J)(g), np.searchsorted(drawn, g, side="right") / len(drawn)
-    low, high = law - RESOLUTION, law + RESOLUTION
-    name = "the law, and as far off as the claim does not resolve"
-    return Lines(
-        f"Cluster gap, K = {K}, J = {J}",
-        "gap",
-        "share of experts below",
-        [
-            Series(f"{len(drawn)} drawn experts", g.tolist(), below.tolist()),
-            Series(name, g.tolist(), law.tolist(), low.tolist(), high.tolist(), Style.BOUND),
-        ],
-        log_x=True,
     )
 
 

@@ -1,64 +1,44 @@
 """Theorem 4.2: the nonlinear MoE, trained by Algorithm 1, fits the training data and
 generalises."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import torch
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from core import Signals, Subject
-from core.measures import dispatch_counts, is_error
+from core.measures import is_error
 from core.seeds import generator_from
 from theory_checks.checking.claim import Kind, claim
-from theory_checks.checking.pictures import Lines, Series
 from theory_checks.evidence import HypothesesNotMet, Statement, all_of, mean_at_least, mean_at_most
-from theory_checks.evidence.sampling import Draw
+from theory_checks.experiments.inputs import (
+    GIVEN_TRAINED,
+    facts_about_scenario,
+    to_the_end,
+    trained_scenarios,
+)
 from theory_checks.experiments.ladders import rarely
-from theory_checks.experiments.replicates import Finished, given_occupied_groups
+from theory_checks.experiments.mixtures import (
+    SMALL_ERROR,
+    divides_the_clusters,
+    wrong_on_fresh_examples,
+)
+from theory_checks.experiments.replicates import at_the_end, given_occupied_groups
+from theory_checks.experiments.router_pictures import training_errors
 from theory_checks.experiments.scenarios import Scenario, given_on
 from theory_checks.experiments.single_experts import trained_network, wrong
 from theory_checks.experiments.trajectories import Trained
-from theory_checks.test_router_alignment import (
-    GIVEN,
-    at_the_end,
-    facts_about,
-    trained_scenarios,
-    whole,
-)
-
-SMALL = 0.001  # the stated level of o(1) for the test error at these sizes
-GOOD = 0.01  # an expert is good on a cluster if it errs on at most this share of it
-
-
-def training_errors(trained: Trained, scenario: Scenario) -> Lines:
-    """Training error of the first replicates over time."""
-    trajectory, hyper = trained.trajectory(scenario), scenario.hyper
-    t = [step / hyper.T_1 for step in trajectory.looked_at]
-    series = [
-        Series(f"replicate {i}", t, trajectory.training_error[i].tolist())
-        for i in range(min(6, scenario.replicates))
-    ]
-    return Lines(
-        f"Training error, d = {scenario.problem.d}, n = {hyper.n}",
-        "t / T_1",
-        "error without router noise",
-        series,
-    )
 
 
 @claim(
     "N.1",
     kind=Kind.PROBABILITY,
     source="Theorem 4.2",
-    given=GIVEN,
+    given=GIVEN_TRAINED,
     formula=r"\exists\,t\le T:\ y_iF(x_i;\Theta^{(t)},W^{(t)})>0\ \text{for all}\ i",
     picture=training_errors,
     over=trained_scenarios,
     depends_on=("X.1", "A.3"),
     examples=8,
-    visits=facts_about,
+    visits=facts_about_scenario,
 )
 def some_iterate_fits_the_training_data(trained: Trained, scenario: Scenario) -> Statement:
     """Some iterate t <= T has training error exactly zero, with argmax routing. (Looked for at
@@ -73,12 +53,12 @@ def some_iterate_fits_the_training_data(trained: Trained, scenario: Scenario) ->
     "N.2",
     kind=Kind.RATE,
     source="Theorem 4.2",
-    given=GIVEN,
+    given=GIVEN_TRAINED,
     formula=r"P\left(yF(x;\Theta^{(T)},W^{(T)})\le 0\right)=o(1)",
     over=trained_scenarios,
     depends_on=("N.3",),
     examples=8,
-    visits=facts_about,
+    visits=facts_about_scenario,
 )
 def the_test_error_is_small(subject: Subject, trained: Trained, scenario: Scenario) -> Statement:
     """At T the error on fresh data is o(1), here at most 0.001.
@@ -89,7 +69,7 @@ def the_test_error_is_small(subject: Subject, trained: Trained, scenario: Scenar
     """
     failed = np.array(
         [
-            float(is_error(r.outcome[0]).double().mean()) > SMALL
+            float(is_error(r.outcome[0]).double().mean()) > SMALL_ERROR
             for r in at_the_end(subject, trained, scenario)
         ]
     )
@@ -98,31 +78,11 @@ def the_test_error_is_small(subject: Subject, trained: Trained, scenario: Scenar
     )
 
 
-def can_be_divided(good: np.ndarray) -> bool:
-    """Whether experts fall into non-empty sets, one for each cluster, each good on its cluster:
-    good (experts, K), booleans.
-
-    They do if every expert is good on some cluster, and K different ones can be matched with the K
-    clusters: the others then join a cluster that they are good on.
-    """
-    matched = maximum_bipartite_matching(
-        csr_array(good), perm_type="row"
-    )  # of each cluster, its expert or -1
-    return bool(good.any(axis=1).all()) and bool((matched >= 0).all())
-
-
-def divides_the_clusters(replicate: Finished) -> bool:
-    """Whether the experts in use can be divided among the clusters."""
-    hyper, K = replicate.scenario.hyper, replicate.scenario.problem.K
-    in_use = dispatch_counts(replicate.outcome[1], replicate.fresh.k, hyper.M, K).sum(dim=1) > 0
-    return can_be_divided((replicate.errors[in_use] <= GOOD).numpy())
-
-
 @claim(
     "N.3",
     kind=Kind.PROBABILITY,
     source="Theorem 4.2",
-    given=GIVEN,
+    given=GIVEN_TRAINED,
     formula=(
         r"[M]\supseteq\text{experts in use}=\mathcal P_1\sqcup\dots\sqcup\mathcal P_K,\ \mathcal"
         r" P_k\ne\emptyset:\quad "
@@ -131,7 +91,7 @@ def divides_the_clusters(replicate: Finished) -> bool:
     over=trained_scenarios,
     depends_on=("X.1", "A.3"),
     examples=8,
-    visits=facts_about,
+    visits=facts_about_scenario,
 )
 def the_experts_in_use_divide_the_clusters(
     subject: Subject, trained: Trained, scenario: Scenario
@@ -149,36 +109,16 @@ def the_experts_in_use_divide_the_clusters(
     )
 
 
-def wrong_on_fresh_examples(subject: Subject, replicates: Sequence[Finished]) -> Draw:
-    """Draws: whether the MoE of a random replicate is wrong on a fresh example."""
-
-    def draw(stream: np.random.SeedSequence, size: int) -> np.ndarray:
-        generator = generator_from(stream)
-        which = torch.randint(0, len(replicates), (size,), generator=generator).bincount(
-            minlength=len(replicates)
-        )
-        wrong = []
-        for replicate, n in zip(replicates, which.tolist(), strict=True):
-            if n:
-                examples = subject.draw_examples(
-                    replicate.scenario.problem, replicate.signals, n, generator
-                )
-                wrong.append(is_error(replicate.margins(examples)[0]))
-        return torch.cat(wrong)[torch.randperm(size, generator=generator)].numpy()
-
-    return draw
-
-
 @claim(
     "N.4",
     kind=Kind.PROBABILITY,
     source="Theorems 4.1 and 4.2",
-    given=given_on(whole, hypotheses="E_init; D_alpha = D_gamma"),
+    given=given_on(to_the_end, hypotheses="E_init; D_alpha = D_gamma"),
     formula=r"P(yF_{\mathrm{MoE}}(x)\le 0)<\tfrac18\le\min_{F\ \text{patch-additive}}P(yF(x)\le 0)",
     over=trained_scenarios,
     depends_on=("N.2", "S.3", "S.7"),
     examples=8,
-    visits=facts_about,
+    visits=facts_about_scenario,
 )
 def the_mixture_beats_every_single_expert(
     subject: Subject, trained: Trained, scenario: Scenario
@@ -219,12 +159,12 @@ def the_mixture_beats_every_single_expert(
     "N.5",
     kind=Kind.PROBABILITY,
     source="derived: an observation",
-    given=GIVEN,
+    given=GIVEN_TRAINED,
     formula=r"\exists\,t_0\le T/2:\ \text{training error}=0\ \text{for all}\ t_0\le t\le T",
     over=trained_scenarios,
     depends_on=("N.1",),
     examples=8,
-    visits=facts_about,
+    visits=facts_about_scenario,
 )
 def once_fitted_stays_fitted(trained: Trained, scenario: Scenario) -> Statement:
     """From some iterate on the training error stays zero up to T: at the latest from T/2 on.

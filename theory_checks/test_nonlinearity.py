@@ -1,67 +1,35 @@
 """What the advantage needs, by the paper's abstract and section 6: nonlinear experts, and data with
 a cluster structure."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from hypothesis import strategies as st
-from torch import Tensor
 
-from core import Hyperparameters, Problem, Subject, Uniform
+from core import Subject
 from core.measures import is_error
-from core.model import cubic_response, linear_response
 from theory_checks.checking.claim import Kind, claim
-from theory_checks.checking.profiles import Profile
 from theory_checks.evidence import Statement, all_of, at_most, tends_to_zero
-from theory_checks.experiments.ladders import SURE_FALL, by_examples, rarely
-from theory_checks.experiments.replicates import finished
-from theory_checks.experiments.scenarios import (
-    Scenario,
-    at_rate,
-    given_on,
-    ladder,
-    on_the_ladder,
-    without_router,
-    without_structure,
+from theory_checks.experiments.inputs import (
+    facts_about_ladder,
+    facts_about_scenario,
+    facts_about_single,
+    frozen_router,
+    published_setting,
+    single_and_mixture,
 )
+from theory_checks.experiments.ladders import SURE_FALL, by_examples, rarely
+from theory_checks.experiments.parallel_experts import (
+    cubic,
+    departure_from_parallel,
+    displacements,
+    linear,
+)
+from theory_checks.experiments.replicates import at_the_end, finished
+from theory_checks.experiments.router import entropy
+from theory_checks.experiments.scenarios import Scenario, given_on, without_structure
 from theory_checks.experiments.trajectories import Trained
-from theory_checks.test_exploration import facts_about as facts_about_ladder
-from theory_checks.test_router_alignment import at_the_end, entropy, facts_about
-
-
-def linear(trained: Trained) -> Trained:
-    """The training runs with linear experts."""
-    return trained.with_ingredients("linear experts", respond=linear_response)
-
-
-def cubic(trained: Trained) -> Trained:
-    """The training runs with cubic experts, whatever the subject's are."""
-    return trained.with_ingredients("cubic experts", respond=cubic_response)
-
-
-def displacements(trained: Trained, scenario: Scenario) -> Tensor:
-    """W^(T) - W^(0) of all replicates, (R, M, J, d)."""
-    trajectory = trained.trajectory(scenario)
-    return trajectory.parameters(scenario.hyper.T).W - trajectory.parameters(0).W
-
-
-def departure_from_parallel(trained: Trained, scenario: Scenario) -> np.ndarray:
-    """1 - the mean cosine between the displacements of two experts, 0 with one that did not move,
-    of each replicate (R,)."""
-    moved = displacements(trained, scenario).double().flatten(2)
-    unit = moved / moved.norm(dim=-1, keepdim=True).clamp(min=torch.finfo(moved.dtype).tiny)
-    M = unit.shape[1]
-    cosines = unit @ unit.mT
-    return (1 - (cosines.sum(dim=(1, 2)) - M) / (M * (M - 1))).numpy()
-
-
-def frozen_router(profile: Profile) -> list[Scenario]:
-    """A ladder of numbers of training examples at d = 64, trained to T_1 with eta_r = 0."""
-    points = [on_the_ladder(profile, 64, n, profile.example_replicates) for n in profile.parallel]
-    return [without_router(point) for point in points]
 
 
 @claim(
@@ -117,20 +85,6 @@ def linear_experts_cannot_diverge(trained: Trained, scenarios: Sequence[Scenario
     )
 
 
-def published_setting(profile: Profile) -> list[Scenario]:
-    """Setting 1 of the paper's experiments: d = 50, M = 8, J = 16, gamma ~ Unif[0.5, 3], with
-    Algorithm 1 to T = 5/eta.
-
-    In 250 steps, or 500 in the deep profile: nothing here is about groups. Of 40 pilot replicates
-    at n = 1000 the claim was true of all either way; in 200 such steps it was not of two, and at n
-    = 600 of one.
-    """
-    problem = Problem(K=4, d=50, P=4, gamma=Uniform(0.5, 3.0), C2=3.0)
-    n, replicates, T = profile.published
-    hyper = Hyperparameters(M=8, J=16, n=n, sigma_0=0.05, eta=5 / T, eta_r=8**2 * 5 / T, T=T)
-    return [Scenario(problem, hyper, replicates)]
-
-
 @claim(
     "L.2",
     kind=Kind.PROBABILITY,
@@ -143,7 +97,7 @@ def published_setting(profile: Profile) -> list[Scenario]:
     over=lambda profile: {"scenario": st.just(*published_setting(profile))},
     depends_on=("L.1", "N.2"),
     examples=1,
-    visits=facts_about,
+    visits=facts_about_scenario,
 )
 def a_linear_mixture_stays_mixed(
     subject: Subject, trained: Trained, scenario: Scenario
@@ -171,30 +125,6 @@ def a_linear_mixture_stays_mixed(
 
 
 EMPTY = "the feature-noise patch left empty; a single expert, and a mixture given E_init"
-
-
-def single_and_mixture(profile: Profile) -> list[Scenario]:
-    """A single expert and an MoE with twice as many filters, at eta = sigma_0/12.5 to T = 6/eta:
-    nothing here is about groups.
-
-    A single expert with 16 filters, or trained to 4/eta, was tried before: one in twenty or forty
-    kept errors above 1 %.
-    """
-    replicates = profile.replicates
-    single = ladder(Problem(K=4, d=64), 500, replicates, M=1, J=32)
-    mixture = ladder(Problem(K=4, d=64), 500, replicates)
-    single, mixture = (
-        at_rate(scenario, 4 * scenario.hyper.eta, 6.0) for scenario in (single, mixture)
-    )
-    return [replace(single, given_occupied_groups=False), mixture]
-
-
-def facts_about_single(single: Scenario, mixture: Scenario) -> Mapping[str, Any]:
-    return {
-        "d": single.problem.d,
-        "n": f"{single.hyper.n}, {mixture.hyper.n}",
-        "replicates": single.replicates,
-    }
 
 
 @claim(

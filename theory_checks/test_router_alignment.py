@@ -1,172 +1,80 @@
 """Lemma 5.3: by the end of training the router sends each cluster to the experts that its
 initialisation marked for it."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 from hypothesis import strategies as st
 from torch import Tensor
 
-from core import Problem, Subject
-from core.measures import dispatch_counts, dispatch_entropy, router_alignment
+from core import Subject
+from core.measures import router_alignment
 from core.routing import routing_probabilities
-from theory_checks.checking.claim import Inputs, Kind, claim
-from theory_checks.checking.pictures import Heatmap, Lines, Series, Style
-from theory_checks.checking.profiles import Profile
-from theory_checks.evidence import (
-    HypothesesNotMet,
-    Statement,
-    all_of,
-    at_most_of_order,
-    frequency_at_least,
-    frequency_at_most,
-    given,
-    tends_to_zero,
+from theory_checks.checking.claim import Kind, claim
+from theory_checks.evidence import Statement, all_of, at_most_of_order, tends_to_zero
+from theory_checks.experiments.inputs import (
+    GIVEN_CLEAR,
+    GIVEN_TRAINED,
+    along_dimensions,
+    facts_about_ladder,
+    facts_about_scenario,
+    first_whole_run,
+    many_replicates,
+    trained_scenarios,
 )
-from theory_checks.experiments.ladder_pictures import along, ladder_picture, through_the_first
 from theory_checks.experiments.ladders import (
     SURE_FALL,
     by_examples,
     by_size,
-    moment,
     mostly,
+    positive_half_of_the_time,
     rarely,
     sampling_error,
 )
-from theory_checks.experiments.replicates import Finished, finished, given_occupied_groups
+from theory_checks.experiments.replicates import (
+    Finished,
+    at_the_end,
+    finished,
+    given_occupied_groups,
+)
+from theory_checks.experiments.router import (
+    ALMOST_ALL,
+    entropy,
+    features_over_centres,
+    for_clear_clusters,
+    given_clear_gaps,
+    largest,
+    mean_square,
+    residual,
+    slope,
+)
+from theory_checks.experiments.router_pictures import (
+    features_along_examples,
+    mechanism_pictures,
+    router_pictures,
+)
 from theory_checks.experiments.scenarios import (
     Scenario,
     around_the_ladder,
-    around_the_whole_runs,
     example_ladder,
     exploration_ladder,
     given_on,
-    ladder,
-    whole_runs,
 )
 from theory_checks.experiments.trajectories import Trained
-from theory_checks.test_exploration import along_dimensions, features
-from theory_checks.test_exploration import facts_about as facts_about_ladder
-
-SIGN_BIAS = 0.35  # of a sign test's probability: what A.6 resolves
-CLEAR_GAP = 1.1
-# a cluster goes to M_k when at least this share of it does: the stated level for 1 - o(1) at these
-# sizes
-MOSTLY = 0.9
-
-
-def whole(profile: Profile) -> list[Scenario]:
-    """The whole training runs of the profile."""
-    return [*whole_runs(profile), *around_the_whole_runs(profile)]
-
-
-GIVEN = given_on(whole)
-CLEAR = given_on(
-    whole,
-    hypotheses=f"E_init; clusters whose best cluster gap in M_k is at least {CLEAR_GAP}",
-)
-
-
-def trained_scenarios(profile: Profile) -> Inputs:
-    """The whole training runs of the profile."""
-    return {"scenario": st.sampled_from(whole(profile))}
-
-
-def facts_about(scenario: Scenario, **_: Any) -> Mapping[str, Any]:
-    return {
-        "K": scenario.problem.K,
-        "d": scenario.problem.d,
-        "n": scenario.hyper.n,
-        "replicates": scenario.replicates,
-    }
-
-
-def at_the_end(subject: Subject, trained: Trained, scenario: Scenario) -> list[Finished]:
-    """All replicates at T."""
-    return list(finished(subject, trained, scenario, scenario.hyper.T))
-
-
-def clear_clusters(replicate: Finished) -> list[int]:
-    """The clusters whose best cluster gap in M_k is at least CLEAR_GAP."""
-    return [k for k in range(replicate.scenario.problem.K) if replicate.best_gap(k) >= CLEAR_GAP]
-
-
-def for_clear_clusters(
-    replicates: Sequence[Finished], good: Callable[[Finished, int], bool]
-) -> tuple[np.ndarray, int]:
-    """Whether some clear cluster is not good, for each replicate that has one, and the number of
-    clear clusters.
-
-    Raises HypothesesNotMet if fewer than half of the replicates have a clear cluster.
-    """
-    clear = [(replicate, clear_clusters(replicate)) for replicate in replicates]
-    clear = [(replicate, clusters) for replicate, clusters in clear if clusters]
-    if len(clear) < len(replicates) / 2:
-        raise HypothesesNotMet(
-            f"{len(clear)} of {len(replicates)} replicates have a cluster with a gap of {CLEAR_GAP}"
-        )
-    failed = [not all(good(replicate, k) for k in clusters) for replicate, clusters in clear]
-    return np.array(failed), sum(len(clusters) for _, clusters in clear)
-
-
-def given_clear_gaps(statement: Statement, scenario: Scenario, met: int) -> Statement:
-    """The statement given that a cluster's gap is clear, with the number of clusters that met
-    it."""
-    tried = scenario.replicates * scenario.problem.K
-    return given(
-        statement, met=met, tried=tried, least=scenario.replicates // 2, hypotheses="clear gap"
-    )
-
-
-def router_pictures(
-    subject: Subject, trained: Trained, scenario: Scenario
-) -> tuple[Heatmap, Heatmap]:
-    """Alignment of the router with the centres, and where examples go, for one replicate at T."""
-    replicate = at_the_end(subject, trained, scenario)[0]
-    order = replicate.group.argsort()
-    experts = [f"m = {m}, in M_{int(replicate.group[m])}" for m in order]
-    clusters = [f"k = {k}" for k in range(scenario.problem.K)]
-    _, along_centres = router_alignment(replicate.signals, replicate.at.theta)
-    counts = dispatch_counts(
-        replicate.outcome[1], replicate.fresh.k, scenario.hyper.M, scenario.problem.K
-    )
-    share = counts / counts.sum(dim=0, keepdim=True)
-    return (
-        Heatmap(
-            "<theta_m, c_k> at T",
-            experts,
-            clusters,
-            along_centres[order].tolist(),
-            "expert",
-            "cluster",
-        ),
-        Heatmap(
-            "Share of cluster k routed to expert m",
-            experts,
-            clusters,
-            share[order].tolist(),
-            "expert",
-            "cluster",
-            "",
-            0.0,
-            1.0,
-        ),
-    )
 
 
 @claim(
     "A.1",
     kind=Kind.PROBABILITY,
     source="Lemma 5.3",
-    given=CLEAR,
+    given=GIVEN_CLEAR,
     formula=r"\operatorname*{argmax}_m\langle\theta_m^{(T)},c_k\rangle\in\mathcal M_k",
     picture=router_pictures,
     over=trained_scenarios,
     depends_on=("X.1", "X.2", "A.5", "I.1"),
     examples=8,
-    visits=facts_about,
+    visits=facts_about_scenario,
 )
 def the_best_aligned_expert_is_in_the_group(
     subject: Subject, trained: Trained, scenario: Scenario
@@ -181,56 +89,6 @@ def the_best_aligned_expert_is_in_the_group(
     return given_clear_gaps(
         rarely(failed, "replicates with a cluster aligned elsewhere"), scenario, met
     )
-
-
-def largest(products: Tensor) -> Tensor:
-    """max over (m, k) of abs(products): (R, M, K) to (R,)."""
-    return products.abs().amax(dim=(1, 2))
-
-
-def mean_square(products: Tensor) -> Tensor:
-    """Root of the mean over (m, k) of products^2: (R, M, K) to (R,)."""
-    return products.square().mean(dim=(1, 2)).sqrt()
-
-
-def features_over_centres(
-    trained: Trained, scenario: Scenario, size: Callable[[Tensor], Tensor]
-) -> np.ndarray:
-    """The size of <theta_m, v_k> over that of <theta_m, c_k> of each replicate at T_1 (R,)."""
-    watched = trained.trajectory(scenario).watched
-    return (
-        (size(watched["feature of router"][:, -1]) / size(watched["centre of router"][:, -1]))
-        .double()
-        .numpy()
-    )
-
-
-def features_along_examples(trained: Trained, scenarios: Sequence[Scenario]) -> Lines:
-    """The ratios at T_1 along n."""
-    ratios = by_examples(scenarios, [features_over_centres(trained, s, largest) for s in scenarios])
-    mean_ratios = by_examples(
-        scenarios, [features_over_centres(trained, s, mean_square) for s in scenarios]
-    )
-    return ladder_picture(
-        "What the router learns of features, over what it learns of centres, at T_1",
-        "n",
-        {"ratio of the largest products": ratios, "ratio of their root mean squares": mean_ratios},
-        bounds={
-            "claimed: root mean squares fall like n^(-1/8)": through_the_first(
-                mean_ratios, -SURE_FALL
-            )
-        },
-        references={
-            "twice the sampling error of one step": along(
-                list(ratios), [2 * sampling_error(s) for s in scenarios]
-            )
-        },
-    )
-
-
-def first_whole_run(profile: Profile) -> list[Scenario]:
-    """The smallest point of the ladder that is trained to T."""
-    return whole_runs(profile)[:1]
 
 
 @claim(
@@ -303,12 +161,12 @@ def the_router_learns_centres_not_features(
     "A.3",
     kind=Kind.PROBABILITY,
     source="Lemma 5.3",
-    given=CLEAR,
+    given=GIVEN_CLEAR,
     formula=r"P\left(m(x)\in\mathcal M_k\mid x\in\Omega_k\right)=1-o(1)",
     over=trained_scenarios,
     depends_on=("A.1", "A.2", "R.5"),
     examples=8,
-    visits=facts_about,
+    visits=facts_about_scenario,
 )
 def clusters_go_to_their_group_of_experts(
     subject: Subject, trained: Trained, scenario: Scenario
@@ -331,7 +189,7 @@ def clusters_go_to_their_group_of_experts(
                 if found.dim() == 2
                 else member[found].to(replicate.fresh.y)
             )
-            return float(to_group[cluster].mean()) >= MOSTLY
+            return float(to_group[cluster].mean()) >= ALMOST_ALL
 
         return good
 
@@ -349,26 +207,16 @@ def clusters_go_to_their_group_of_experts(
     return given_clear_gaps(statement, scenario, met)
 
 
-def entropy(replicate: Finished) -> float:
-    """Dispatch entropy of the fresh examples, nats."""
-    problem, hyper = replicate.scenario.problem, replicate.scenario.hyper
-    return float(
-        dispatch_entropy(
-            dispatch_counts(replicate.outcome[1], replicate.fresh.k, hyper.M, problem.K)
-        )
-    )
-
-
 @claim(
     "A.4",
     kind=Kind.RATE,
     source="Lemma 5.3; section 6 for the definition",
-    given=GIVEN,
+    given=GIVEN_TRAINED,
     formula=r"\sum_m\frac{n_m}{n}\,H(k\mid m)\to 0",
     over=trained_scenarios,
     depends_on=("A.3",),
     examples=8,
-    visits=facts_about,
+    visits=facts_about_scenario,
 )
 def the_dispatch_entropy_vanishes(
     subject: Subject, trained: Trained, scenario: Scenario
@@ -389,72 +237,6 @@ def the_dispatch_entropy_vanishes(
         rarely(ends, "replicates with dispatch entropy above 0.05"),
     )
     return given_occupied_groups(statement, trained, scenario)
-
-
-def mechanism(trained: Trained, scenario: Scenario) -> tuple[Tensor, Tensor]:
-    """<theta_m, c_k> at t = 0 .. T_1 as simulated and as the law has it, both (R, T_1 + 1, M,
-    K)."""
-    problem, hyper = scenario.problem, scenario.hyper
-    strength = features(trained, scenario).pow(3).sum(dim=-2)  # A_mk(t)
-    ahead = (strength - strength.mean(dim=2, keepdim=True)).cumsum(dim=1)
-    summed = torch.cat([torch.zeros_like(ahead[:, :1]), ahead[:, :-1]], dim=1)
-    rate = (
-        hyper.eta_r
-        * moment(problem.beta, 1)
-        * moment(problem.alpha, 3)
-        / (2 * hyper.M**2 * problem.K)
-    )
-    return trained.trajectory(scenario).watched["centre of router"].double(), rate * summed
-
-
-def residual(trained: Trained, scenario: Scenario) -> np.ndarray:
-    """norm(simulated - law) / norm(law) over (m, k) at T_1, of each replicate (R,)."""
-    found, law = (values[:, -1].flatten(1) for values in mechanism(trained, scenario))
-    return ((found - law).norm(dim=1) / law.norm(dim=1)).numpy()
-
-
-def slope(trained: Trained, scenario: Scenario) -> np.ndarray:
-    """Least-squares slope of the simulated on the law's products over (m, k) at T_1, of each
-    replicate (R,)."""
-    found, law = (values[:, -1].flatten(1) for values in mechanism(trained, scenario))
-    return ((found * law).sum(dim=1) / law.square().sum(dim=1)).numpy()
-
-
-def alignment_along_exploration(trained: Trained, scenarios: Sequence[Scenario]) -> Lines:
-    """<theta_m, c_k> of one replicate over the law, for the four experts that are most aligned with
-    cluster 0."""
-    scenario = scenarios[-1]
-    found, law = (values[0, :, :, 0] for values in mechanism(trained, scenario))
-    t = list(range(len(found)))
-    series = []
-    for m in found[-1].topk(4).indices.tolist():
-        series.append(Series(f"m = {m}", t, found[:, m].tolist()))
-        series.append(Series("law", t, law[:, m].tolist(), style=Style.REFERENCE))
-    return Lines(
-        f"The router finds centre 0, d = {scenario.problem.d}, n = {scenario.hyper.n}",
-        "step t",
-        "<theta_m, c_0>",
-        series,
-    )
-
-
-def mechanism_pictures(
-    trained: Trained, scenarios: Sequence[Scenario], more: Sequence[Scenario]
-) -> tuple[Lines, Lines]:
-    """One cluster over the law, and the residual of the law along n."""
-    along_n = by_examples(more, [residual(trained, s) for s in more])
-    errors = ladder_picture(
-        "Residual of the law at T_1",
-        "n",
-        {"relative residual": along_n},
-        bounds={"claimed: falls like n^(-1/8)": through_the_first(along_n, -SURE_FALL)},
-        references={
-            "1.5 times the sampling error of one step": along(
-                list(along_n), [1.5 * sampling_error(s) for s in more]
-            )
-        },
-    )
-    return alignment_along_exploration(trained, scenarios), errors
 
 
 @claim(
@@ -532,33 +314,6 @@ def the_router_follows_what_experts_learn(
     )
 
 
-def positive_half_of_the_time(values: np.ndarray, detail: str) -> Statement:
-    """P(value > 0) = 1/2 by an exact sign test on each side. Raises HypothesesNotMet if a value is
-    exactly 0.
-
-    Holds if 1/2 + SIGN_BIAS is rejected at 5 %: with 64 replicates or more a symmetric law passes
-    with probability 99.9 %.
-    """
-    if (values == 0).any():
-        raise HypothesesNotMet(
-            f"{detail}: exactly 0 in {int((values == 0).sum())} of {len(values)} replicates"
-        )
-    above, what = values > 0, f"{detail} is positive"
-    return all_of(
-        frequency_at_most(0.5, above, resolution=SIGN_BIAS, detail=what),
-        frequency_at_least(0.5, above, resolution=SIGN_BIAS, detail=what),
-    )
-
-
-def many_replicates(profile: Profile) -> list[Scenario]:
-    """Small problems, of which many replicates are cheap; the symmetry holds for every n and d."""
-    replicates = profile.symmetric_replicates
-    return [
-        ladder(Problem(K=4, d=16), 100, replicates),
-        ladder(Problem(K=3, d=64), 250, replicates, M=6),
-    ]
-
-
 @claim(
     "A.6",
     kind=Kind.LAW,
@@ -571,7 +326,7 @@ def many_replicates(profile: Profile) -> list[Scenario]:
     over=lambda profile: {"scenario": st.sampled_from(many_replicates(profile))},
     depends_on=("G.4", "G.6", "D.2"),
     examples=8,
-    visits=facts_about,
+    visits=facts_about_scenario,
 )
 def what_is_not_learned_is_symmetric(
     subject: Subject, trained: Trained, scenario: Scenario

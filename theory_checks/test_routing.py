@@ -2,9 +2,7 @@
 slowly with the logits."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +15,6 @@ from core.seeds import child, generator_from
 from core.training import gradients, stack
 from core.updates import Gradient, zero_router
 from theory_checks.checking.claim import Kind, claim
-from theory_checks.checking.pictures import Lines, Series, Style
 from theory_checks.evidence import (
     Statement,
     about_draws,
@@ -28,91 +25,22 @@ from theory_checks.evidence import (
     equal,
     frequency_at_most,
     mean_at_least,
-    mean_at_most,
     mean_equals,
 )
+from theory_checks.experiments.logits import (
+    facts_about_logits,
+    moved,
+    numbers,
+    perturbations,
+    ratio_to_the_step,
+    rise_of_the_choice,
+    rounding_of_p,
+    small_logits,
+    sup_norm,
+)
 from theory_checks.experiments.oracles import gradients_if_routed
+from theory_checks.experiments.precision import EPS
 from theory_checks.experiments.scenarios import SEEDS, logits, problems
-
-EPS = torch.finfo(torch.float64).eps
-
-
-def rounding(M: int) -> float:
-    """How far computed probabilities may be from exact ones.
-
-    p is a sum of M ceil(M/2) positive terms, each a product of M + 1 factors that are exact to 3
-    eps or so (the breakpoints and u - h_m' each round once, and nodes and weights are correct to a
-    few eps); the terms add up to at most 1. An absolute error eps in u - h_m' changes one factor in
-    [0, 1], so a term by eps times the weight: (M + 1) * 3 eps in all, and M eps for the summation;
-    rounding h - max h moves logits by eps, hence p by 2 eps (R.3). Twice that in total, for safety
-    of the constants.
-    """
-    return 2 * (4 * M + 8) * EPS
-
-
-def facts_about(h: Tensor, **_: Any) -> Mapping[str, Any]:
-    """What a test visited: the number of experts, ties for the top, and how far apart the logits
-    are."""
-    top = h.max(dim=0).values
-    return {
-        "M": h.shape[0],
-        "ties at the top": bool(((h == top).sum(dim=0) > 1).any()),
-        "all equal": bool((h == top).all()),
-        "gap within 1e-3 of 1": bool(((top - h - 1).abs() < 1e-3).any()),
-        "spread > 1": bool((top - h > 1).any()),
-    }
-
-
-@st.composite
-def perturbations(draw: st.DrawFn) -> tuple[float, str, int]:
-    """A size, a shape and a seed of a move of the logits."""
-    size = draw(st.sampled_from([1e-9, 1e-6, 1e-3, 0.02, 0.1, 0.3, 0.5, 1.0, 10.0]))
-    return size, draw(st.sampled_from(["one up, rest down", "signs", "generic"])), draw(SEEDS)
-
-
-def moved(h: Tensor, perturbation: tuple[float, str, int]) -> Tensor:
-    """The logits after the move, which has sup norm at most the size in every column."""
-    size, shape, seed = perturbation
-    step = 2 * torch.rand(h.shape, generator=torch.Generator().manual_seed(seed), dtype=h.dtype) - 1
-    if shape == "signs":
-        step = step.sign()
-    if shape == "one up, rest down":
-        step = (
-            torch.where(torch.arange(len(h))[:, None] == seed % len(h), 1.0, -1.0)
-            .to(h)
-            .expand_as(h)
-        )
-    return h + size * step
-
-
-def sup_norm(difference: Tensor) -> np.ndarray:
-    """Largest entry of every column, in size."""
-    return difference.abs().amax(dim=0).numpy()
-
-
-def rise_of_the_choice(subject: Subject, h: Tensor, other: Tensor, bound: np.ndarray) -> Statement:
-    """p_m(h') - p_m(h) <= bound for the subject's own router, where the closed form says that it is
-    tightest.
-
-    The same noise decides at h and at h': the difference of the two indicators has the difference
-    of probabilities as its mean.
-    """
-    rise = routing_probabilities(other) - routing_probabilities(h)
-    column = int((rise.amax(dim=0) - torch.from_numpy(bound)).argmax())
-    m = int(rise[:, column].argmax())
-    before, after = h[:, [column]], other[:, [column]]
-
-    def draw(stream: np.random.SeedSequence, size: int) -> np.ndarray:
-        noise = subject.router_noise((len(h), size), generator_from(stream), 0).to(h)
-        chosen = subject.select(after.expand_as(noise), noise) == m
-        return (
-            chosen.double() - (subject.select(before.expand_as(noise), noise) == m).double()
-        ).numpy()
-
-    ceiling = min(float(bound[column]), 1.0)
-    return mean_at_most(
-        ceiling, draw, resolution=0.1, low=-1, high=1, detail="rise of the drawn choice"
-    )
 
 
 @claim(
@@ -126,7 +54,7 @@ def rise_of_the_choice(subject: Subject, h: Tensor, other: Tensor, bound: np.nda
     ),
     over={"h": logits(), "shift": st.sampled_from([-3.0, -0.5, 0.25, 1.0, 64.0]), "relabel": SEEDS},
     examples=120,
-    visits=facts_about,
+    visits=facts_about_logits,
 )
 def probabilities_of_a_symmetric_choice(
     subject: Subject, h: Tensor, shift: float, relabel: int
@@ -164,64 +92,26 @@ def probabilities_of_a_symmetric_choice(
     )
     wrong = ((shifted != chosen) | (relabelled != chosen)) & unique
     return all_of(
-        equal(p.sum(dim=0), 1.0, tolerance=rounding(M), detail="sum of p"),
+        equal(p.sum(dim=0), 1.0, tolerance=rounding_of_p(M), detail="sum of p"),
         equal(
             routing_probabilities(h + shift),
             p,
-            tolerance=rounding(M) + shift_error,
+            tolerance=rounding_of_p(M) + shift_error,
             detail="p after a common shift",
         ),
         equal(
             routing_probabilities(h[order]),
             p[order],
-            tolerance=rounding(M),
+            tolerance=rounding_of_p(M),
             detail="p after relabelling",
         ),
         equal(
             routing_probabilities(torch.zeros_like(h)),
             1 / M,
-            tolerance=rounding(M),
+            tolerance=rounding_of_p(M),
             detail="p at h = 0",
         ),
         at_most(wrong.double(), 0.0, detail="choices that a shift or relabelling changes"),
-    )
-
-
-def ratio_to_the_step(h: Tensor, perturbation: tuple[float, str, int]) -> Lines:
-    """norm_inf(p(h) - p(h')) / norm_inf(h - h') by the size of the step, the largest over columns,
-    for the worst case's logits and move, at h = 0 where it is largest, and for random logits; with
-    both Lipschitz constants."""
-    M, (_, shape, seed) = len(h), perturbation
-    steps = np.geomspace(1e-4, 4, 25).tolist()
-    random = torch.randn(M, 4, generator=torch.Generator().manual_seed(seed), dtype=h.dtype) / 2
-
-    def ratios(start: Tensor, shape: str) -> list[float]:
-        p, found = routing_probabilities(start), []
-        for size in steps:
-            other = moved(start, (size, shape, seed))
-            change, step = sup_norm(routing_probabilities(other) - p), sup_norm(other - start)
-            seen = (step > 0) & (change > rounding(M))
-            found.append(float((change[seen] / step[seen]).max()) if seen.any() else math.nan)
-        return found
-
-    curves = {
-        "the worst case's h, moved likewise": (h, shape),
-        "h = 0, one up, the rest down": (torch.zeros(M, 1, dtype=h.dtype), "one up, rest down"),
-        "random h, random signs": (random, "signs"),
-    }
-    return Lines(
-        f"Change of routing probabilities over change of logits, M = {M}",
-        "norm_inf(h - h')",
-        "ratio",
-        [
-            *(Series(name, steps, ratios(start, how)) for name, (start, how) in curves.items()),
-            Series("2 (R.3)", [steps[0], steps[-1]], [2, 2], style=Style.BOUND),
-            Series(
-                "M^2 (R.2, Lemma 5.1)", [steps[0], steps[-1]], [M**2, M**2], style=Style.REFERENCE
-            ),
-        ],
-        log_x=True,
-        log_y=True,
     )
 
 
@@ -234,7 +124,7 @@ def ratio_to_the_step(h: Tensor, perturbation: tuple[float, str, int]) -> Lines:
     over={"h": logits(), "perturbation": perturbations()},
     depends_on=("R.3",),
     examples=120,
-    visits=facts_about,
+    visits=facts_about_logits,
 )
 def probabilities_are_lipschitz(
     subject: Subject, h: Tensor, perturbation: tuple[float, str, int]
@@ -250,7 +140,7 @@ def probabilities_are_lipschitz(
         at_most(
             sup_norm(routing_probabilities(other) - routing_probabilities(h)),
             bound,
-            tolerance=2 * rounding(M),
+            tolerance=2 * rounding_of_p(M),
         ),
         rise_of_the_choice(subject, h, other, bound),
         exact_first=True,
@@ -280,7 +170,7 @@ def probabilities_are_lipschitz(
         },
     ),
     examples=120,
-    visits=facts_about,
+    visits=facts_about_logits,
 )
 def probabilities_move_at_most_twice_as_far_as_logits(
     subject: Subject, h: Tensor, perturbation: tuple[float, str, int]
@@ -303,13 +193,13 @@ def probabilities_move_at_most_twice_as_far_as_logits(
         at_most(
             sup_norm(routing_probabilities(other) - routing_probabilities(h)),
             bound,
-            tolerance=2 * rounding(M),
+            tolerance=2 * rounding_of_p(M),
         ),
         rise_of_the_choice(subject, h, other, bound),
         equal(
             routing_probabilities(up)[0] - 1 / M,
             2 * delta - (2 * delta) ** M / M,
-            tolerance=2 * rounding(M),
+            tolerance=2 * rounding_of_p(M),
             detail="rise at h = 0, where the bound is sharp",
         ),
         exact_first=True,
@@ -324,7 +214,7 @@ def probabilities_move_at_most_twice_as_far_as_logits(
     over={"h": logits(), "seed": SEEDS},
     depends_on=("R.1",),
     examples=120,
-    visits=facts_about,
+    visits=facts_about_logits,
 )
 def experts_further_than_the_noise_are_never_chosen(
     subject: Subject, h: Tensor, seed: int
@@ -367,22 +257,13 @@ def experts_further_than_the_noise_are_never_chosen(
     )
     return all_of(
         *drawn,
-        at_most(p, room, tolerance=rounding(M), detail="p_m against its room"),
-        at_least(p, room**M / M, tolerance=rounding(M), detail="p_m against room^M / M"),
+        at_most(p, room, tolerance=rounding_of_p(M), detail="p_m against its room"),
+        at_least(p, room**M / M, tolerance=rounding_of_p(M), detail="p_m against room^M / M"),
         at_most((p > 0).double(), (room > 0).double(), detail="possible although out of reach"),
         at_most(gap, 1.0, tolerance=2 * size, detail="gap of the chosen expert to the top"),
         at_most(crossing.double(), 0.0, detail="choices across a gap of 1 + 1e-6"),
         exact_first=True,
     )
-
-
-@st.composite
-def small_logits(draw: st.DrawFn) -> Tensor:
-    """Logits (M, 2) of two examples for two to eight experts, within a few noise widths of each
-    other."""
-    M = draw(st.integers(2, 8))
-    rows = st.lists(st.integers(-8, 8), min_size=2, max_size=2)
-    return torch.tensor(draw(st.lists(rows, min_size=M, max_size=M)), dtype=torch.float64) / 8
 
 
 @claim(
@@ -607,11 +488,6 @@ def logits_are_sums_of_inner_products(
         tolerance=2 * (problem.P * problem.d + 2) * EPS * size,
         detail="logits",
     )
-
-
-def numbers(value: Tensor) -> Tensor:
-    """0 in place of what is not a number."""
-    return torch.where(value.isnan(), 0.0, value)
 
 
 @claim(

@@ -1,44 +1,47 @@
 """Theorem 4.1: every patch-additive single classifier errs on at least an eighth of the data when
 D_alpha = D_gamma."""
 
-import re
-from collections.abc import Mapping, Sequence
-from typing import Any
-
 import numpy as np
 import torch
 from hypothesis import strategies as st
 from torch import Tensor
 
-from core import Examples, Hyperparameters, Problem, Signals, Subject, Uniform, train
+from core import Hyperparameters, Problem, Subject, Uniform, train
 from core.data import AmplitudeLaw
 from core.measures import is_error
 from core.seeds import child, generator_from
 from theory_checks.checking.claim import Kind, claim
-from theory_checks.checking.pictures import Lines, Series, Style
 from theory_checks.checking.profiles import Profile
 from theory_checks.evidence import (
-    Evidence,
-    HypothesesNotMet,
     Statement,
     all_of,
     at_least,
     cells_follow,
     equal,
     follows_law,
-    given,
     mean_at_least,
     mean_at_most,
 )
+from theory_checks.experiments.orbits import (
+    beta_prime,
+    given_opposite_signs,
+    opposite_signs,
+    orbit,
+    some_opposite_signs,
+)
+from theory_checks.experiments.precision import EPS
 from theory_checks.experiments.scenarios import SEEDS, problems
 from theory_checks.experiments.single_experts import (
     ACTIVATIONS,
+    REPORTED_ON,
     AlongFeatures,
     Classifier,
     OnSignals,
+    always_tried,
     build,
+    classifiers,
     enumerated_margins,
-    orbit,
+    errors_of_classifiers,
     perturbed,
     stream_of,
     trained_network,
@@ -47,63 +50,7 @@ from theory_checks.experiments.single_experts import (
 )
 from theory_checks.experiments.tables import above_median, as_number, of_bits
 
-EPS = torch.finfo(torch.float64).eps
-FRESH = 20_000  # fresh examples on which the error of a classifier is told
 EQUAL_LAWS = "D_alpha = D_gamma"
-SMALL = Problem(K=3, d=12)
-
-
-def classifiers() -> st.SearchStrategy[Classifier]:
-    """Every kind of classifier that needs no training."""
-    return st.one_of(
-        st.builds(Classifier, st.just("random"), st.sampled_from(sorted(ACTIVATIONS)), SEEDS),
-        st.builds(Classifier, st.sampled_from(["witness", "lookup"]), st.just(""), SEEDS),
-    )
-
-
-def opposite_signs(
-    subject: Subject, problem: Problem, signals: Signals, stream: np.random.SeedSequence, size: int
-) -> Examples:
-    """`size` examples given eps = -y, the first of so many that they suffice, also where eps is
-    correlated with y."""
-    examples = subject.draw_examples(problem, signals, 4 * size + 200, generator_from(stream))
-    chosen = (examples.eps == -examples.y).nonzero()[:size, 0]
-    if len(chosen) < size:
-        raise HypothesesNotMet(
-            f"only {len(chosen)} of {len(examples.y)} examples have eps = -y, needs {size}"
-        )
-    return examples.where(chosen)
-
-
-def some_opposite_signs(
-    subject: Subject, problem: Problem, signals: Signals, generator: torch.Generator
-) -> Examples:
-    """Those of 64 examples that have eps = -y."""
-    drawn = subject.draw_examples(problem, signals, 64, generator)
-    examples = drawn.where(drawn.eps == -drawn.y)
-    if len(examples.y) == 0:
-        raise HypothesesNotMet("none of 64 examples has eps = -y")
-    return examples
-
-
-def given_opposite_signs(
-    statement: Statement, subject: Subject, problem: Problem, signals: Signals, seed: int
-) -> Statement:
-    """The statement given eps = -y, with how often that happens in a sample of the subject's
-    draws."""
-    sample = subject.draw_examples(problem, signals, 1000, torch.Generator().manual_seed(seed))
-    opposite = int((sample.eps == -sample.y).sum())
-    return given(statement, met=opposite, tried=len(sample.y), least=10, hypotheses="eps = -y")
-
-
-def beta_prime(
-    subject: Subject, problem: Problem, stream: np.random.SeedSequence, size: int
-) -> Tensor:
-    """Fresh centre amplitudes, from the subject's own draws."""
-    generator = generator_from(child(stream, 1000))
-    return subject.draw_examples(
-        problem, subject.draw_signals(problem, generator), size, generator
-    ).beta
 
 
 @claim(
@@ -219,44 +166,6 @@ def orbit_members_follow_the_data_law(subject: Subject, problem: Problem) -> Sta
     return given_opposite_signs(found, subject, problem, signals, 0)
 
 
-def always_tried() -> tuple[dict[str, object], ...]:
-    """The trained, the searched and the witness classifiers, on one small problem."""
-    trained = [Classifier("trained", activation, 1) for activation in ACTIVATIONS]
-    found = [*trained, Classifier("searched", "", 1), Classifier("witness", "", 1)]
-    return tuple({"classifier": classifier, "problem": SMALL} for classifier in found)
-
-
-def errors_of_classifiers(judged: Sequence[tuple[Mapping[str, Any], Evidence]]) -> Lines:
-    """The error of every classifier that was judged, smallest first, as its evidence tells it, with
-    95 % intervals."""
-    found = []
-    for inputs, evidence in judged:
-        if told := re.match(r"error ([\d.]+) on", evidence.detail):
-            classifier = inputs["classifier"]
-            found.append((float(told[1]), f"{classifier.how} {classifier.activation}".strip()))
-    found.sort()
-    errors = [error for error, _ in found]
-    around = [1.96 * (error * (1 - error) / FRESH) ** 0.5 for error in errors]
-    low, high = (
-        [error + way * off for error, off in zip(errors, around, strict=True)] for way in (-1, 1)
-    )
-    places = list(range(len(found)))
-    ends = [-0.5, len(found) - 0.5]
-    return Lines(
-        "No classifier errs on less than an eighth",
-        "",
-        "error",
-        [
-            Series(f"error on {FRESH} fresh examples", places, errors, low, high, Style.POINTS),
-            Series("1/8", ends, [1 / 8] * 2, style=Style.BOUND),
-            Series(
-                "1/4, without looking at the centre (S.6)", ends, [1 / 4] * 2, style=Style.REFERENCE
-            ),
-        ],
-        ticks=[name for _, name in found],
-    )
-
-
 @claim(
     "S.3",
     kind=Kind.PROBABILITY,
@@ -288,7 +197,7 @@ def every_patch_additive_classifier_errs_on_an_eighth(
     signals = subject.draw_signals(problem, stream_of(classifier.seed, 0))
     f = build(classifier, subject, problem, signals, steps=profile.classifier_steps)
     measured = wrong(
-        f, subject.draw_examples(problem, signals, FRESH, stream_of(classifier.seed, 3))
+        f, subject.draw_examples(problem, signals, REPORTED_ON, stream_of(classifier.seed, 3))
     ).mean()
 
     def fresh(stream: np.random.SeedSequence, size: int) -> np.ndarray:
@@ -306,7 +215,7 @@ def every_patch_additive_classifier_errs_on_an_eighth(
     return all_of(
         mean_at_least(1 / 8, fresh, resolution=profile.error_resolution, detail="error"),
         given_opposite_signs(sharper, subject, problem, signals, classifier.seed),
-        detail=f"error {measured:.4f} on {FRESH} examples",
+        detail=f"error {measured:.4f} on {REPORTED_ON} examples",
     )
 
 

@@ -39,9 +39,9 @@ def _judge(claim: Claim, run: Run, inputs: Mapping[str, Any], phase: int, alpha:
         statement: Statement = claim.check(
             **wanted_by(claim.check, context_of(run, phase)), **inputs
         )
-        if claim.samples:
+        if share := float(run.ledger.share(claim.id)):
             # Raises HypothesesNotMet if what was measured could not be found violated at all.
-            statement.samples_needed(float(run.ledger.share(claim.id)))
+            statement.samples_needed(share)
         return statement.judge(
             run.stream(claim.id, dict(inputs), phase), alpha, statement.samples_needed(alpha)
         )

@@ -35,8 +35,13 @@ SUSPICION = Fraction(1, 1000)  # s: the level of search streams
 
 @dataclass(frozen=True)
 class Line:
-    """One claim's line: its weight among all (0 for a claim that no chance enters), the most inputs
-    it may try, and why."""
+    """One claim's line.
+
+    id: of the claim
+    weight: of its part of alpha among all (0 for a claim that no chance enters)
+    inputs: the most that it may try
+    reason: why, for people
+    """
 
     id: str
     weight: int
@@ -61,7 +66,7 @@ class Ledger:
         if len(set(ids)) < len(ids):
             raise ValueError(
                 "two lines of the ledger have the same id:"
-                f" {sorted(id for id in ids if ids.count(id) > 1)}"
+                f" {sorted(name for name in ids if ids.count(name) > 1)}"
             )
         if any(line.weight < 0 for line in self.lines) or not any(
             line.weight for line in self.lines
@@ -73,16 +78,16 @@ class Ledger:
                     f"{line.id} may try {line.inputs} inputs: needs 1 to {1 / SUSPICION}"
                 )
 
-    def line(self, id: str) -> Line:
-        """The line of a claim. Raises ValueError if it has none."""
+    def line(self, claim: str) -> Line:
+        """The line of a claim, by its id. Raises ValueError if it has none."""
         for line in self.lines:
-            if line.id == id:
+            if line.id == claim:
                 return line
-        raise ValueError(f"claim {id} has no line in the ledger")
+        raise ValueError(f"claim {claim} has no line in the ledger")
 
-    def share(self, id: str) -> Fraction:
+    def share(self, claim: str) -> Fraction:
         """The claim's part of alpha; all of them add up to alpha exactly."""
-        return self.alpha * self.line(id).weight / sum(line.weight for line in self.lines)
+        return self.alpha * self.line(claim).weight / sum(line.weight for line in self.lines)
 
     def text(self) -> list[str]:
         """The ledger for people, a line each and their sum."""

@@ -48,7 +48,7 @@ from .verdict import Evidence, HypothesesNotMet, Verdict
 
 MOSTLY = 0.95  # how often each event of a rate is claimed to happen, unless stated otherwise
 SHUFFLE = 0  # the seed of the order in which the values at all sizes are paired
-ROUNDING = 1e-9  # relative, so that a value exactly on its limit is inside
+ON_THE_LIMIT = 1e-9  # relative: a value that rounding put this far outside is inside
 LABELS = {Verdict.VIOLATED: "wrong {}", Verdict.INCONCLUSIVE: "{} undecided", Verdict.HOLDS: "{}"}
 
 
@@ -68,7 +68,8 @@ class Event:
         0."""
         x = values[self.points[-1]]
         base = values[self.points[0]] if len(self.points) == 2 else np.ones_like(x)
-        inside = (x >= self.low * base * (1 - ROUNDING)) & (x <= self.high * base * (1 + ROUNDING))
+        low, high = self.low * (1 - ON_THE_LIMIT), self.high * (1 + ON_THE_LIMIT)
+        inside = (x >= low * base) & (x <= high * base)
         return inside, inside & (base == 0)
 
 

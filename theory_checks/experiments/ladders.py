@@ -1,5 +1,5 @@
-"""What claims along a ladder share: the design of their events, and the sampling error they are
-measured in."""
+"""What claims about trained replicates share: how often an event is to happen, exponents of a
+ladder, and the sampling error that levels are measured in."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,13 @@ import torch
 
 from core import Problem
 from core.data import AmplitudeLaw
-from theory_checks.evidence import Statement, frequency_at_least, frequency_at_most
+from theory_checks.evidence import (
+    HypothesesNotMet,
+    Statement,
+    all_of,
+    frequency_at_least,
+    frequency_at_most,
+)
 from theory_checks.evidence.rates import MOSTLY
 from theory_checks.experiments.scenarios import Scenario
 
@@ -16,6 +22,8 @@ RARE = 0.02  # of replicates: may fail a claim that holds with probability 1 - o
 # exponent by which errors of order n^(-1/2) fall in MOSTLY of pairs of replicates, of which each is
 # noisy
 SURE_FALL = 1 / 8
+ANY_FALL = 0.01  # exponent of a quantity that falls, however little
+SIGN_BIAS = 0.35  # of a sign test's probability: what A.6 resolves
 # midpoints; exact to 1e-8 for bounded densities, to 1e-4 for finitely many amplitudes
 QUADRATURE = 2**14
 
@@ -78,3 +86,21 @@ def drift_of_logits(problem: Problem) -> float:
     """
     largest = problem.beta.support[1]
     return largest * moment(problem.beta, 1) * moment(problem.alpha, 3) / (8 * problem.K)
+
+
+def positive_half_of_the_time(values: np.ndarray, detail: str) -> Statement:
+    """P(value > 0) = 1/2 by an exact sign test on each side. Raises HypothesesNotMet if a value is
+    exactly 0.
+
+    Holds if 1/2 + SIGN_BIAS is rejected at 5 %: with 64 replicates or more a symmetric law passes
+    with probability 99.9 %.
+    """
+    if (values == 0).any():
+        raise HypothesesNotMet(
+            f"{detail}: exactly 0 in {int((values == 0).sum())} of {len(values)} replicates"
+        )
+    above, what = values > 0, f"{detail} is positive"
+    return all_of(
+        frequency_at_most(0.5, above, resolution=SIGN_BIAS, detail=what),
+        frequency_at_least(0.5, above, resolution=SIGN_BIAS, detail=what),
+    )

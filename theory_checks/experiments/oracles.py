@@ -6,11 +6,14 @@ with the training engine.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
 
 from core import Parameters, Patches, Subject
+from core.training import loss_slope
+from theory_checks.experiments.precision import SINGLE
 
 
 def example_loss(subject: Subject, pi: Tensor, w: Tensor, x: Tensor, y: Tensor) -> Tensor:
@@ -84,4 +87,86 @@ def central_differences(
     return (
         differences(W, lambda w: training_loss(subject, Parameters(theta, w), x, y, routed)),
         differences(theta, lambda t: training_loss(subject, Parameters(t, W), x, y, routed)),
+    )
+
+
+def in_double(patches: Patches) -> Patches:
+    """The same numbers in double precision."""
+    values = (getattr(patches, f.name) for f in fields(Patches))
+    return Patches(*(value.double() if value.is_floating_point() else value for value in values))
+
+
+def one_replicate(patches: Patches, r: int) -> Patches:
+    """Replicate r of a batch."""
+    return Patches(*(getattr(patches, f.name)[r] for f in fields(Patches)))
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What Algorithm 1 says of a step of one replicate: W_m moves along -direction, a unit vector
+    or 0, theta by -eta_r grad_theta.
+
+    doubt_W, doubt_theta (M,): how far single precision may be off, in Frobenius norm and in each
+    entry.
+    """
+
+    direction: Tensor
+    doubt_W: Tensor
+    grad_theta: Tensor
+    doubt_theta: Tensor
+
+
+def expected_step(subject: Subject, at: Parameters, x: Patches, y: Tensor, m: Tensor) -> Expected:
+    """From the subject's loss, gate, logits and response in double precision, without the engine.
+    at: theta (M, d), W (M, J, d); x of n examples, y, m (n,).
+
+    In single precision a pre-activation is off by at most (d + 2) eps |w| |x|, a response by that
+    times its derivatives and the rounding of its P J terms, and the log of a slope by as much as
+    the margin; gates by eps of their own. Slopes are divided by the largest that an expert has, as
+    its step does not depend on their scale. An error e of a gradient turns it by at most 2 e over
+    its size.
+    """
+    M, n = len(at.W), len(y)
+    h = subject.logits(at.theta, x).requires_grad_()
+    pi = subject.gate(h).gather(0, m[None])[0]
+    (pi_by_h,) = torch.autograd.grad(pi.sum(), h, materialize_grads=True)
+    pi = pi.detach()
+    z = torch.einsum("npd,njd->npj", x.dense, at.W[m]).requires_grad_()
+    f = subject.respond(z)
+    (f_by_z,) = torch.autograd.grad(f.sum(), z)
+    f = f.detach()
+    sign, log_slope = loss_slope(subject.loss, y * pi * f)
+    _, P, d = x.dense.shape
+    sizes = x.dense.norm(dim=2)[:, :, None] * at.W[m].norm(dim=2)[:, None, :]
+    doubt = (
+        (d + 2 + P * z.shape[2]) * SINGLE * (1 + pi.abs() * (f_by_z.abs() * sizes).sum(dim=(1, 2)))
+    )
+
+    top = _finite_top(log_slope, m, M)
+    weight = sign * y * pi * (log_slope - top[m]).exp() / n
+    f_by_W = torch.einsum("npj,npd->njd", f_by_z, x.dense)
+    pulls = weight.abs() * f_by_W.flatten(1).norm(dim=1)
+    grad_W = torch.zeros_like(at.W).index_add(0, m, weight[:, None, None] * f_by_W)
+    size = grad_W.flatten(1).norm(dim=1)
+    off = size.new_zeros(M).index_add(0, m, pulls * doubt)
+    moves = size > 0
+
+    coefficient = sign * y * f * log_slope.exp() / n
+    grad_theta = (coefficient * pi_by_h) @ x.total
+    largest = x.total.abs().amax(dim=1)
+    off_theta = ((coefficient * pi_by_h).abs() * doubt + SINGLE * coefficient.abs()) @ largest
+    return Expected(
+        grad_W / size.where(moves, 1)[:, None, None],
+        2 * off / size.where(moves, 1),
+        grad_theta,
+        off_theta,
+    )
+
+
+def _finite_top(log_slope: Tensor, m: Tensor, M: int) -> Tensor:
+    """The largest log slope among the examples of each expert, 0 if it has none, (M,)."""
+    return (
+        log_slope.new_full((M,), -torch.inf)
+        .scatter_reduce(0, m, log_slope, "amax")
+        .nan_to_num(0, 0, 0)
     )

@@ -17,6 +17,10 @@ from theory_checks.evidence import Statement, given
 from theory_checks.experiments.scenarios import Scenario
 from theory_checks.experiments.trajectories import Trained
 
+CLEAR_GAP = 1.1
+LARGE_GAP = 1.3
+
+
 FRESH = 4000  # fresh examples a replicate is tried on: an error of 0.1 % shows in four of them
 
 
@@ -148,3 +152,13 @@ def given_occupied_groups(
     """The statement given E_init, with the number of initialisations that it took."""
     drawn = [n for scenario in scenarios for n in trained.trajectory(scenario).initialisations]
     return given(statement, met=len(drawn), tried=sum(drawn), hypotheses="E_init")
+
+
+def at_end_of_exploration(subject: Subject, trained: Trained, scenario: Scenario) -> list[Finished]:
+    """All replicates at T_1."""
+    return list(finished(subject, trained, scenario, scenario.hyper.T_1))
+
+
+def at_the_end(subject: Subject, trained: Trained, scenario: Scenario) -> list[Finished]:
+    """All replicates at T."""
+    return list(finished(subject, trained, scenario, scenario.hyper.T))

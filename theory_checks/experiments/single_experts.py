@@ -1,11 +1,14 @@
-"""Theorem 4.1's objects: patch-additive classifiers F(x) = sum_p f(x^(p)), the orbit of its proof,
-the search for a good f."""
+"""Theorem 4.1's objects: patch-additive classifiers F(x) = sum_p f(x^(p)), and the search for a
+good f."""
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
+from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional
 
@@ -13,6 +16,13 @@ from core import Examples, PatchAdditive, Problem, Signals, Subject
 from core.measures import is_error
 from core.model import cube, identity
 from core.seeds import generator_from
+from theory_checks.checking.pictures import Lines, Series, Style
+from theory_checks.evidence import Evidence
+from theory_checks.experiments.scenarios import SEEDS
+
+REPORTED_ON = 20_000  # fresh examples on which the error of a classifier is reported
+SMALL_PROBLEM = Problem(K=3, d=12)
+
 
 PatchFunction = Callable[[Tensor], Tensor]  # f of each patch: (..., d) to (...)
 
@@ -227,47 +237,54 @@ def build(
     raise ValueError(f"unknown classifier {classifier}")
 
 
-@dataclass(frozen=True)
-class Orbit:
-    """The four members of the orbit of each of n examples with eps = -y, as patches (n, 4, P, d)
-    and labels (n, 4)."""
-
-    patches: Tensor
-    labels: Tensor
-
-
-def orbit(problem: Problem, signals: Signals, examples: Examples, beta_prime: Tensor) -> Orbit:
-    """A, B, C, D of the proof of Theorem 4.1, for examples that all have eps = -y; beta_prime (n,):
-    C's centre amplitude.
-
-    A is the example itself, whatever its patches are. The others are made of what the example says
-    it was made of: C exchanges the roles of (k, alpha) and (k', gamma) and has the centre beta'
-    c_k'; B and D are A and C with both feature signs and the label flipped.
-    """
-    e, n = examples, len(examples.y)
-    mask = torch.ones(n, problem.P, dtype=torch.bool).scatter(1, e.positions, False)
-    noise = e.x[mask].view(n, problem.P - 3, problem.d)
-    signal, other = (
-        (e.y * e.alpha)[:, None] * signals.features[e.k],
-        (e.eps * e.gamma)[:, None] * signals.features[e.k_prime],
-    )
-    centre, centre_c = (
-        e.beta[:, None] * signals.centres[e.k],
-        beta_prime[:, None] * signals.centres[e.k_prime],
-    )
-
-    def member(feature: Tensor, c: Tensor, feature_noise: Tensor) -> Tensor:
-        return torch.cat([torch.stack([feature, c, feature_noise], dim=1), noise], dim=1)
-
-    patches = [
-        e.x,
-        member(-signal, centre, -other),
-        member(other, centre_c, signal),
-        member(-other, centre_c, -signal),
-    ]
-    return Orbit(torch.stack(patches, dim=1), torch.stack([e.y, -e.y, -e.y, e.y], dim=1))
-
-
 def wrong(f: PatchFunction, examples: Examples) -> np.ndarray:
     """Whether yF(x) <= 0, for each example."""
     return is_error(examples.y * f(examples.x).sum(dim=-1)).numpy()
+
+
+def classifiers() -> st.SearchStrategy[Classifier]:
+    """Every kind of classifier that needs no training."""
+    return st.one_of(
+        st.builds(Classifier, st.just("random"), st.sampled_from(sorted(ACTIVATIONS)), SEEDS),
+        st.builds(Classifier, st.sampled_from(["witness", "lookup"]), st.just(""), SEEDS),
+    )
+
+
+def always_tried() -> tuple[dict[str, object], ...]:
+    """The trained, the searched and the witness classifiers, on one small problem."""
+    trained = [Classifier("trained", activation, 1) for activation in ACTIVATIONS]
+    found = [*trained, Classifier("searched", "", 1), Classifier("witness", "", 1)]
+    return tuple({"classifier": classifier, "problem": SMALL_PROBLEM} for classifier in found)
+
+
+def errors_of_classifiers(judged: Sequence[tuple[Mapping[str, Any], Evidence]]) -> Lines:
+    """The error of every classifier that was judged, smallest first, as its evidence tells it, with
+    95 % intervals."""
+    found = []
+    for inputs, evidence in judged:
+        if shown := re.match(r"error ([\d.]+) on", evidence.detail):
+            classifier = inputs["classifier"]
+            found.append((float(shown[1]), f"{classifier.how} {classifier.activation}".strip()))
+    found.sort()
+    errors = [error for error, _ in found]
+    around = [1.96 * (error * (1 - error) / REPORTED_ON) ** 0.5 for error in errors]
+    low, high = (
+        [error + way * off for error, off in zip(errors, around, strict=True)] for way in (-1, 1)
+    )
+    places = list(range(len(found)))
+    ends = [-0.5, len(found) - 0.5]
+    return Lines(
+        "No classifier errs on less than an eighth",
+        "",
+        "error",
+        [
+            Series(
+                f"error on {REPORTED_ON} fresh examples", places, errors, low, high, Style.POINTS
+            ),
+            Series("1/8", ends, [1 / 8] * 2, style=Style.BOUND),
+            Series(
+                "1/4, without looking at the centre (S.6)", ends, [1 / 4] * 2, style=Style.REFERENCE
+            ),
+        ],
+        ticks=[name for _, name in found],
+    )

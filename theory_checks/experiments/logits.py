@@ -1,0 +1,148 @@
+"""Logits and their moves, and the choices of a Subject's router at both."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from hypothesis import strategies as st
+from torch import Tensor
+
+from core import Subject
+from core.routing import routing_probabilities
+from core.seeds import generator_from
+from theory_checks.checking.pictures import Lines, Series, Style
+from theory_checks.evidence import Statement, mean_at_most
+from theory_checks.experiments.precision import EPS
+from theory_checks.experiments.scenarios import SEEDS
+
+
+def rounding_of_p(M: int) -> float:
+    """How far computed probabilities may be from exact ones.
+
+    p is a sum of M ceil(M/2) positive terms, each a product of M + 1 factors that are exact to 3
+    eps or so (the breakpoints and u - h_m' each round once, and nodes and weights are correct to a
+    few eps); the terms add up to at most 1. An absolute error eps in u - h_m' changes one factor in
+    [0, 1], so a term by eps times the weight: (M + 1) * 3 eps in all, and M eps for the summation;
+    rounding h - max h moves logits by eps, hence p by 2 eps (R.3). Twice that in total, for safety
+    of the constants.
+    """
+    return 2 * (4 * M + 8) * EPS
+
+
+def facts_about_logits(h: Tensor, **_: Any) -> Mapping[str, Any]:
+    """What a test visited: the number of experts, ties for the top, and how far apart the logits
+    are."""
+    top = h.max(dim=0).values
+    return {
+        "M": h.shape[0],
+        "ties at the top": bool(((h == top).sum(dim=0) > 1).any()),
+        "all equal": bool((h == top).all()),
+        "gap within 1e-3 of 1": bool(((top - h - 1).abs() < 1e-3).any()),
+        "spread > 1": bool((top - h > 1).any()),
+    }
+
+
+@st.composite
+def perturbations(draw: st.DrawFn) -> tuple[float, str, int]:
+    """A size, a shape and a seed of a move of the logits."""
+    size = draw(st.sampled_from([1e-9, 1e-6, 1e-3, 0.02, 0.1, 0.3, 0.5, 1.0, 10.0]))
+    return size, draw(st.sampled_from(["one up, rest down", "signs", "generic"])), draw(SEEDS)
+
+
+def moved(h: Tensor, perturbation: tuple[float, str, int]) -> Tensor:
+    """The logits after the move, which has sup norm at most the size in every column."""
+    size, shape, seed = perturbation
+    step = 2 * torch.rand(h.shape, generator=torch.Generator().manual_seed(seed), dtype=h.dtype) - 1
+    if shape == "signs":
+        step = step.sign()
+    if shape == "one up, rest down":
+        step = (
+            torch.where(torch.arange(len(h))[:, None] == seed % len(h), 1.0, -1.0)
+            .to(h)
+            .expand_as(h)
+        )
+    return h + size * step
+
+
+def sup_norm(difference: Tensor) -> np.ndarray:
+    """Largest entry of every column, in size."""
+    return difference.abs().amax(dim=0).numpy()
+
+
+def rise_of_the_choice(subject: Subject, h: Tensor, other: Tensor, bound: np.ndarray) -> Statement:
+    """p_m(h') - p_m(h) <= bound for the subject's own router, where the closed form says that it is
+    tightest.
+
+    The same noise decides at h and at h': the difference of the two indicators has the difference
+    of probabilities as its mean.
+    """
+    rise = routing_probabilities(other) - routing_probabilities(h)
+    column = int((rise.amax(dim=0) - torch.from_numpy(bound)).argmax())
+    m = int(rise[:, column].argmax())
+    before, after = h[:, [column]], other[:, [column]]
+
+    def draw(stream: np.random.SeedSequence, size: int) -> np.ndarray:
+        noise = subject.router_noise((len(h), size), generator_from(stream), 0).to(h)
+        chosen = subject.select(after.expand_as(noise), noise) == m
+        return (
+            chosen.double() - (subject.select(before.expand_as(noise), noise) == m).double()
+        ).numpy()
+
+    ceiling = min(float(bound[column]), 1.0)
+    return mean_at_most(
+        ceiling, draw, resolution=0.1, low=-1, high=1, detail="rise of the drawn choice"
+    )
+
+
+def ratio_to_the_step(h: Tensor, perturbation: tuple[float, str, int]) -> Lines:
+    """norm_inf(p(h) - p(h')) / norm_inf(h - h') by the size of the step, the largest over columns,
+    for the worst case's logits and move, at h = 0 where it is largest, and for random logits; with
+    both Lipschitz constants."""
+    M, (_, shape, seed) = len(h), perturbation
+    steps = np.geomspace(1e-4, 4, 25).tolist()
+    random = torch.randn(M, 4, generator=torch.Generator().manual_seed(seed), dtype=h.dtype) / 2
+
+    def ratios(start: Tensor, shape: str) -> list[float]:
+        p, found = routing_probabilities(start), []
+        for size in steps:
+            other = moved(start, (size, shape, seed))
+            change, step = sup_norm(routing_probabilities(other) - p), sup_norm(other - start)
+            seen = (step > 0) & (change > rounding_of_p(M))
+            found.append(float((change[seen] / step[seen]).max()) if seen.any() else math.nan)
+        return found
+
+    curves = {
+        "the worst case's h, moved likewise": (h, shape),
+        "h = 0, one up, the rest down": (torch.zeros(M, 1, dtype=h.dtype), "one up, rest down"),
+        "random h, random signs": (random, "signs"),
+    }
+    return Lines(
+        f"Change of routing probabilities over change of logits, M = {M}",
+        "norm_inf(h - h')",
+        "ratio",
+        [
+            *(Series(name, steps, ratios(start, how)) for name, (start, how) in curves.items()),
+            Series("2 (R.3)", [steps[0], steps[-1]], [2, 2], style=Style.BOUND),
+            Series(
+                "M^2 (R.2, Lemma 5.1)", [steps[0], steps[-1]], [M**2, M**2], style=Style.REFERENCE
+            ),
+        ],
+        log_x=True,
+        log_y=True,
+    )
+
+
+@st.composite
+def small_logits(draw: st.DrawFn) -> Tensor:
+    """Logits (M, 2) of two examples for two to eight experts, within a few noise widths of each
+    other."""
+    M = draw(st.integers(2, 8))
+    rows = st.lists(st.integers(-8, 8), min_size=2, max_size=2)
+    return torch.tensor(draw(st.lists(rows, min_size=M, max_size=M)), dtype=torch.float64) / 8
+
+
+def numbers(value: Tensor) -> Tensor:
+    """0 in place of what is not a number."""
+    return torch.where(value.isnan(), 0.0, value)

@@ -1,0 +1,155 @@
+"""Short runs of Algorithm 1 in double precision, and runs in the precision of training."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from hypothesis import strategies as st
+from torch import Tensor
+
+from core import Hyperparameters, Parameters, Patches, Problem, Subject, Uniform
+from core.data import AmplitudeLaw
+from core.training import descent, stack
+from theory_checks.experiments.scenarios import SEEDS, amplitude_laws
+
+WIDE = Uniform(0.5, 2.0)
+SHAPES = st.tuples(st.integers(1, 9), st.integers(1, 40))  # patches and filters
+
+
+@dataclass(frozen=True)
+class SmallRun:
+    """A short run in double precision: its sizes, scales and seed; scale is the size of the initial
+    pre-activations' weights.
+
+    room: dimensions besides those of the signals, d = 2K + room; law: of all amplitudes.
+    """
+
+    K: int
+    P: int
+    M: int
+    J: int
+    n: int
+    T: int
+    eta: float
+    eta_r: float
+    scale: float
+    seed: int
+    room: int = 1
+    law: AmplitudeLaw = WIDE
+    sigma_p: float = 1.0
+
+
+@dataclass(frozen=True)
+class Started:
+    """The data, initial parameters and router noise that a small run starts from, with a leading
+    replicate axis of one."""
+
+    hyper: Hyperparameters
+    x: Patches
+    y: Tensor
+    start: Parameters
+    noise: Tensor
+
+    def iterates(
+        self,
+        subject: Subject,
+        x: Patches | None = None,
+        y: Tensor | None = None,
+        start: Parameters | None = None,
+        noise: Tensor | None = None,
+    ) -> list[Parameters]:
+        """Theta^(t), W^(t) for t = 0..T, with some of the ingredients exchanged."""
+        x, y = self.x if x is None else x, self.y if y is None else y
+        r = self.noise if noise is None else noise
+        return list(descent(subject, self.hyper, start or self.start, x, y, lambda t: r[t]))
+
+
+@st.composite
+def small_runs(
+    draw: st.DrawFn,
+    most_n: int = 48,
+    most_M: int = 64,
+    steps: int = 6,
+    most_J: int = 8,
+    most_K: int = 16,
+) -> SmallRun:
+    """Short runs of every size, n < M, a single expert, filter or example, and d = 2K included."""
+    return SmallRun(
+        K=draw(st.integers(2, most_K)),
+        P=draw(st.integers(4, 6)),
+        M=draw(st.integers(1, most_M)),
+        J=draw(st.integers(1, most_J)),
+        n=draw(st.integers(1, most_n)),
+        T=draw(st.integers(1, steps)),
+        eta=draw(st.sampled_from([0.01, 0.1, 0.5])),
+        eta_r=draw(st.sampled_from([0.0, 0.1, 1.0])),
+        scale=draw(st.sampled_from([0.1, 1.0, 3.0])),
+        seed=draw(SEEDS),
+        room=draw(st.integers(0, 8)),
+        law=draw(amplitude_laws()),
+        sigma_p=draw(st.sampled_from([0.25, 1.0, 2.0])),
+    )
+
+
+def facts_about_run(run: SmallRun, **_: Any) -> Mapping[str, Any]:
+    sizes = {"K": run.K, "M": run.M, "J": run.J, "n": run.n, "T": run.T, "scale": run.scale}
+    return {**sizes, "n < M": run.n < run.M, "M = 1": run.M == 1, "d = 2K": run.room == 0}
+
+
+def started(subject: Subject, run: SmallRun) -> Started:
+    """Draws what the run starts from. The router starts at random, so that the claims hold at any
+    Theta."""
+    laws = {"alpha": run.law, "beta": run.law, "gamma": run.law}
+    problem = Problem(
+        K=run.K, d=2 * run.K + run.room, P=run.P, **laws, sigma_p=run.sigma_p, C1=0.125, C2=8.0
+    )
+    hyper = Hyperparameters(
+        M=run.M, J=run.J, n=run.n, sigma_0=1.0, eta=run.eta, eta_r=run.eta_r, T=run.T
+    )
+    generator = torch.Generator().manual_seed(run.seed)
+    signals = subject.draw_signals(problem, generator)
+    examples = subject.draw_examples(problem, signals, run.n, generator)
+    theta = 0.2 * torch.randn(run.M, problem.d, generator=generator, dtype=torch.float64)
+    W = run.scale * subject.initialise_experts(problem, hyper, generator).double()
+    noise = torch.stack([subject.router_noise((run.M, run.n), generator, t) for t in range(run.T)])
+    return Started(
+        hyper,
+        stack([examples.patches]),
+        examples.y[None],
+        Parameters(theta[None], W[None]),
+        noise[:, None].double(),
+    )
+
+
+def routed(subject: Subject, run: Started, parameters: Parameters, t: int) -> Tensor:
+    """The experts that step t routes to, (n,)."""
+    return subject.select(subject.logits(parameters.theta, run.x), run.noise[t])[0]
+
+
+def without_replicates(parameters: Parameters) -> Parameters:
+    """Without the replicate axis."""
+    return Parameters(parameters.theta[0], parameters.W[0])
+
+
+@dataclass(frozen=True)
+class LongRun:
+    """A run as the claims about training have them: of the ladder's rates, in single precision, of
+    replicates side by side."""
+
+    K: int
+    d: int
+    M: int
+    J: int
+    n: int
+    T: int
+    seed: int
+    replicates: int = 3
+
+
+def long_runs() -> st.SearchStrategy[LongRun]:
+    """Runs of many sizes and few steps; long ones are given by name."""
+    sizes = {"K": (2, 6), "d": (12, 40), "M": (2, 12), "J": (1, 9), "n": (2, 300), "T": (1, 30)}
+    return st.builds(
+        LongRun, seed=SEEDS, **{name: st.integers(*limits) for name, limits in sizes.items()}
+    )
