@@ -35,6 +35,7 @@ from theory_checks.checking.run import Run, digest, load_subject, resolve_device
 from theory_checks.checking.search import MOST_JUDGED_WHILE_SHRINKING, check, failure
 from theory_checks.evidence import (
     Statement,
+    about_draws,
     all_of,
     at_most,
     frequency_at_most,
@@ -42,7 +43,6 @@ from theory_checks.evidence import (
     mean_at_most,
     mean_equals,
 )
-from theory_checks.evidence.design import frequency_passing, frequency_resolution
 from theory_checks.evidence.ledger import Ledger, Line
 from theory_checks.report.terminal import table
 
@@ -232,7 +232,7 @@ def test_only_an_independent_stream_at_the_share_decides(
             judged.append((tuple(stream.spawn_key), size))
             return np.full(size, float(len(judged) == 1))  # ones on the very first stream only
 
-        return frequency_at_most(0.5, draw, resolution=0.49, replicates=200)
+        return about_draws(200, draw, lambda events: frequency_at_most(0.5, events))
 
     record = check(made(never_one, id="S.3", over={"x": st.just(1)}, examples=1), run)
     assert record.verdict == "holds"
@@ -306,16 +306,8 @@ def test_a_claim_is_vacuous_when_hardly_any_input_meets_its_hypotheses(
 def test_unclear_evidence_is_inconclusive(run: Run) -> None:
     def two_of_sixteen(x: int) -> Statement:
         """An event has probability at most 0.02."""
-        share = float(run.ledger.share("N.1"))
-        return frequency_at_most(
-            0.02,
-            lambda stream, size: (
-                np.arange(size) < 2
-            ),  # more than a true claim leads one to expect, too few to refute it
-            resolution=frequency_resolution(0.02, 16, share),
-            passing=frequency_passing(0.02, 16),
-            replicates=16,
-        )
+        # more than a true claim leads one to expect, too few to refute it
+        return frequency_at_most(0.02, np.arange(16) < 2)
 
     record = check(made(two_of_sixteen, id="N.1", over={"x": st.just(1)}, examples=1), run)
     assert record.verdict == "inconclusive"
@@ -484,7 +476,7 @@ def chance_of_a_confirmed_suspicion(run: Run, tries: int) -> tuple[int, int]:
         def draw(stream: np.random.SeedSequence, size: int) -> np.ndarray:
             return np.random.default_rng(stream).random(size) < 0.5
 
-        return frequency_at_most(0.5, draw, resolution=0.49, replicates=40)
+        return about_draws(40, draw, lambda events: frequency_at_most(0.5, events))
 
     suspicious = violated = 0
     for x in range(tries):

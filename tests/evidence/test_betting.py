@@ -1,4 +1,4 @@
-"""The e-process against a naive loop, as an exact martingale, and its confidence sequence."""
+"""The e-process against a naive loop, and as an exact martingale."""
 
 from itertools import product
 
@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binom
-from synthetic import SURE
 
 from theory_checks.evidence import betting
 
@@ -34,7 +32,6 @@ def test_wealth_is_that_of_a_naive_loop(bound, size):
         assert np.exp(wealth.log_e_value) == pytest.approx(
             naive_e_value(observations, bound, bets), rel=1e-10
         )
-        assert wealth.samples == size
 
 
 @pytest.mark.parametrize("bound", BOUNDS)
@@ -83,7 +80,6 @@ def test_batches_of_any_size_give_the_same_wealth(cuts, bound, seed):
     for piece in np.split(x, np.cumsum(cuts)[:-1]):
         pieces = betting.update(pieces, piece)
     np.testing.assert_allclose(pieces.log_wealth, whole.log_wealth, atol=1e-10)
-    assert pieces.samples == whole.samples
 
 
 def test_many_tests_at_once_are_the_single_tests():
@@ -140,40 +136,3 @@ def test_batches_of_the_wrong_shape_are_refused_and_empty_ones_change_nothing():
     with pytest.raises(ValueError, match="shape"):
         betting.update(wealth, np.zeros((3, 2)))
     assert betting.update(wealth, np.zeros(0)) is wealth
-
-
-def test_the_confidence_sequence_inverts_the_tests():
-    x = np.random.default_rng(3).beta(2, 5, 400)
-    lower, upper = betting.confidence_sequence(x, 0.05)
-    assert lower < 2 / 7 < upper
-    reject = np.log(2 / 0.05)
-
-    def against_at_most(bound):
-        return betting.update(betting.start(bound), x).log_e_value
-
-    def against_at_least(bound):
-        return betting.update(betting.start(1 - bound), 1 - x).log_e_value
-
-    assert against_at_most(lower) >= reject > against_at_most(lower + 1e-9)
-    assert against_at_least(upper) >= reject > against_at_least(upper - 1e-9)
-    grid = np.linspace(0, 1, 101)
-    assert [against_at_most(m) >= reject for m in grid] == [m <= lower for m in grid]
-
-
-def test_the_confidence_sequence_covers_at_all_sizes_at_once():
-    runs, alpha, rate = 500, 0.1, 0.2
-    x = np.random.default_rng(4).random((600, runs)) < rate
-    missed = np.zeros(runs, bool)
-    for n in (10, 30, 100, 300, 600):
-        lower, upper = betting.confidence_sequence(x[:n], alpha)
-        missed |= (rate < lower) | (rate > upper)
-    assert binom.sf(missed.sum() - 1, runs, alpha) > SURE
-    assert (upper - lower).mean() < 0.15  # 0.07 is the width of the interval for one fixed n
-
-
-def test_the_confidence_sequence_of_constant_data_reaches_the_edge():
-    lower, upper = betting.confidence_sequence(np.zeros(500), 0.05)
-    assert lower == 0
-    assert 0 < upper < 0.05
-    with pytest.raises(ValueError, match="got 0"):
-        betting.confidence_sequence(np.zeros(0), 0.05)

@@ -10,7 +10,9 @@ import pytest
 from scipy.stats import binom, norm
 from synthetic import SURE, calibrated, stream
 
+from core.seeds import child
 from theory_checks.evidence import (
+    HypothesesNotMet,
     Verdict,
     all_of,
     at_most,
@@ -20,9 +22,8 @@ from theory_checks.evidence import (
     stays_of_order,
     tends_to_zero,
 )
-from theory_checks.evidence.design import frequency_passing
-from theory_checks.evidence.rates import SHUFFLE, Ladder, ladder_replicates, ladder_resolution
-from theory_checks.evidence.sampling import child
+from theory_checks.evidence.design import frequency_resolution
+from theory_checks.evidence.rates import SHUFFLE, Ladder
 
 RUNS, ALPHA, LEDGER = 20_000, 0.01, 1e-6 / 48
 SIZES = (64, 256, 1024)
@@ -41,52 +42,40 @@ def power_law(constant, exponent, spread=0.2):
     return measure
 
 
-def judge(statement, seed=0, alpha=LEDGER):
-    return statement.judge(stream(seed), alpha, statement.samples_needed(alpha))
+def measured(measure, sizes=SIZES, replicates=32, seed=0):
+    """Values by size, each size from a stream of its own."""
+    return {
+        size: measure(size, child(stream(seed), index), replicates)
+        for index, size in enumerate(sizes)
+    }
 
 
-def to_zero(measure, sizes=SIZES, **rest):
-    stated = {
-        "exponent": 0.25,
-        "level": 0.1,
-        "share": 0.9,
-        "resolution": 0.6,
-        "replicates": 32,
-    } | rest
-    return tends_to_zero(sizes, measure, **stated)
+def judge(statement, alpha=LEDGER):
+    return statement.judge(stream(0), alpha, statement.samples_needed(alpha))
+
+
+def to_zero(measure, sizes=SIZES, replicates=32, seed=0, **rest):
+    stated = {"exponent": 0.25, "level": 0.1, "often": 0.9} | rest
+    return tends_to_zero(measured(measure, sizes, replicates, seed), **stated)
 
 
 def root(size):
     return size**-0.5
 
 
-def of_order(measure, **rest):
-    stated = {
-        "low": 0.5,
-        "high": 2.0,
-        "drift": 1.5,
-        "share": 0.9,
-        "resolution": 0.6,
-        "replicates": 32,
-    } | rest
-    return stays_of_order(SIZES, measure, root, **stated)
+def of_order(measure, replicates=32, **rest):
+    stated = {"scale": root, "low": 0.5, "high": 2.0, "drift": 1.5, "often": 0.9} | rest
+    return stays_of_order(measured(measure, replicates=replicates), **stated)
 
 
-def bounded(measure, scale=root, **rest):
-    stated = {
-        "constant": 2.0,
-        "drift": 1.2,
-        "share": 0.9,
-        "resolution": 0.6,
-        "replicates": 32,
-    } | rest
-    return at_most_of_order(SIZES, measure, scale, **stated)
+def bounded(measure, replicates=32, **rest):
+    stated = {"scale": root, "constant": 2.0, "drift": 1.2, "often": 0.9} | rest
+    return at_most_of_order(measured(measure, replicates=replicates), **stated)
 
 
 # What holds and what does not
 
 
-@pytest.mark.parametrize("every_step", [False, True])
 @pytest.mark.parametrize(
     ("make", "measure", "verdict", "wrong_rate", "wrong_constant"),
     [
@@ -119,9 +108,9 @@ def bounded(measure, scale=root, **rest):
     ],
 )
 def test_wrong_rates_and_wrong_constants_are_told_apart(
-    make, measure, verdict, wrong_rate, wrong_constant, every_step
+    make, measure, verdict, wrong_rate, wrong_constant
 ):
-    evidence = judge(make(measure, every_step=every_step))
+    evidence = judge(make(measure))
     assert evidence.verdict is verdict
     assert ("wrong rate" in evidence.detail, "wrong constant" in evidence.detail) == (
         wrong_rate,
@@ -136,7 +125,7 @@ def test_the_evidence():
         "medians 0.25, 0.125, 0.0625 at 64, 256, 1024"
     )
     assert (evidence.observed, evidence.bound, evidence.tightness) == (1, 0.9, 0.9)
-    assert evidence.resolution == pytest.approx(frequency_passing(0.1, 32, events=2))
+    assert evidence.resolution == pytest.approx(frequency_resolution(0.1, 32, events=2))
     assert (evidence.samples, evidence.false_alarm, evidence.false_pass) == (96, LEDGER, 0.05)
     text = json.dumps(asdict(evidence))
     assert json.dumps(json.loads(text)) == text
@@ -160,43 +149,28 @@ def test_the_event_seen_least_is_reported():
     assert 0.7 < evidence.observed < 1
 
 
-def test_every_size_has_a_stream_of_its_own():
-    seen = []
-
-    def measure(size, stream, n):
-        seen.append(tuple(stream.generate_state(4)))
-        return np.full(n, 2 * root(size))
-
-    judge(to_zero(measure))
-    assert len({*seen, tuple(stream(0).generate_state(4))}) == len(SIZES) + 1
-
-
-def test_judging_is_a_function_of_the_stream():
-    statement = to_zero(power_law(1, -0.4, 1.0))
-    assert judge(statement, 1) == judge(statement, 1) != judge(statement, 2)
-
-
 def test_a_quantity_exactly_on_its_limits_holds_whatever_the_rounding():
     for constant in np.random.default_rng(0).uniform(0.1, 10, 20):
 
         def measure(size, stream, n, constant=constant):
             return np.full(n, constant * size**-0.25)
 
-        assert (
-            judge(to_zero(measure, level=measure(1024, None, 1)[0], every_step=True)).verdict
-            is Verdict.HOLDS
-        )
+        assert judge(to_zero(measure, level=measure(1024, None, 1)[0])).verdict is Verdict.HOLDS
         assert judge(to_zero(measure, exponent=0.2501, level=10)).verdict is Verdict.VIOLATED
 
 
-def test_every_step_sees_a_fall_that_ends_early():
-    def levels_out(size, stream, n):
-        return power_law(1, -0.5, 0.01)(min(size, 256), stream, n)
-
-    assert judge(to_zero(levels_out, exponent=0.2)).verdict is Verdict.HOLDS
-    evidence = judge(to_zero(levels_out, exponent=0.2, every_step=True))
-    assert evidence.verdict is Verdict.VIOLATED
-    assert evidence.detail.startswith("wrong rate: falls like size^-0.2 from 256 to 1024")
+def test_values_are_paired_in_the_order_of_replicates_and_the_first_ones_count():
+    """Sizes may come in any order, and with different numbers of replicates."""
+    values = measured(power_law(2, -0.5, 0.7))
+    shuffled = {size: values[size] for size in (256, 1024, 64)}
+    longer = {size: np.append(x, np.ones(size)) for size, x in values.items()} | {64: values[64]}
+    stated = {"exponent": 0.25, "level": 1.0, "often": 0.9}
+    found = [judge(tends_to_zero(v, **stated)) for v in (values, shuffled, longer)]
+    assert found[0] == found[1] == found[2]
+    order = np.random.default_rng(SHUFFLE)
+    paired = [order.permutation(values[size]) for size in SIZES]
+    falls = (paired[2] * 1024**0.25 <= paired[0] * 64**0.25).mean()
+    assert found[0].members[1].observed == falls < 1
 
 
 def test_zeros_are_neither_for_nor_against_a_fall():
@@ -228,22 +202,13 @@ def test_ladders_join_conjunctions():
 
 
 @lru_cache
-def tables(share, resolution, n, alpha):
+def tables(often, n, alpha):
     """The verdict on each possible count, of the level alone and of the trend alone (the other
     always happens)."""
 
     def verdict(count, inside, outside, level):
-        def measure(size, stream, replicates):
-            return np.where(np.arange(n) < count, inside, outside) if size == 4 else np.ones(n)
-
-        stated = {
-            "exponent": 1,
-            "level": level,
-            "share": share,
-            "resolution": resolution,
-            "replicates": n,
-        }
-        return judge(to_zero(measure, (1, 4), **stated), alpha=alpha).verdict
+        values = {1: np.ones(n), 4: np.where(np.arange(n) < count, inside, outside)}
+        return judge(tends_to_zero(values, exponent=1, level=level, often=often), alpha).verdict
 
     level = [verdict(count, 0.20, 0.24, 0.2) for count in range(n + 1)]
     trend = [verdict(count, 0.25, 0.28, 0.3) for count in range(n + 1)]
@@ -251,36 +216,29 @@ def tables(share, resolution, n, alpha):
 
 
 @pytest.mark.parametrize(
-    ("share", "resolution", "n", "alpha"),
-    [
-        (0.9, 0.6, 32, LEDGER),
-        (0.9, 0.4, 64, LEDGER),
-        (0.9, 0.57, 16, ALPHA),
-        (0.75, 0.3, 64, ALPHA),
-        (0.95, 0.2, 64, ALPHA),
-    ],
+    ("often", "n", "alpha"),
+    [(0.9, 32, LEDGER), (0.9, 64, LEDGER), (0.9, 16, ALPHA), (0.75, 64, ALPHA), (0.95, 64, ALPHA)],
 )
-def test_error_rates_are_exactly_those_of_the_design(share, resolution, n, alpha):
+def test_error_rates_are_exactly_those_of_the_design(often, n, alpha):
     """Judges every possible count, and sums binomial probabilities over the verdicts."""
-    for verdicts in tables(share, resolution, n, alpha):
+    for verdicts in tables(often, n, alpha):
 
         def chance(verdict, rate, verdicts=verdicts):
             return binom.pmf(np.arange(n + 1), n, rate)[verdicts == verdict].sum()
 
-        assert (
-            alpha / 40 <= chance(Verdict.VIOLATED, share) <= alpha / 2
-        )  # half of alpha for each of two events
-        assert chance(Verdict.HOLDS, share) >= 1 - 0.05 / 2
-        assert chance(Verdict.VIOLATED, share - resolution) >= 0.95
-        passing = min(resolution, frequency_passing(1 - share, n, events=2))
-        assert chance(Verdict.HOLDS, max(share - passing, 0.5)) <= 0.05 + 1e-12
+        # half of alpha for each of two events
+        assert alpha / 40 <= chance(Verdict.VIOLATED, often) <= alpha / 2
+        assert chance(Verdict.HOLDS, often) >= 1 - 0.05 / 2
+        assert chance(Verdict.VIOLATED, 0.0) == 1
+        resolution = frequency_resolution(1 - often, n, events=2)
+        assert chance(Verdict.HOLDS, max(often - resolution, 0.5)) <= 0.05 + 1e-12
 
 
 def test_the_power_curve_over_exponents():
     """Exact chances of each verdict for lognormal values, whose share of pairs that fall is
     Phi(...)."""
     n, alpha, ratio, spread, stated = 32, LEDGER, 16, 0.5, 0.5
-    _, verdicts = tables(0.9, 0.6, n, alpha)
+    _, verdicts = tables(0.9, n, alpha)
     exponents = np.array([1.2, 0.9, 0.5, 0.25, 0.0])
     shares = norm.cdf((exponents - stated) * np.log(ratio) / (spread * np.sqrt(2)))
     pmf = binom.pmf(np.arange(n + 1)[:, None], n, shares)
@@ -306,33 +264,25 @@ def boundary(rng, runs, n, share, spread=0.5):
 
 def test_false_alarms_at_the_boundary_of_both_events():
     share, n = 0.75, 64
-    level, trend = (table == Verdict.VIOLATED for table in tables(share, 0.3, n, ALPHA))
+    level, trend = (table == Verdict.VIOLATED for table in tables(share, n, ALPHA))
     at_1, at_4 = boundary(np.random.default_rng(1), RUNS, n, share)
     alarms = level[(at_4 <= 1).sum(axis=1)] | trend[(at_4 <= at_1 / 4).sum(axis=1)]
     assert calibrated(alarms.sum(), RUNS, ALPHA)
     assert alarms.sum() >= RUNS * ALPHA / 20
     for run in range(50):  # judging is this computation, after shuffling
-
-        def measure(size, stream, replicates, run=run):
-            return at_1[run] if size == 1 else at_4[run]
-
-        statement = to_zero(
-            measure, (1, 4), exponent=1, level=1, share=share, resolution=0.3, replicates=n
-        )
+        values = {1: at_1[run], 4: at_4[run]}
+        statement = tends_to_zero(values, exponent=1, level=1, often=share)
         order = np.random.default_rng(SHUFFLE)
         small, large = order.permutation(at_1[run]), order.permutation(at_4[run])
         expected = level[(large <= 1).sum()] or trend[(large <= small / 4).sum()]
-        assert (judge(statement, run, ALPHA).verdict is Verdict.VIOLATED) == expected
+        assert (judge(statement, ALPHA).verdict is Verdict.VIOLATED) == expected
 
 
 @pytest.mark.parametrize("spread", [0.0, 0.5, 10.0])
 def test_a_small_quantity_that_does_not_fall_passes_at_most_one_time_in_twenty(spread):
-    """Also where the stated fall is slight, the spread is large, and 16 replicates resolve next to
-    nothing."""
-    statement = to_zero(
-        power_law(1e-9, 0, spread), exponent=1e-3, level=1e9, resolution=0.8, replicates=16
-    )
-    verdicts = [judge(statement, seed, 1e-8).verdict for seed in range(200)]
+    """Also where the stated fall is slight, the spread is large, and the replicates are few."""
+    law, slight = power_law(1e-9, 0, spread), {"exponent": 1e-3, "level": 1e9, "replicates": 16}
+    verdicts = [judge(to_zero(law, seed=seed, **slight), 1e-8).verdict for seed in range(200)]
     assert calibrated(verdicts.count(Verdict.HOLDS), 200, 0.05)
 
 
@@ -343,11 +293,8 @@ def test_a_small_quantity_that_does_not_fall_passes_at_most_one_time_in_twenty(s
 class Unshuffled(Ladder):
     """Pairs the i-th with the i-th as they come."""
 
-    def _values(self, stream):
-        return [
-            self.measure(size, child(stream, index), self.replicates)
-            for index, size in enumerate(self.sizes)
-        ]
+    def _paired(self):
+        return list(self.values)
 
 
 def test_pairing_sorted_values_is_noticed():
@@ -357,26 +304,20 @@ def test_pairing_sorted_values_is_noticed():
     def sorted_values(size, stream, n):
         return np.sort(power_law(1, 0, 1.0)(size, stream, n))
 
-    sound = to_zero(sorted_values, exponent=1e-3, level=1e9)
-    broken = Unshuffled(**vars(sound))
-    for statement, fine in ((sound, True), (broken, False)):
-        passes = sum(judge(statement, seed).verdict is Verdict.HOLDS for seed in range(200))
+    ladders = [to_zero(sorted_values, seed=seed, exponent=1e-3, level=1e9) for seed in range(200)]
+    for make, fine in ((Ladder, True), (Unshuffled, False)):
+        passes = sum(judge(make(**vars(sound))).verdict is Verdict.HOLDS for sound in ladders)
         assert calibrated(passes, 200, 0.05) == fine
 
 
 def test_passing_without_the_comparison_with_half_is_noticed_exactly():
-    n, share, resolution, counts = 16, 0.9, 0.8, np.arange(17)
-
-    def first(count):
-        return lambda stream, size: np.arange(size) < count
-
-    alone = [
-        judge(frequency_at_least(share, first(x), resolution=resolution, replicates=n)).verdict
-        for x in counts
-    ]
-    _, trend = tables(share, resolution, n, LEDGER)
+    """Few replicates cannot tell a true event from one that happens half of the time at the
+    resolution that they have."""
+    n, often, counts = 8, 0.9, np.arange(9)
+    alone = [judge(frequency_at_least(often, counts[1:] <= x)).verdict for x in counts]
+    _, trend = tables(often, n, 1e-4)
     half = binom.pmf(counts, n, 0.5)
-    assert half[np.array(alone) == Verdict.HOLDS].sum() > 0.9
+    assert half[np.array(alone) == Verdict.HOLDS].sum() > 0.05
     assert half[trend == Verdict.HOLDS].sum() <= 0.05
 
 
@@ -384,7 +325,7 @@ def test_alpha_spent_on_every_event_is_noticed_exactly():
     """Levels at five sizes are independent: at alpha each, one alarm among them is likelier than
     alpha."""
     n, share = 64, 0.75
-    level, _ = tables(share, 0.3, n, 2 * ALPHA)  # two events share alpha evenly: each has ALPHA
+    level, _ = tables(share, n, 2 * ALPHA)  # two events share alpha evenly: each has ALPHA
     one = binom.pmf(np.arange(n + 1), n, share)[level == Verdict.VIOLATED].sum()
     assert one <= ALPHA < 1 - (1 - one) ** 5
 
@@ -400,60 +341,33 @@ def test_regression_is_no_verdict():
         SIZES, [levels_out(size, stream(size), 32) for size in SIZES], seed=0
     )
     assert low <= high < -0.2
-    assert judge(to_zero(levels_out, every_step=True)).verdict is Verdict.VIOLATED
-
-
-# Design
-
-
-@pytest.mark.parametrize("alpha", [ALPHA, LEDGER])
-@pytest.mark.parametrize(("share", "events"), [(0.75, 2), (0.9, 2), (0.9, 4), (1.0, 4)])
-def test_replicates_and_resolution_are_inverse(share, events, alpha):
-    for resolution in (0.45, 0.6):
-        n = ladder_replicates(share, resolution, events, alpha)
-        afforded = ladder_resolution(share, n, events, alpha)
-        assert afforded <= resolution
-        assert ladder_replicates(share, afforded, events, alpha) <= n
-        one_fewer = {"share": share, "resolution": resolution, "replicates": n - 1}
-        statement = to_zero(None, **one_fewer) if events == 2 else of_order(None, **one_fewer)
-        with pytest.raises(ValueError, match=f": {n} are needed"):
-            statement.samples_needed(alpha)
-
-
-def test_figures_of_the_design():
-    """The replicates that a run pays for; a change here is a change of the design."""
-    assert [
-        ladder_replicates(0.9, resolution, 2, LEDGER) for resolution in (0.77, 0.6, 0.4, 0.3)
-    ] == [16, 27, 56, 91]
-    assert ladder_replicates(0.9, 0.77, 4, LEDGER) == 18  # more events may miss `holds`
-    assert ladder_replicates(1.0, 0.5, 2, LEDGER) == ladder_replicates(1.0, 0.5, 2, ALPHA)
+    assert judge(to_zero(levels_out, (256, 1024))).verdict is Verdict.VIOLATED
 
 
 # Refusals
 
 
+ONES = power_law(1, 0, 0)
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: to_zero(None, (64,)), "1 sizes show no trend"),
-        (lambda: to_zero(None, (64, 64)), "strictly increasing"),
-        (lambda: to_zero(None, (0, 64)), r"\(0, 64\)"),
-        (lambda: to_zero(None, exponent=0), "exponent = 0 must be positive"),
-        (lambda: to_zero(None, exponent=1000), r"scale\(64\) = 0.0 must be positive"),
-        (lambda: to_zero(None, level=-1), "level = -1 must be positive"),
-        (lambda: to_zero(None, level=float("nan")), "level = nan"),
-        (lambda: to_zero(None, share=0.5), "share = 0.5 must lie in"),
-        (lambda: to_zero(None, share=1.1), r"share = 1.1 must lie in"),
-        (lambda: to_zero(None, resolution=0), "resolution = 0 must be positive"),
-        (lambda: to_zero(None, resolution=0.95), "resolution = 0.95 must be at most share = 0.9"),
-        (lambda: to_zero(None, replicates=0), "replicates = 0 must be at least 1"),
-        (lambda: of_order(None, drift=1), r"drift = 1 must lie in \(1, high / low\) = \(1, 4\)"),
-        (lambda: of_order(None, drift=4), "drift = 4 must lie in"),
-        (lambda: of_order(None, low=0), "low = 0 must be positive"),
-        (lambda: of_order(None, high=0.4), "high - low"),
-        (lambda: bounded(None, drift=0.9), "drift = 0.9 must be finite and at least 1"),
-        (lambda: bounded(None, constant=0), "constant = 0 must be positive"),
-        (lambda: bounded(None, lambda d: d - 256), r"scale\(64\) = -192.0 must be positive"),
+        (lambda: to_zero(ONES, (64,)), "1 sizes show no trend"),
+        (lambda: to_zero(ONES, (0, 64)), r"\(0, 64\)"),
+        (lambda: to_zero(ONES, exponent=0), r"exponent = 0 must lie in \(0, inf\)"),
+        (lambda: to_zero(ONES, exponent=1000), r"scale\(64\) = 0.0 must lie in \(0, inf\)"),
+        (lambda: to_zero(ONES, level=-1), r"level = -1 must lie in \(0, inf\)"),
+        (lambda: to_zero(ONES, level=float("nan")), "level = nan"),
+        (lambda: to_zero(ONES, often=0.5), "often = 0.5 must lie in"),
+        (lambda: to_zero(ONES, often=1.1), r"often = 1.1 must lie in"),
+        (lambda: of_order(ONES, drift=1), r"drift = 1 must lie in \(1, high / low\) = \(1, 4\)"),
+        (lambda: of_order(ONES, drift=4), "drift = 4 must lie in"),
+        (lambda: of_order(ONES, low=0), r"low = 0 must lie in \(0, inf\)"),
+        (lambda: of_order(ONES, high=0.4), "high - low"),
+        (lambda: bounded(ONES, drift=0.9), "drift = 0.9 must be finite and at least 1"),
+        (lambda: bounded(ONES, constant=0), r"constant = 0 must lie in \(0, inf\)"),
+        (lambda: bounded(ONES, scale=lambda d: d - 256), r"scale\(64\) = -192.0 must lie in"),
     ],
 )
 def test_statements_out_of_range_are_errors(make, message):
@@ -461,22 +375,24 @@ def test_statements_out_of_range_are_errors(make, message):
         make()
 
 
-@pytest.mark.parametrize("replicates", [8, 16, 24])
-def test_too_few_replicates_are_an_error_that_names_how_many_are_needed(replicates):
-    statement = to_zero(power_law(2, -0.5), replicates=replicates)
-    for act in (
-        lambda: statement.samples_needed(LEDGER),
-        lambda: statement.judge(stream(0), LEDGER, 10**6),
-    ):
-        with pytest.raises(
-            ValueError, match=rf"{replicates} replicates .* for 2 events .*: 27 are needed"
+@pytest.mark.parametrize("replicates", [0, 1, 8])
+def test_too_few_replicates_to_refute_meet_no_hypotheses(replicates):
+    """0.1^8 is 1e-8, one event's part of alpha."""
+    for alpha in (0.9 * 2e-8, LEDGER if replicates < 8 else 1e-9):
+        statement = to_zero(power_law(2, -0.5), replicates=replicates, detail="error")
+        for act in (
+            lambda at, s=statement: s.samples_needed(at),
+            lambda at, s=statement: s.judge(stream(0), at, 10**6),
         ):
-            act()
+            with pytest.raises(
+                HypothesesNotMet, match=f"error: it applies to {replicates} replicates at each"
+            ):
+                act(alpha)
 
 
-def test_a_design_that_cannot_tell_its_share_from_half_is_an_error():
-    with pytest.raises(ValueError, match="more than 3999 replicates"):
-        to_zero(None, share=0.51, resolution=0.1).samples_needed(LEDGER)
+def test_just_enough_replicates_to_refute_do():
+    never = tends_to_zero({1: np.ones(8), 4: 2 * np.ones(8)}, exponent=1, level=1.0, often=0.9)
+    assert judge(never, 1.1 * 2e-8).verdict is Verdict.VIOLATED
 
 
 def test_budgets_and_levels_are_checked():
@@ -490,20 +406,17 @@ def test_budgets_and_levels_are_checked():
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
-        (lambda n: np.full(n, np.nan), "nan is not finite"),
-        (lambda n: np.full(n, np.inf), "inf is not finite"),
-        (lambda n: np.linspace(-0.5, 1, n), r"value -0.5 must be at least 0"),
-        (lambda n: np.ones(n - 1), "shape"),
-        (lambda n: np.full(n, 1j), "dtype"),
+        (np.full(32, np.nan), "nan is not finite"),
+        (np.full(32, np.inf), "inf is not finite"),
+        (np.linspace(-0.5, 1, 32), r"value -0.5 must be at least 0"),
+        (np.ones((32, 1)), r"shape \(32, 1\)"),
+        (np.full(32, 1j), "dtype"),
     ],
 )
 def test_bad_values_are_errors_that_name_the_size(bad, message):
-    def measure(size, stream, n):
-        return bad(n) if size == 256 else np.ones(n)
-
     with pytest.raises(ValueError, match=message) as caught:
-        judge(to_zero(measure))
-    assert caught.value.__notes__ == ["while measuring at size 256"]
+        to_zero(lambda size, stream, n: bad if size == 256 else np.ones(n))
+    assert caught.value.__notes__ == ["among the values at size 256"]
 
 
 # Exponents, for display

@@ -11,13 +11,14 @@ from synthetic import bernoulli, cells, stream, uniform
 
 from theory_checks.evidence import (
     Evidence,
+    HypothesesNotMet,
     Verdict,
+    about_draws,
     all_of,
     at_least,
     at_most,
     cells_follow,
     equal,
-    events_independent,
     follows_law,
     frequency_at_least,
     frequency_at_most,
@@ -26,8 +27,8 @@ from theory_checks.evidence import (
     mean_at_most,
     mean_equals,
 )
-from theory_checks.evidence.design import frequency_passing, frequency_resolution
-from theory_checks.evidence.sampling import LARGEST_BATCH, batch_sizes, child, thinned
+from theory_checks.evidence.design import frequency_resolution
+from theory_checks.evidence.sampling import LARGEST_BATCH, batch_sizes, children, thinned
 
 ALPHA = 1e-6
 MANY = 1_000_000
@@ -51,10 +52,10 @@ SAMPLED = {
     "mean_at_most": mean_at_most(1 / 8, bernoulli(0.125), resolution=0.05),
     "mean_equals": mean_equals(0.5, uniform, resolution=0.05),
     "cells_follow": cells_follow([0.2, 0.3, 0.5], cells([0.2, 0.3, 0.5]), resolution=0.05),
-    "events_independent": events_independent(cells([0.25] * 4), resolution=0.05),
     "follows_law": follows_law(unit, uniform, resolution=0.1),
-    "frequency_at_most": frequency_at_most(0.1, bernoulli(0.1), resolution=0.4, replicates=64),
-    "frequency_at_least": frequency_at_least(0.9, bernoulli(0.9), resolution=0.4, replicates=64),
+    "frequency_at_most": frequency_at_most(0.1, np.arange(64) < 6),
+    "frequency_at_least": frequency_at_least(0.9, np.arange(64) >= 6),
+    "about_draws": about_draws(64, bernoulli(0.1), lambda x: frequency_at_most(0.1, x)),
     "all_of": all_of(at_most(1, 2), mean_at_most(0.5, bernoulli(0.49), resolution=0.1)),
 }
 sampled = pytest.mark.parametrize("statement", SAMPLED.values(), ids=SAMPLED.keys())
@@ -223,7 +224,7 @@ def test_a_budget_below_the_design_is_an_error_that_names_both(statement):
     ],
 )
 @pytest.mark.parametrize(
-    "name", [name for name in SAMPLED if name not in ("events_independent", "all_of")]
+    "name", [name for name, statement in SAMPLED.items() if hasattr(statement, "draw")]
 )
 def test_bad_observations_are_errors(name, draw, message):
     if name == "follows_law" and message in (
@@ -237,21 +238,17 @@ def test_bad_observations_are_errors(name, draw, message):
 
 
 def test_cells_must_be_integers():
-    for make in (
-        lambda d: cells_follow([0.5, 0.5], d, resolution=0.1),
-        lambda d: events_independent(d, resolution=0.1),
-    ):
-        with pytest.raises(ValueError, match="cells must be integers"):
-            judge(make(lambda s, n: np.zeros(n)))
+    with pytest.raises(ValueError, match="cells must be integers"):
+        judge(cells_follow([0.5, 0.5], lambda s, n: np.zeros(n), resolution=0.1))
 
 
 @pytest.mark.parametrize("resolution", [0.0, -0.1, float("nan"), float("inf")])
-def test_a_resolution_that_is_none_is_an_error(resolution):
+def test_a_resolution_out_of_range_is_an_error(resolution):
     for make in (
         lambda: mean_at_most(0.5, uniform, resolution=resolution),
         lambda: cells_follow([0.5, 0.5], uniform, resolution=resolution),
         lambda: follows_law(unit, uniform, resolution=resolution),
-        lambda: frequency_at_most(0.5, uniform, resolution=resolution, replicates=10),
+        lambda: frequency_at_most(0.5, np.ones(10), resolution=resolution),
     ):
         with pytest.raises(ValueError, match=f"resolution = {resolution}"):
             make()
@@ -269,10 +266,13 @@ def test_other_bad_statements_are_errors():
     for p in ([0.5, 0.6], [1.5, -0.5], [], [[1.0]], [np.nan, 1.0]):
         with pytest.raises(ValueError, match="probabilities"):
             cells_follow(p, uniform, resolution=0.1)
-    with pytest.raises(ValueError, match="replicates = 0"):
-        frequency_at_most(0.5, uniform, resolution=0.1, replicates=0)
     with pytest.raises(ValueError, match=r"bound = -0\.5"):
-        frequency_at_most(-0.5, uniform, resolution=0.1, replicates=5)
+        frequency_at_most(-0.5, np.ones(5))
+    with pytest.raises(ValueError, match=r"events of shape \(5, 1\)"):
+        frequency_at_most(0.5, np.ones((5, 1)))
+    for strange in (2, 0.5, -1, np.nan):
+        with pytest.raises(ValueError, match=f"event {float(strange)} must be 0 or 1"):
+            frequency_at_least(0.5, [0.0, strange, 1.0])
     with pytest.raises(ValueError, match="at least one"):
         all_of()
 
@@ -284,12 +284,8 @@ def test_between_truth_and_resolution_a_budget_can_be_spent():
     assert evidence.samples == statement.samples_needed(ALPHA)
 
 
-def test_designed_frequencies_and_laws_always_decide():
+def test_designed_laws_always_decide():
     """At the designed size the two rejection regions meet."""
-    for count in range(65):
-        draw = lambda s, n, count=count: np.arange(n) < count  # noqa: E731
-        evidence = judge(frequency_at_most(0.1, draw, resolution=0.4, replicates=64))
-        assert evidence.verdict is not Verdict.INCONCLUSIVE
     for shift in np.linspace(0, 0.1, 41):
         statement = follows_law(
             unit, lambda s, n, shift=shift: 2 * shift + uniform(s, n), resolution=0.1
@@ -341,12 +337,8 @@ def test_bounds_at_the_edge_of_the_range():
     assert judge(mean_at_least(1.0, even(0.99), resolution=0.01)).verdict is Verdict.VIOLATED
     assert judge(mean_equals(0.0, even(0.0), resolution=0.01)).verdict is Verdict.HOLDS
     assert judge(mean_equals(1.0, even(0.99), resolution=0.01)).verdict is Verdict.VIOLATED
-    assert (
-        judge(frequency_at_most(0.0, even(0.0), resolution=0.1, replicates=64)).verdict
-        is Verdict.HOLDS
-    )
-    one = frequency_at_most(0.0, lambda s, n: np.arange(n) == 3, resolution=0.1, replicates=64)
-    assert judge(one).verdict is Verdict.VIOLATED
+    assert judge(frequency_at_most(0.0, np.zeros(64))).verdict is Verdict.HOLDS
+    assert judge(frequency_at_most(0.0, np.arange(64) == 3)).verdict is Verdict.VIOLATED
 
 
 def test_a_violation_beyond_the_range_is_impossible_and_the_evidence_says_so():
@@ -356,8 +348,6 @@ def test_a_violation_beyond_the_range_is_impossible_and_the_evidence_says_so():
         "no violation of this size is possible",
     )
     assert judge(mean_at_most(0.7, even(1.0), resolution=0.4)).verdict is Verdict.VIOLATED
-    evidence = judge(frequency_at_least(0.05, bernoulli(0.1), resolution=0.1, replicates=64))
-    assert evidence.stopped == "no violation of this size is possible"
     near_edge = judge(mean_equals(0.001, even(0.001), resolution=0.01))
     assert (near_edge.verdict, near_edge.stopped) == (Verdict.HOLDS, "resolution reached")
 
@@ -391,26 +381,23 @@ def test_discrete_laws_can_be_followed():
     )
 
 
-def test_dependence_is_seen_whatever_the_marginals():
-    assert (
-        judge(events_independent(cells([0.4, 0.1, 0.1, 0.4]), resolution=0.05)).verdict
-        is Verdict.VIOLATED
-    )
-    evidence = judge(events_independent(cells([0.02, 0.18, 0.08, 0.72]), resolution=0.05))
-    assert evidence.verdict is Verdict.HOLDS
-    assert abs(evidence.observed) < 0.05
-
-
-def test_too_few_replicates_for_the_resolution_are_an_error_that_names_what_is_needed():
-    statement = frequency_at_most(0.1, bernoulli(0.1), resolution=0.2, replicates=16)
-    with pytest.raises(ValueError, match=r"16 replicates do not resolve 0\.2 .*: \d+ are needed"):
-        judge(statement)
+@pytest.mark.parametrize("replicates", [0, 1, 5])
+def test_too_few_replicates_to_refute_meet_no_hypotheses(replicates):
+    """0.1^6 is ALPHA."""
+    for statement in (
+        frequency_at_most(0.1, np.zeros(replicates), detail="clear gaps"),
+        frequency_at_least(0.9, np.ones(replicates), detail="clear gaps"),
+    ):
+        for act in (statement.samples_needed, lambda at, s=statement: judge(s, alpha=at)):
+            with pytest.raises(
+                HypothesesNotMet, match=f"clear gaps: it applies to {replicates} replicates, too"
+            ):
+                act(ALPHA)
+    assert judge(frequency_at_most(0.1, np.ones(7))).verdict is Verdict.VIOLATED
 
 
 def test_frequencies_report_their_interval():
-    evidence = judge(
-        frequency_at_most(0.5, lambda s, n: np.arange(n) < 8, resolution=0.45, replicates=64)
-    )
+    evidence = judge(frequency_at_most(0.5, np.arange(64) < 8))
     assert (evidence.observed, evidence.margin, evidence.tightness, evidence.samples) == (
         0.125,
         0.375,
@@ -418,6 +405,19 @@ def test_frequencies_report_their_interval():
         64,
     )
     assert evidence.detail == "frequency: 8/64 = 0.125 <= 0.5 (95 %: 0.0555 to 0.232)"
+
+
+def test_observations_are_drawn_anew_from_the_first_child_of_the_stream():
+    seen = []
+
+    def about(events):
+        seen.append(tuple(events))
+        return frequency_at_most(0.5, events)
+
+    statement = about_draws(64, bernoulli(0.5), about)
+    assert judge(statement, 1) == judge(statement, 1)
+    judge(statement, 2)
+    assert seen[0] == seen[1] == tuple(bernoulli(0.5)(stream(1).spawn(1)[0], 64)) != seen[2]
 
 
 # Conjunctions
@@ -450,7 +450,7 @@ def test_the_worst_verdict_of_all_of_wins_and_names_its_member():
     assert Verdict.VACUOUS.severity > Verdict.INCONCLUSIVE.severity
 
 
-def test_of_members_of_both_kinds_the_sampled_is_told_unless_the_exact_comes_first():
+def test_of_members_of_both_kinds_the_sampled_is_reported_unless_the_exact_comes_first():
     attained, near, far = at_most(2, 2), bernoulli(0.5), bernoulli(0.2)
     coarse, fine = (mean_at_most(0.5, draw, resolution=r) for draw, r in ((far, 0.2), (near, 0.1)))
     sampled, exact = (
@@ -498,9 +498,10 @@ def test_batches_add_up_and_grow():
 
 
 def test_children_are_those_that_spawning_gives():
-    a, b = stream(5), stream(5)
-    for i, spawned in enumerate(b.spawn(3)):
-        assert (child(a, i).generate_state(4) == spawned.generate_state(4)).all()
+    a = stream(5).spawn(2)[1]
+    for _ in range(2):  # each time from the first one on
+        for own, spawned in zip(children(a), stream(5).spawn(2)[1].spawn(3), strict=False):
+            assert (own.generate_state(4) == spawned.generate_state(4)).all()
     assert a.n_children_spawned == 0
 
 
@@ -525,32 +526,21 @@ def test_impossible_counts_of_hypotheses_are_refused(met, tried, least):
 
 
 @pytest.mark.parametrize("replicates", [8, 16, 64])
-def test_few_replicates_hold_only_at_the_resolution_they_afford(replicates):
-    """Few failures hold, many are violated, between them is inconclusive; a rate beyond `passing`
-    holds in 5 % of cases."""
-    bound = 0.02
-    resolution, passing = (
-        frequency_resolution(bound, replicates, ALPHA),
-        frequency_passing(bound, replicates),
-    )
-    verdicts = []
-    for count in range(replicates + 1):
-        events = np.arange(replicates) < count
-        statement = frequency_at_most(
-            bound,
-            lambda stream, size, events=events: events,
-            resolution=resolution,
-            passing=passing,
-            replicates=replicates,
-        )
-        verdicts.append(judge(statement).verdict)
-    order = [Verdict.HOLDS, Verdict.INCONCLUSIVE, Verdict.VIOLATED]
+def test_few_replicates_hold_only_at_the_resolution_they_have(replicates):
+    """Few failures hold, many are violated, between them is inconclusive; a rate beyond the
+    resolution holds in 5 % of cases."""
+    bound, order = 0.02, [Verdict.HOLDS, Verdict.INCONCLUSIVE, Verdict.VIOLATED]
+    found = [
+        judge(frequency_at_most(bound, np.arange(replicates) < count))
+        for count in range(replicates + 1)
+    ]
+    verdicts = [evidence.verdict for evidence in found]
     assert sorted(verdicts, key=order.index) == verdicts
     assert set(verdicts) == set(order)
-    held = verdicts.count(Verdict.HOLDS) - 1
+    held, (resolution,) = verdicts.count(Verdict.HOLDS) - 1, {e.resolution for e in found}
+    assert resolution == frequency_resolution(bound, replicates)
     assert binom.cdf(held, replicates, bound) >= 0.95
-    assert binom.cdf(held, replicates, bound + passing) == pytest.approx(0.05, abs=1e-9)
-    assert passing < resolution
+    assert binom.cdf(held, replicates, bound + resolution) == pytest.approx(0.05, abs=1e-9)
 
 
 def test_closeness_compares_exact_and_sampled_evidence():

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from theory_checks import test_necessity
 from theory_checks.checking.profiles import QUICK
 from theory_checks.evidence import HypothesesNotMet, Verdict
-from theory_checks.test_necessity import CONCLUSIONS, Control, as_claimed, setting
+from theory_checks.experiments import controls
+from theory_checks.experiments.controls import CONCLUSIONS, Control, as_claimed, setting
 
-SHARE = 1e-6 / 73
+ALPHA = 1e-6 / 73
 
 
 def judged(monkeypatch: pytest.MonkeyPatch, applies: int) -> Verdict:
@@ -22,10 +22,10 @@ def judged(monkeypatch: pytest.MonkeyPatch, applies: int) -> Verdict:
         events[applies:] = np.nan
         return dict.fromkeys(CONCLUSIONS, events)
 
-    monkeypatch.setattr(test_necessity, "conclusions", found)
-    statement = as_claimed(None, SHARE, base, [wrong])  # type: ignore[arg-type]
+    monkeypatch.setattr(controls, "conclusions", found)
+    statement = as_claimed(None, base, [wrong])  # type: ignore[arg-type]
     stream = np.random.SeedSequence(0)
-    return statement.judge(stream, SHARE, statement.samples_needed(SHARE)).verdict
+    return statement.judge(stream, ALPHA, statement.samples_needed(ALPHA)).verdict
 
 
 @pytest.mark.parametrize("applies", [7, 8])

@@ -11,6 +11,8 @@ from scipy.stats import norm
 
 from core import PAPER, Problem
 from core.data import draw_examples, draw_signals
+from theory_checks.experiments.initial_groups import chance_of_occupied_groups, gap_law
+from theory_checks.experiments.mixtures import can_be_divided
 from theory_checks.experiments.single_experts import (
     Classifier,
     adam,
@@ -19,8 +21,6 @@ from theory_checks.experiments.single_experts import (
     searched,
     witness,
 )
-from theory_checks.test_initialisation import chance_of_occupied_groups, gap_law
-from theory_checks.test_moe_succeeds import can_be_divided
 
 
 @pytest.mark.parametrize(("K", "M"), [(2, 2), (2, 6), (3, 3), (3, 7), (4, 8), (5, 4)])

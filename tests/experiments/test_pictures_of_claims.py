@@ -16,7 +16,9 @@ from theory_checks.checking.run import Run
 from theory_checks.checking.search import check
 from theory_checks.evidence import fitted_exponent
 from theory_checks.experiments.ladder_pictures import along, ladder_picture, through_the_first
+from theory_checks.experiments.logits import ratio_to_the_step
 from theory_checks.experiments.scenarios import ladder
+from theory_checks.experiments.single_experts import errors_of_classifiers
 from theory_checks.experiments.trajectories import SEARCH, Trained
 from theory_checks.report.plots import drawn
 from theory_checks.test_exploration import (
@@ -34,12 +36,8 @@ from theory_checks.test_router_alignment import (
 from theory_checks.test_routing import (
     probabilities_are_lipschitz,
     probabilities_move_at_most_twice_as_far_as_logits,
-    ratio_to_the_step,
 )
-from theory_checks.test_single_expert import (
-    errors_of_classifiers,
-    every_patch_additive_classifier_errs_on_an_eighth,
-)
+from theory_checks.test_single_expert import every_patch_additive_classifier_errs_on_an_eighth
 from theory_checks.test_specialisation import experts_are_good_on_their_own_cluster
 
 SMALL = [ladder(Problem(K=2, d=d), 200, 3, M=4, J=8) for d in (32, 64)]
@@ -155,7 +153,7 @@ def test_the_law_of_the_gap_is_shown_with_drawn_experts(run: Run) -> None:
     assert law.y[0] == pytest.approx(0)
 
 
-def test_the_error_of_every_classifier_is_told(run: Run) -> None:
+def test_the_error_of_every_classifier_is_shown(run: Run) -> None:
     few = replace(every_patch_additive_classifier_errs_on_an_eighth, always=(), examples=2)
     assert few.picture is errors_of_classifiers
     found = check(few, run)

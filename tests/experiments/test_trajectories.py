@@ -102,16 +102,17 @@ def test_a_computation_that_fails_leaves_nothing_behind(run: Run) -> None:
 
 @pytest.mark.parametrize("applies", [0, 1, 6])
 def test_an_event_that_applies_to_too_few_replicates_meets_no_hypotheses(applies: int) -> None:
+    statement = mostly(np.ones(applies), "clear gaps")
     with pytest.raises(
         HypothesesNotMet, match=f"clear gaps: it applies to {applies} replicates, too few"
     ):
-        mostly(np.ones(applies), 1e-8, "clear gaps")
+        statement.samples_needed(1e-8)
 
 
 def test_an_event_is_judged_with_the_replicates_that_can_refute_it() -> None:
     statement, never = (
-        mostly(np.ones(8), 1e-8, "clear gaps"),
-        mostly(np.zeros(8), 1e-8, "clear gaps"),
+        mostly(np.ones(8), "clear gaps"),
+        mostly(np.zeros(8), "clear gaps"),
     )
     assert statement.bound == MOSTLY
     stream = np.random.SeedSequence(0)

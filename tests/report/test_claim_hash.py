@@ -6,16 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from theory_checks import (
-    evidence,
-    test_necessity,
-    test_nonlinearity,
-    test_specialisation,
-)
+from theory_checks import evidence
 from theory_checks.checking.claim import Claim
 from theory_checks.checking.profiles import QUICK
 from theory_checks.checking.registry import built_in, claim_hash, described
-from theory_checks.experiments import scenarios
+from theory_checks.experiments import controls, inputs, scenarios
 
 SOURCE = '''
 from hypothesis import strategies as st
@@ -105,7 +100,7 @@ def test_the_size_of_the_scenarios_counts(id: str, monkeypatch: pytest.MonkeyPat
     before = hashed(claim)
     assert hashed(claim) == before
     build = scenarios.ladder
-    for module in (scenarios, test_nonlinearity, test_necessity, test_specialisation):
+    for module in (scenarios, inputs, controls):
         monkeypatch.setattr(
             module,
             "ladder",
