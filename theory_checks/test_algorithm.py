@@ -49,9 +49,9 @@ from theory_checks.experiments.small_runs import (
 def the_sum_of_router_weights_is_conserved(subject: Subject, run: SmallRun) -> Statement:
     """sum_m grad_{theta_m} L = 0, hence sum_m theta_m^(t) = sum_m theta_m^(0) along the whole run.
 
-    Every step subtracts eta_r times M computed gradients, each a sum of n terms c_i (1[m_i = m] -
-    pi_m) s_i with |c_i| at most max |l' f| / n: the rounding of a step is at most (n + M) eps eta_r
-    M max |l' f| max |s|, plus eps M max |theta| for the subtraction.
+    Every step subtracts eta_r times M computed gradients. Each gradient is a sum of n terms c_i
+    (1[m_i = m] - pi_m) s_i with |c_i| at most max |l' f| / n, so a step rounds by at most (n + M)
+    eps eta_r M max |l' f| max |s|, and the subtraction by eps M max |theta| more.
     """
     begun = started(subject, run)
     tolerance, s = 0.0, float(begun.x.total.abs().max())
@@ -88,13 +88,13 @@ def the_sum_of_router_weights_is_conserved(subject: Subject, run: SmallRun) -> S
 )
 def experts_move_by_eta_or_not_at_all(subject: Subject, run: SmallRun, blow_up: float) -> Statement:
     """Every expert with a non-zero gradient moves by exactly eta in Frobenius norm, however small
-    the gradient; others do not move.
+    the gradient; the others do not move.
 
-    So norm(W_m^(t) - W_m^(0)) <= eta t. The experts are blown up, which makes margins of up to 1e6
-    and gradients far below the smallest float. An expert has a non-zero gradient if it got an
+    Hence norm(W_m^(t) - W_m^(0)) <= eta t. The experts are scaled up, so that margins reach 1e6 and
+    gradients fall far below the smallest float. An expert has a non-zero gradient if it receives an
     example whose loss has a non-zero slope (in log space) and whose response depends on the expert.
-    Subtracting the step from W rounds by eps max(|W|, eta) an entry, hence by that times sqrt(J d)
-    in norm.
+    Subtracting the step from W rounds each entry by eps max(|W|, eta), hence the norm by sqrt(J d)
+    times as much.
     """
     begun = started(subject, run)
     start = Parameters(begun.start.theta, blow_up * begun.start.W)
@@ -155,12 +155,12 @@ def experts_move_by_eta_or_not_at_all(subject: Subject, run: SmallRun, blow_up: 
     visits=facts_about_run,
 )
 def training_follows_the_gradients_of_its_loss(subject: Subject, run: SmallRun) -> Statement:
-    """Each step moves theta by -eta_r grad L and W_m along -grad L, where L is made of the
+    """Each step moves theta by -eta_r grad L and W_m along -grad L, where L consists of the
     subject's own loss, gate and response.
 
     The oracle computes L example by example, and its gradient by central differences at two step
-    sizes; their difference, three times the truncation error of the finer one, is the tolerance,
-    with rounding (eps times the sum of the losses over the step).
+    sizes. The tolerance is the difference of the two, which is three times the truncation error of
+    the finer one, plus rounding (eps times the sum of the losses over the step).
     """
     begun = started(subject, run)
     x = Patches.of(begun.x.dense[0])
@@ -223,11 +223,11 @@ def training_follows_the_gradients_of_its_loss(subject: Subject, run: SmallRun) 
     visits=facts_about_run,
 )
 def training_commutes_with_symmetries(subject: Subject, run: SmallRun, seed: int) -> Statement:
-    """Training commutes with rotations of R^d and relabelling of experts, and ignores the order of
-    patches.
+    """Training commutes with rotations of R^d and with relabelling of experts, and ignores the
+    order of patches.
 
-    Exact but for rounding, which training amplifies; half the digits must survive a few steps (a
-    stated design: a violation changes the leading digit).
+    This is exact up to rounding, which training amplifies. By design half of the digits must
+    survive a few steps; a violation changes the leading digit.
     """
     begun = started(subject, run)
     generator = torch.Generator().manual_seed(seed)
@@ -287,8 +287,8 @@ def experts_are_homogeneous_of_degree_3(
     """f_m is homogeneous of degree 3 in x and in W_m, and <grad_W f, W> = 3 f (Euler).
 
     Both are statements about the response to pre-activations, which are linear in x and in W. Each
-    of P J terms rounds to a few eps, and the sum to P J eps of the sum of sizes. Where factor^3
-    underflows, it and each term are off by the smallest float.
+    of the P J terms rounds by a few eps, and their sum by P J eps times the sum of their sizes.
+    Where factor^3 underflows, it and each term are off by the smallest float.
     """
     generator = torch.Generator().manual_seed(seed)
     z = torch.randn(8, *shape, generator=generator, dtype=torch.float64)
@@ -327,7 +327,7 @@ def experts_are_homogeneous_of_degree_3(
 def flipping_labels_flips_the_experts(subject: Subject, run: SmallRun) -> Statement:
     """Training on (x, -y) from -W^(0) gives -W^(t) and the same Theta^(t).
 
-    With rounding as in G.4.
+    The rounding is that of G.4.
     """
     begun = started(subject, run)
     plain = begun.iterates(subject)[-1]
@@ -358,9 +358,11 @@ def flipping_labels_flips_the_experts(subject: Subject, run: SmallRun) -> Statem
 )
 def responses_add_up(subject: Subject, shape: tuple[int, int], seed: int) -> Statement:
     """The response is the sum over patches and filters of the response to each pre-activation
-    alone, which is 1 at 1; so is its gradient.
+    alone, which is 1 at 1; the same is true of its gradient.
 
-    With G.5: f = sum z^3. Sums of P J terms round to P J eps of the sum of their sizes."""
+    With G.5 it follows that f = sum z^3. A sum of P J terms rounds by P J eps times the sum of
+    their sizes.
+    """
     units = shape[0] * shape[1]
     z = torch.randn(
         8, *shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64
@@ -405,8 +407,8 @@ def the_loss_is_logistic(subject: Subject, z: float) -> Statement:
     """l(-z) - l(z) = z and l(0) = log 2; the slope that training uses is l'(z) = -1 / (1 + e^z),
     however small.
 
-    For one margin as for many at once, since training asks for the losses of all examples. The
-    slope is compared as it is, to the smallest float, and in log space.
+    Tested at many margins at once, since training computes the losses of all examples together. The
+    slope is compared directly, down to the smallest float, and in log space.
     """
     at = z * torch.linspace(-1, 1, 2999, dtype=torch.float64)
     sign, log_size = (
@@ -450,11 +452,11 @@ def the_loss_is_logistic(subject: Subject, z: float) -> Statement:
     ),
 )
 def training_has_no_memory(subject: Subject, run: SmallRun) -> Statement:
-    """Theta^(t+1), W^(t+1) depend on Theta^(t), W^(t), the data and r_t only: training started anew
-    from iterate t goes on alike.
+    """Theta^(t+1), W^(t+1) depend on Theta^(t), W^(t), the data and r_t only: training restarted
+    from iterate t continues identically.
 
-    The same operations on the same numbers: nothing is rounded differently. One run has 2600 steps,
-    of which every 52nd is one to start from.
+    Both perform the same operations on the same numbers, so they round identically. One run has
+    2600 steps and is restarted from every 52nd.
     """
     begun = started(subject, run)
     iterates = begun.iterates(subject)
@@ -528,13 +530,12 @@ def replicates_do_not_touch_each_other(subject: Subject, run: SmallRun, seed: in
 )
 def every_step_of_a_run_is_that_of_the_algorithm(subject: Subject, run: LongRun) -> Statement:
     """Every step of a run, of up to 1100 steps in the precision of training, sends each example to
-    argmax(h + r), and moves each expert by eta along its gradient, or not at all if it has none,
-    and theta by -eta_r times its gradient.
+    argmax(h + r), moves each expert by eta along its gradient, or not at all if it has none, and
+    moves theta by -eta_r times its gradient.
 
-    The replicates take turns: each step is looked at in one of them. The oracle redraws data and
-    noise from the seeds, of which a run is a function, and differentiates the subject's own loss,
-    gate and response in double precision. Subtracting a step from W rounds every entry by eps
-    max(|W|, eta).
+    Each step is inspected in one of the replicates, in turn. The oracle redraws data and noise from
+    the seeds, which determine a run, and differentiates the subject's own loss, gate and response
+    in double precision. Subtracting a step from W rounds every entry by eps max(|W|, eta).
     """
     problem = Problem(K=run.K, d=run.d)
     hyper = ladder(problem, run.n, run.replicates, M=run.M, J=run.J).hyper

@@ -49,7 +49,7 @@ from theory_checks.experiments.tables import (
 def signals_are_orthonormal(subject: Subject, problem: Problem, seed: int) -> Statement:
     """The 2K signals are orthonormal.
 
-    Householder QR of a d x 2K matrix is orthonormal to 2K gamma_6d in Frobenius norm (Higham,
+    Householder QR of a d x 2K matrix is orthonormal up to 2K gamma_6d in Frobenius norm (Higham,
     Theorem 19.4, with its small constant taken as 6); computing the products adds gamma_d.
     """
     signals = subject.draw_signals(problem, torch.Generator().manual_seed(seed))
@@ -80,17 +80,17 @@ def labels_clusters_signs_and_amplitudes(
     """(k, k', y, eps) is uniform on its 4K(K-1) cells and independent of the amplitudes, which
     follow their laws.
 
-    Independence is tested on the joint table of the cells and of each amplitude being above its
-    median or not (for K > 4 on three tables: without k, without k', and of k and k'), and on that
-    of the signs and each amplitude being in a random half of its law; clusters alone are tested
-    more finely.
+    Two joint tables test independence: that of the cells and of whether each amplitude is above its
+    median (for K > 4 this splits into three tables: without k, without k', and of k and k'), and
+    that of the signs and of whether each amplitude lies in a random half of its law. The clusters
+    alone are tested more finely.
     """
     K = problem.K
     names = ("alpha", "beta", "gamma")
 
     def table(number: Callable[[Examples], Tensor], cells: int, detail: str) -> Statement:
-        """The cells of the examples, -1 for none that is allowed, with each amplitude above its
-        median or not."""
+        """The cells of the examples (-1 where no law allows any), with whether each amplitude is
+        above its median."""
 
         def draw(stream: np.random.SeedSequence, size: int) -> np.ndarray:
             _, e = drawn(subject, problem, stream, size)
@@ -203,13 +203,13 @@ def random_noise_is_gaussian(subject: Subject, problem: Problem, direction: int)
     """Random noise: d norm(xi)^2 / sigma_p^2 is chi^2_d; projections are N(0, sigma_p^2/d),
     uncorrelated, independent of the rest.
 
-    All noise patches of an example together are one standard Gaussian vector after scaling: its
+    After scaling, all noise patches of an example together are one standard Gaussian vector: its
     squared norm is chi^2, and its projection on a random unit vector across patches is N(0, 1),
-    which correlations between patches or directions would change (Cramer-Wold); so is the sum of
-    the first and last patch. The sign of the projection and the size, above its median or not, are
-    independent of each other and of label, noise sign and both clusters, and of the amplitudes; so
-    are the signs of the projections on v_k, v_k', c_k of each other, of the size, of label and
-    noise sign, and of the amplitudes.
+    which correlations between patches or directions would change (Cramer-Wold). The same holds for
+    the sum of the first and last patch. The sign of the projection, and whether the size is above
+    its median, are independent of each other, of the label, the noise sign and both clusters, and
+    of the amplitudes. The signs of the projections on v_k, v_k', c_k are independent of each other,
+    of the size, of the label and the noise sign, and of the amplitudes.
     """
     K, d, names = problem.K, problem.d, ("alpha", "beta", "gamma")
     size_of_noise = (problem.P - 3) * d
@@ -337,9 +337,9 @@ def patches_come_in_random_order(subject: Subject, problem: Problem) -> Statemen
     """The positions of (signal, centre, feature noise) are uniform on the P(P-1)(P-2) triples and
     independent of everything else.
 
-    Tested on the joint tables of the triple with (k, k', y, eps), with the amplitudes, each above
-    its median or not, and with sign and size of the random noise: the marginals alone would miss a
-    random cyclic shift.
+    Tested on the joint tables of the triple with (k, k', y, eps), with whether each amplitude is
+    above its median, and with the sign and size of the random noise. The marginal laws alone would
+    miss a random cyclic shift.
     """
     P, K = problem.P, problem.K
 
@@ -412,8 +412,8 @@ def one_patch_of_each_role(subject: Subject, problem: Problem, seed: int) -> Sta
     """Every example holds exactly one patch y alpha v_k, one beta c_k, one eps gamma v_k', k' != k,
     with amplitudes in [C1, C2].
 
-    Each patch is a product of two rounded factors; amplitudes are rounded once more by the scaling
-    of the quantile. In double precision and, of other draws, in the single precision of training.
+    Each patch is a product of two rounded factors; scaling the quantile rounds the amplitudes once
+    more. Tested in double precision and, on other draws, in the single precision of training.
     """
     generator = torch.Generator().manual_seed(seed)
     exact = subject.draw_signals(problem, generator)
@@ -451,8 +451,8 @@ def examples_are_independent(
 ) -> Statement:
     """Examples are independent of each other, within a draw and between draws from one generator.
 
-    Tested on the joint tables of labels and clusters, of amplitudes, and of noise and order of one
-    example with each of the same of the other.
+    Tested on joint tables: labels and clusters, amplitudes, or noise and order of one example, with
+    each of the three of another example.
     """
     problem, n = Problem(K=3, d=6), 4000
     along = torch.randn(problem.d, generator=torch.Generator().manual_seed(direction))

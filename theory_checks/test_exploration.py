@@ -97,13 +97,13 @@ def the_load_is_balanced(
     subject: Subject, trained: Trained, scenario: Scenario, which: int
 ) -> Statement:
     """At t = 0 each example goes to each expert with probability 1/M, whatever its cluster,
-    independently of the others; at T_1 to m with probability p_m(h(x_i)), within max h - min h of
-    1/M.
+    independently of the others; at T_1 it goes to m with probability p_m(h(x_i)), within max h -
+    min h of 1/M.
 
     At t = 0: the joint law of (k, m) of an example, and of the experts of two examples. At T_1, for
     the training examples and the router of one replicate: the joint law of (k, m) for an example
-    chosen at random, given h; and the bound, from R.3 with h' the common value (max h + min h) / 2,
-    which is at distance (max h - min h) / 2.
+    chosen at random, given h; and the bound, which follows from R.3 with h' constant at (max h +
+    min h) / 2, at distance (max h - min h) / 2 from h.
     """
     problem, hyper = scenario.problem, scenario.hyper
     K, M = problem.K, hyper.M
@@ -180,12 +180,12 @@ def the_router_stays_quiet(
 ) -> Statement:
     """max over i, m of abs(h_m(x_i; Theta^(T_1))) is O(sigma_0^1.5), sharper: of order sigma_0^2.
 
-    O: at most 1 sigma_0^1.5, and not growing against it. Sharper: within a factor 3 of its limit C2
-    E[beta] E[alpha^3] / (8 K) sigma_0^2 (`drift_of_logits`) at each size, the factor for the start
-    a_0 that the limit neglects, for random noise in the logits and for the maximum; and growing
-    against sigma_0^2 by at most 1.2 from the first size to the last, which no order below
-    sigma_0^1.6 does along d = 64 to 256. That it is of no smaller order is told by the lower levels
-    only. Within the same factor of its own limit for other K, M, J, P and laws.
+    O: at most 1 sigma_0^1.5, without growing against it. Sharper: at each size within a factor 3 of
+    its limit C2 E[beta] E[alpha^3] / (8 K) sigma_0^2 (`drift_of_logits`), where the factor covers
+    the start a_0 that the limit neglects, random noise in the logits, and the maximum; and growing
+    against sigma_0^2 by at most a factor 1.2 from the first size to the last, which excludes every
+    order below sigma_0^1.6 along d = 64 to 256. Only the lower levels show that the order is not
+    smaller. For other K, M, J, P and laws: within the same factor of their own limit.
     """
     values = by_size(
         scenarios,
@@ -255,14 +255,14 @@ def experts_follow_the_population_law(
     other component of w stays put, with errors that fall at least like n^(-1/8), to at most 1.5 and
     0.5 times that of one step's gradient.
 
-    With h = 0 the constants cancel in the normalised step, and centre, feature-noise and
-    random-noise terms vanish by odd symmetry; what is left are sampling errors, of order n^(-1/2).
-    Measured: the relative error of the feature displacement at T_1 and the displacement off the
-    features over eta T_1, medians over experts. The fall is that in pairs of replicates
+    With h = 0 the constants cancel in the normalised step, and the terms of centres, feature noise
+    and random noise vanish by odd symmetry; sampling errors of order n^(-1/2) remain. Measured, as
+    medians over experts: the relative error of the feature displacement at T_1, and the
+    displacement off the features over eta T_1. Falling means falling in pairs of replicates
     (`SURE_FALL`). The levels, at the largest n and at other K, M, J, P and laws, are in units of
     the relative standard error of one step's gradient (`sampling_error`), which many steps average
-    and a growing a_mjk amplifies: an error that does not vanish with n, as that of steps a little
-    short of eta, is seen (by G.2, or here) if it exceeds them.
+    and a growing a_mjk amplifies. An error that does not vanish with n, such as that of steps
+    slightly shorter than eta, is detected (by G.2, or here) if it exceeds these levels.
     """
     on = by_examples(scenarios, [error_of_population_law(trained, s) for s in scenarios])
     off = by_examples(
@@ -319,18 +319,19 @@ def the_winner_takes_all(
     trained: Trained, scenarios: Sequence[Scenario], other: Scenario
 ) -> Statement:
     """At T_1 the norm of a_m.k over j in the expert's own cluster, over sigma_0^(1/2), tends to 1;
-    that of every other tends to 0.
+    that of every other cluster tends to 0.
 
-    The winner ends at a_0 + eta T_1 with a_0 of order sigma_0 / sqrt(d), so the first differs from
-    1 (measured against eta T_1, which is sigma_0^(1/2) but for rounding T_1 to whole steps) by
-    order d^(-2/3): the constant is that of the largest of J K = 32 Gaussians, below 3 in 95 % of
-    experts, and the levels at all d carry the claim (against d^(-2/3) the difference may grow 4
-    times: where it is as small as the sampling error, a ratio says little). By E.6 a loser with gap
-    g ends at a_0 / (g - 1), so at most at 20 d^(-2/3) for g = 1.1, and falls; while that is no
-    small number the winner has not yet left it behind and the fall is slower than d^(-2/3): it is
-    claimed to be at least d^(-0.05), in most pairs of replicates. At other K, M, J, P and laws,
-    which enter by the start only: the same level for the winner, and the others at most where E.6
-    leaves them (`over_what_is_left`), give or take the 1.5 sampling errors of E.3.
+    The winner ends at a_0 + eta T_1 with a_0 of order sigma_0 / sqrt(d), so the first norm differs
+    from 1 by order d^(-2/3). (It is measured against eta T_1, which equals sigma_0^(1/2) except for
+    rounding T_1 to whole steps.) The constant is that of the largest of J K = 32 Gaussians, below 3
+    in 95 % of experts. The levels at all d carry the claim: against d^(-2/3) the difference may
+    grow 4 times, since a ratio says little where the difference is as small as the sampling error.
+    By E.6 a loser with gap g ends at a_0 / (g - 1), so at most at 20 d^(-2/3) for g = 1.1, and
+    falls. While that number is not small, the winner has not yet left the loser behind and the fall
+    is slower than d^(-2/3); claimed is a fall of at least d^(-0.05), in most pairs of replicates.
+    Other K, M, J, P and laws enter through the start only: there the winner has the same level, and
+    the others are at most where E.6 leaves them (`over_what_is_left`), up to the 1.5 sampling
+    errors of E.3.
     """
     excess, others = excess_and_others(trained, scenarios)
     winner, _ = winners_and_others(trained, other)
@@ -384,12 +385,12 @@ def experts_learn_no_noise_and_no_centres(
     """At T_1 max abs(<w_mj, xi_i>) is of order sigma_0^(1/2) d^(-1/2) sqrt(log(n M J)), and <w_mj,
     c_k> is of its initial size.
 
-    A filter that is independent of the noise has products N(0, norm(w)^2 sigma_p^2 / d), the
-    largest of n M J of them at most norm(w) sigma_p sqrt(2 log(n M J) / d), and norm(w) is at most
-    eta T_1 plus its start; so the constant is sqrt(2) in the limit and 2 by design, not growing by
-    more than 1.3. The products with centres, in norm over (m, j, k), keep their size within a
-    factor 1.25, and their ratio along the ladder too. Both levels are those of other K, M, J, P and
-    laws as well.
+    A filter that is independent of the noise has products N(0, norm(w)^2 sigma_p^2 / d). The
+    largest of n M J of them is at most norm(w) sigma_p sqrt(2 log(n M J) / d), and norm(w) is at
+    most eta T_1 plus its start. So the constant is sqrt(2) in the limit and 2 by design, growing by
+    a factor of at most 1.3. The products with centres, in norm over (m, j, k), keep their size
+    within a factor 1.25, and so does their ratio along the ladder. Both levels hold for other K, M,
+    J, P and laws too.
     """
     replicates = [at_end_of_exploration(subject, trained, s) for s in scenarios]
     noise = by_size(
@@ -454,11 +455,11 @@ def inverse_alignments_move_together(
     """1/a_mjk(0) - 1/a_mjk(t) is the same for all (j, k) whose a starts above half of the expert's
     largest, as long as eta sqrt(d)/sigma_0 is small.
 
-    By E.3 it is for all with positive a; the inverse of a small a magnifies its error. Here eta
-    sqrt(d)/sigma_0 is 8/50 on the ladder, and at most 12/50. Measured at T_1 as relative standard
-    deviation over these (j, k), mean over experts: it falls at least like n^(-1/8), and at the
-    largest n, and at other K, M, J, P and laws, is at most 1.5 times the sampling error of a step
-    (`sampling_error`), as the law that it follows from (E.3).
+    By E.3 this holds for all positive a, but the inverse of a small a magnifies its error. Here eta
+    sqrt(d)/sigma_0 is 8/50 on the ladder, and at most 12/50. Measured at T_1 is the relative
+    standard deviation over these (j, k), in the mean over experts. It falls at least like n^(-1/8);
+    at the largest n, and at other K, M, J, P and laws, it is at most 1.5 times the sampling error
+    of a step (`sampling_error`), like the law from which it follows (E.3).
     """
     values = by_examples(scenarios, [spread_of_first_integral(trained, s) for s in scenarios])
     level = 1.5 * sampling_error(scenarios[-1])

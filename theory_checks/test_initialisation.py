@@ -46,8 +46,8 @@ def groups_are_multinomial(
     """The group sizes are Multinomial(M; 1/K, ...), and P(E_init) = sum_i (-1)^i C(K,i) (1 - i/K)^M
     >= 1 - K e^(-M/K).
 
-    Tested on the whole assignment of experts to groups, which is uniform on its K^M values. What it
-    is derived from is tested too: d norm(w_mj)^2 / sigma_0^2 is chi^2_d.
+    Tested on the whole assignment of experts to groups, which is uniform on its K^M values, and on
+    the law from which this follows: d norm(w_mj)^2 / sigma_0^2 is chi^2_d.
     """
     K, M = sizes
     problem = Problem(K=K, d=2 * K)
@@ -158,8 +158,8 @@ def the_router_starts_at_zero(subject: Subject, problem: Problem, M: int, seed: 
 def filters_are_independent_gaussians(
     subject: Subject, sizes: tuple[int, int], which: int, d: int, sigma_0: float
 ) -> Statement:
-    """W^(0) is a vector of independent Gaussians: squared norms of a filter and of all are chi^2,
-    projections are N(0, 1), and entries are as seldom large as those of a Gaussian."""
+    """W^(0) is a vector of independent Gaussians: squared norms of one filter and of all filters
+    are chi^2, projections are N(0, 1), and entries are large as rarely as those of a Gaussian."""
     (M, J), problem = sizes, Problem(K=2, d=d)
     hyper = Hyperparameters(M=M, J=J, n=1, sigma_0=sigma_0, eta=1.0, eta_r=1.0, T=100)
     # Half of the directions mix experts, filters and coordinates at random, the others weigh all

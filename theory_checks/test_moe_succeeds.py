@@ -41,8 +41,8 @@ from theory_checks.experiments.trajectories import Trained
     visits=facts_about_scenario,
 )
 def some_iterate_fits_the_training_data(trained: Trained, scenario: Scenario) -> Statement:
-    """Some iterate t <= T has training error exactly zero, with argmax routing. (Looked for at
-    every 10th step.)"""
+    """Some iterate t <= T has training error exactly zero, with argmax routing. (Every 10th step is
+    examined.)"""
     never = (trained.trajectory(scenario).training_error != 0).all(dim=1).numpy()
     return given_occupied_groups(
         rarely(never, "replicates that never reach training error 0"), trained, scenario
@@ -64,8 +64,8 @@ def the_test_error_is_small(subject: Subject, trained: Trained, scenario: Scenar
     """At T the error on fresh data is o(1), here at most 0.001.
 
     A replicate fails when more than 0.1 % of its 4000 fresh examples are wrong. The error is
-    exactly 0 in nearly all replicates at the smallest size already, so there is no rate along d to
-    see.
+    exactly 0 in nearly all replicates even at the smallest size, so no rate along d can be
+    observed.
     """
     failed = np.array(
         [
@@ -99,9 +99,9 @@ def the_experts_in_use_divide_the_clusters(
     """At T there is a partition of the experts in use into K non-empty sets, each good on its
     cluster (error at most 1 %).
 
-    In use: some of 4000 fresh examples are routed to it. The partition is found after training: the
-    existential form, which holds also where a coarse eta or a small n lets clusters go to other
-    experts than their initialisation marked (compare A.3).
+    An expert is in use if some of 4000 fresh examples are routed to it. The partition is found
+    after training. This existential form also holds where a coarse eta or a small n sends clusters
+    to other experts than their initialisation marked (compare A.3).
     """
     failed = np.array([not divides_the_clusters(r) for r in at_the_end(subject, trained, scenario)])
     return given_occupied_groups(
@@ -123,12 +123,12 @@ def the_experts_in_use_divide_the_clusters(
 def the_mixture_beats_every_single_expert(
     subject: Subject, trained: Trained, scenario: Scenario
 ) -> Statement:
-    """On one and the same D, with D_alpha = D_gamma, the MoE errs less than the 1/8 that every
-    single expert errs.
+    """On the same D, with D_alpha = D_gamma, the MoE errs on less than 1/8, on which every single
+    expert errs.
 
-    The trained MoE's error is below 1/8 in mean over the trained replicates and in every replicate
-    but rare ones; a single cubic expert that is trained on the same D stays above. That no
-    patch-additive classifier at all gets below is S.3's.
+    The error of the trained MoE is below 1/8 in the mean over trained replicates, and in every
+    replicate with rare exceptions; a single cubic expert that is trained on the same D stays above
+    1/8. That no patch-additive classifier falls below is claim S.3.
     """
     problem = scenario.problem
     if problem.alpha != problem.gamma:
@@ -167,8 +167,8 @@ def the_mixture_beats_every_single_expert(
     visits=facts_about_scenario,
 )
 def once_fitted_stays_fitted(trained: Trained, scenario: Scenario) -> Statement:
-    """From some iterate on the training error stays zero up to T: at the latest from T/2 on.
-    (Looked at every 10th step.)"""
+    """From some iterate on, at the latest from T/2, the training error stays zero up to T. (Every
+    10th step is examined.)"""
     trajectory = trained.trajectory(scenario)
     late = torch.tensor(trajectory.looked_at) >= scenario.hyper.T / 2
     lost = (trajectory.training_error[:, late] != 0).any(dim=1).numpy()

@@ -65,9 +65,8 @@ def equal_laws_are_needed_for_the_separation_only(trained: Trained, base: Scenar
     """Without D_alpha = D_gamma: where feature noise is far below the signal, everything about the
     mixture survives (Theorem 4.1 fails, S.5); where it is far above, everything fails.
 
-    Theorem 4.2 does not use equality, but the signal must not drown: a feature is learned from
-    E[alpha^3] against fluctuations of size E[gamma^6]^(1/2), which here is a ratio of one to a
-    hundred.
+    Theorem 4.2 does not use equality, but the noise must not drown the signal: a feature is learned
+    from E[alpha^3] against fluctuations of size E[gamma^6]^(1/2), here a ratio of one to a hundred.
     """
     return as_claimed(trained, base, unequal_laws(base))
 
@@ -95,12 +94,12 @@ def without_router_noise_experts_do_not_specialise(
     subject: Subject, trained: Trained, base: Scenario
 ) -> Statement:
     """Without router noise Lemmas 5.1 and 5.2 fail: an arbitrarily small move of the logits moves
-    an expert's probability by 1, and the examples an expert gets depend on the others' from the
-    first steps on, so that it does not learn by its own initialisation. The mixture still beats
-    1/8.
+    an expert's probability by 1, and from the first steps on the examples that an expert receives
+    depend on the other experts, so that it does not learn according to its own initialisation. The
+    mixture still beats 1/8.
 
-    Lemma 5.1: from h = 0, one logit up by 1/(2 M^2) and another one; the choice goes with it, a
-    rise of 1 > M^2 / (2 M^2).
+    Lemma 5.1: from h = 0, raise one logit or another by 1/(2 M^2). The choice follows, so a
+    probability rises by 1 > M^2 / (2 M^2).
     """
     M = base.hyper.M
     up = torch.eye(M, dtype=torch.float64) / (2 * M**2)  # column m: logit m up
@@ -138,13 +137,13 @@ def not_normalised(base: Scenario) -> Sequence[Control]:
 def without_normalisation_experts_do_not_start_together(
     trained: Trained, base: Scenario
 ) -> Statement:
-    """Without normalised steps of the experts, at the same eta everything fails; with steps of eta
+    """Without normalised steps of the experts, everything fails at the same eta; with steps of eta
     = 4 both parts of Theorem 4.2 survive.
 
-    A gradient at the start is of the size of a^2, a of order sigma_0 d^(-1/2): plain steps of eta
-    times that are smaller than normalised ones by the factor a^2, and the experts that start
-    smallest wait longest, so that no common T_1 exists. (The rate of the second row was found by a
-    pilot, in which 3 was too small; a T_1 has no meaning there.)
+    At the start a gradient has the size of a^2, with a of order sigma_0 d^(-1/2). Plain steps are
+    smaller than normalised ones by the factor a^2, and the experts that start smallest wait
+    longest, so that no common T_1 exists. (A pilot found the rate of the second row, since 3 was
+    too small; T_1 has no meaning there.)
     """
     return as_claimed(trained, base, not_normalised(base))
 
@@ -174,8 +173,8 @@ def a_router_that_starts_at_random_keeps_its_own_partition(
     """Without Theta^(0) = 0 Lemma 5.3 and both parts of Theorem 4.2 fail; the mixture still beats
     1/8.
 
-    A start above the width of the noise sends examples by a random direction of R^d, which is no
-    function of the cluster, and with it decides what the experts see.
+    A start above the width of the noise routes examples by a random direction of R^d, which is not
+    a function of the cluster, and thereby decides what the experts see.
     """
     return as_claimed(trained, base, router_at_random(base))
 
@@ -194,8 +193,8 @@ def large_start(base: Scenario) -> Sequence[Control]:
 def experts_that_start_large_keep_what_they_are(trained: Trained, base: Scenario) -> Statement:
     """Without a small sigma_0 both parts of Theorem 4.2 fail.
 
-    T steps of eta go a distance of 3, a third of the norm of one filter at the start: experts stay
-    random cubic functions.
+    T steps of eta cover a distance of 3, a third of the norm of one filter at the start, so the
+    experts remain random cubic functions.
     """
     return as_claimed(trained, base, large_start(base))
 
@@ -223,8 +222,8 @@ def with_fewer_experts_than_clusters_the_mixture_errs(
     """With M = K - 1 experts both parts of Theorem 4.2 fail; with one expert the mixture does not
     beat 1/8 either.
 
-    Some expert must serve two clusters, and on those it is a single expert, which errs on at least
-    1/8 (S.7).
+    Some expert must serve two clusters. On those it is a single expert, which errs on at least 1/8
+    (S.7).
     """
     return as_claimed(trained, base, few_experts(base))
 
@@ -253,7 +252,7 @@ def linear_experts_do_not_specialise(trained: Trained, base: Scenario) -> Statem
     mixture still beats 1/8.
 
     All experts learn the same direction (L.1), so the initialisation marks no cluster for any of
-    them. A linear expert that is routed by cluster can still err on less than 1/8, because routing
+    them. Linear experts that are routed by cluster can still err on less than 1/8, because routing
     is not linear.
     """
     return as_claimed(trained, base, linear_experts(base))
@@ -283,11 +282,11 @@ def other_router_rates(base: Scenario) -> Sequence[Control]:
 )
 def a_slow_router_arrives_too_late(trained: Trained, base: Scenario) -> Statement:
     """With eta_r = eta the generalisation of Theorem 4.2 fails while Lemma 5.2 survives; with eta_r
-    = M^4 eta the training data are still fitted and 1/8 is beaten.
+    = M^4 eta the training data are still fitted and the mixture beats 1/8.
 
-    By A.5 a slower router needs M^2 times as many steps for the same alignment: at T it is still
-    noisy. Before T_1 the router is quiet anyway, so the experts do not mind. From above the rate is
-    not needed in this strength.
+    By A.5 a slower router needs M^2 times as many steps for the same alignment: at T its choices
+    are still noisy. Before T_1 the router is quiet in any case, so the experts are not affected. As
+    an upper limit the rate is not needed in this strength.
     """
     return as_claimed(trained, base, other_router_rates(base))
 
@@ -315,8 +314,8 @@ def few_examples_are_memorised(trained: Trained, base: Scenario) -> Statement:
     """With n = d/8 examples the training data are fitted, but Lemma 5.3 and generalisation fail;
     with n = 2d, far below 125 M K, the mixture beats 1/8.
 
-    The population law needs n examples for a relative error of n^(-1/2) (E.3); n random-noise
-    patches in d > n dimensions are nearly orthogonal, and are what the experts learn instead.
+    The population law needs n examples for a relative error of n^(-1/2) (E.3). In d > n dimensions
+    the n random-noise patches are nearly orthogonal, and the experts learn them instead.
     """
     return as_claimed(trained, base, few_examples(base))
 
@@ -343,13 +342,13 @@ def few_examples_are_memorised(trained: Trained, base: Scenario) -> Statement:
 def a_coarse_eta_loses_the_partition_by_initialisation(
     trained: Trained, coarse: Scenario
 ) -> Statement:
-    """With an eta that explores in 5 steps some clear cluster goes elsewhere than to its group in
+    """With an eta that explores in 5 steps, some clear cluster goes elsewhere than to its group in
     at least a sixth of replicates: Lemma 5.3 weakens. The mixture still beats 1/8.
 
     A step of eta is then as large as the initial lead of an expert's winner (eta sqrt(d) / sigma_0
-    = 3 against gaps of 1.1 and more), so that sampling errors of a few steps decide. In A.3, with
-    at most sigma_0/16, such clusters are rare. The share of a sixth was chosen after a pilot with
-    other replicates (19 of 64, 18 of 80 and 48 of 208), as one that 104 replicates can refute.
+    = 3 against gaps of 1.1 and more), so that the sampling errors of a few steps decide. In A.3,
+    with at most sigma_0/16, such clusters are rare. The fraction of a sixth, which 104 replicates
+    can refute, was chosen after a pilot with other replicates (19 of 64, 18 of 80 and 48 of 208).
     """
     found = conclusions(trained, Control(f"T_1 = {COARSE}", coarse))
     kept, above = found["Lemma 5.3"][~np.isnan(found["Lemma 5.3"])], 1 - found["beats 1/8"]

@@ -49,14 +49,14 @@ from theory_checks.experiments.trajectories import Trained
     visits=facts_about_ladder,
 )
 def linear_experts_cannot_diverge(trained: Trained, scenarios: Sequence[Scenario]) -> Statement:
-    """With the router frozen all filters of a linear expert have the same displacement at T_1, and
+    """With the router frozen, all filters of a linear expert have the same displacement at T_1, and
     those of all experts become parallel as n grows. Cubic experts diverge.
 
     The gradient in w_mj of a linear expert is the mean of l' y pi sum_p x^(p) over its examples,
-    the same for every j; and E[y sum_p x^(p)] = (E[alpha] / K) sum_k v_k is the same for every
-    expert, up to sampling errors whose squares make 1 - cosine of order 1/n: claimed is a fall of
-    at least n^(-1/4) in pairs of replicates, to at most 0.01. Exact part: up to T roundings of W.
-    Cubic experts: mean cosine below 1/2 in every replicate but rare ones.
+    the same for every j. E[y sum_p x^(p)] = (E[alpha] / K) sum_k v_k is the same for every expert,
+    up to sampling errors, whose squares make 1 - cosine of order 1/n. Claimed is a fall of at least
+    n^(-1/4) in pairs of replicates, to at most 0.01. The first part is exact, up to T roundings of
+    W. Cubic experts: the mean cosine is below 1/2 in every replicate, with rare exceptions.
     """
     values = by_examples(
         scenarios, [departure_from_parallel(linear(trained), s) for s in scenarios]
@@ -105,9 +105,9 @@ def a_linear_mixture_stays_mixed(
     """On the same data a linear MoE keeps a high dispatch entropy and is less accurate than the
     nonlinear one.
 
-    High: above (log K)/2, halfway between a random dispatch and a perfect one, which the nonlinear
-    MoE is below (published: 1.300 against 0.098 nats). Both are trained by Algorithm 1, replicate
-    by replicate from the same signals, data and noise.
+    High means above (log K)/2, halfway between a random dispatch and a perfect one; the nonlinear
+    MoE is below (published: 1.300 against 0.098 nats). Algorithm 1 trains both, replicate by
+    replicate from the same signals, data and noise.
     """
     half = np.log(scenario.problem.K) / 2
     failed = []
@@ -150,9 +150,8 @@ def without_structure_a_single_expert_does_as_well(
     """Where feature noise is negligible a single expert does as well as the MoE: both err on at
     most 1 %.
 
-    The Subject is the run's, with data in which the patch of the feature noise is zero: a single
-    expert can then add up all features (its cube of them is odd in the label), and there is no
-    advantage left to have.
+    In the run's Subject the patch of the feature noise is set to zero. A single expert can then add
+    up all features (its cube of them is odd in the label), so the mixture has no advantage left.
     """
     plain = trained.with_ingredients(
         "no feature noise", draw_examples=without_structure(subject.draw_examples)

@@ -119,10 +119,10 @@ def the_router_learns_centres_not_features(
 
     By A.6 the products with features have mean 0, so they are sampling errors, of order n^(-1/2)
     against the products with centres. At T_1 and the largest n the ratio is at most twice the
-    sampling error of one step (`sampling_error`; the maximum over M K products is two to three
-    standard deviations, which many steps average). At T it is at most 1/2, by design: centres then
-    lead whatever the signs. That it falls is seen in root mean squares over (m, k), at least like
-    n^(-1/8): one maximum fluctuates by a factor of 1.4 between replicates and falls by n^(-1/4)
+    sampling error of one step (`sampling_error`): the maximum over M K products is two to three
+    standard deviations, which many steps average. At T it is at most 1/2, by design: centres then
+    lead whatever the signs. The fall, at least like n^(-1/8), is observed in root mean squares over
+    (m, k): a single maximum fluctuates by a factor of 1.4 between replicates, and falls by n^(-1/4)
     from 250 to 4000 in only 83 % of pairs (40 of 48 in a pilot).
     """
     peaks = features_over_centres(trained, scenarios[-1], largest)
@@ -174,12 +174,14 @@ def clusters_go_to_their_group_of_experts(
     """At T an x in Omega_k goes to an expert of M_k with probability 1 - o(1), without router noise
     and with it.
 
-    Without noise by argmax h, with it by the subject's own noisy choice and by the sum of the exact
-    p_m(h(x)) over M_k; 1 - o(1) is read as at least 0.9 of the fresh examples of the cluster.
+    Without noise the expert is argmax h. With noise it is the subject's own noisy choice; besides,
+    the exact p_m(h(x)) are summed over M_k. 1 - o(1) is read as at least 0.9 of the fresh examples
+    of the cluster.
     """
 
     def goes(chosen: Callable[[Finished], Tensor]) -> Callable[[Finished, int], bool]:
-        """Whether this share of each example, (FRESH,) or (M, FRESH), goes to the group."""
+        """Whether ALMOST_ALL of a cluster goes to its group, where `chosen` gives the expert of
+        each example, (FRESH,), or the chances of all experts, (M, FRESH)."""
 
         def good(replicate: Finished, k: int) -> bool:
             cluster, member = replicate.fresh.k == k, replicate.group == k
@@ -224,10 +226,10 @@ def the_dispatch_entropy_vanishes(
     """The dispatch entropy tends to 0: along training it falls from log K, with all examples at one
     expert, to below 0.05 at T.
 
-    At reachable sizes it is exactly 0 in most replicates at T, so there is no rate along d to see.
-    0.05 nats: all examples at experts with two clusters each of which the smaller has 1 % would
-    have 0.056. The start is log K up to the frequencies of the clusters in the sample, which cost
-    (K - 1) / (2 n) in mean: above 0.99 log K.
+    At reachable sizes it is exactly 0 in most replicates at T, so no rate along d can be observed.
+    For comparison with 0.05 nats: if every expert had two clusters, the smaller with 1 % of the
+    examples, the entropy would be 0.056. The start is log K up to the frequencies of the clusters
+    in the sample, which lower it by (K - 1) / (2 n) in the mean: above 0.99 log K.
     """
     log_K = float(np.log(scenario.problem.K))
     starts = np.array([entropy(r) < 0.99 * log_K for r in finished(subject, trained, scenario, 0)])
@@ -268,12 +270,12 @@ def the_router_follows_what_experts_learn(
     """Up to T_1, <theta_m, c_k> follows eta_r E[beta] E[alpha^3] / (2 M^2 K) sum_t (A_mk(t) - mean
     over m' of A_m'k(t)).
 
-    With h = 0 the gate is 1/M, the slope of the loss -1/2, and of y f_m(x) only A_mk alpha^3
-    survives the mean over signs. Residual at T_1, relative in norm over (m, k): at most 1.5 times
-    the sampling error of one step (`sampling_error`) at every d, K, M and law; in pairs of
-    replicates falling at least like n^(-1/8) (`SURE_FALL`). Slope of the simulated on the law's
-    products: within 0.1 of 1 at every d. (The neglected terms are of relative order sigma_0^2,
-    those of h in the gate and of the margin in the slope of the loss.)
+    With h = 0 the gate is 1/M and the slope of the loss -1/2, and only A_mk alpha^3 of y f_m(x)
+    survives the mean over signs. The residual at T_1, relative in norm over (m, k), is at most 1.5
+    times the sampling error of one step (`sampling_error`) at every d, K, M and law, and falls at
+    least like n^(-1/8) in pairs of replicates (`SURE_FALL`). The slope of the simulated products on
+    those of the law is within 0.1 of 1 at every d. (The neglected terms are of relative order
+    sigma_0^2: those of h in the gate, and of the margin in the slope of the loss.)
     """
     along_n = by_examples(more, [residual(trained, s) for s in more])
     along_d = by_size(scenarios, [residual(trained, s) for s in scenarios])
@@ -334,12 +336,12 @@ def what_is_not_learned_is_symmetric(
     """<theta_m, v_k> and <w_mj, c_k> are symmetric about 0 over replicates at T_1, as at every t,
     for every n and d.
 
-    Reflecting all v_k and flipping all labels maps the law of the data to itself; with W reflected
-    and its sign flipped, training commutes (G.4, G.6): all a_mjk, and so all groups, stay what they
-    are, Theta is reflected, W reflected and flipped. So what is odd under the map has a symmetric
-    law. Exact sign tests, one value per replicate at T_1: the mean over k of <theta_m, v_k>, and of
-    max_j <w_mj, c_k> + min_j <w_mj, c_k>, each at the expert m with the largest initial score max_j
-    a_mjk of cluster k.
+    Reflecting all v_k and flipping all labels maps the law of the data to itself. Training commutes
+    with this map if W is reflected and its sign flipped (G.4, G.6): all a_mjk, and so all groups,
+    stay the same; Theta is reflected; W is reflected and flipped. So a quantity that is odd under
+    the map has a symmetric law. The sign tests are exact and use one value per replicate at T_1:
+    the mean over k of <theta_m, v_k>, and of max_j <w_mj, c_k> + min_j <w_mj, c_k>, each at the
+    expert m with the largest initial score max_j a_mjk of cluster k.
     """
     router, experts = [], []
     for replicate in finished(subject, trained, scenario, scenario.hyper.T_1):

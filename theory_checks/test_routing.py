@@ -60,11 +60,11 @@ def probabilities_of_a_symmetric_choice(
     subject: Subject, h: Tensor, shift: float, relabel: int
 ) -> Statement:
     """p(h) sums to 1, is invariant to a common shift of h, equivariant to relabelling, and equals
-    1/M at h = 0; so is the choice.
+    1/M at h = 0; the choice has the same symmetries.
 
-    The router's own choice (select) is compared draw by draw: the shifts are powers of two or sums
-    of few of them, and the noise is rounded to multiples of 2^-20, so that moderate logits, rounded
-    alike, are shifted without rounding.
+    The router's own choice (select) is compared draw by draw. The shifts are powers of two or sums
+    of few of them, and the noise and moderate logits are rounded to multiples of 2^-20, so that
+    shifting does not round.
     """
     M = len(h)
     p = routing_probabilities(h)
@@ -131,7 +131,8 @@ def probabilities_are_lipschitz(
 ) -> Statement:
     """norm_inf(p(h) - p(h')) <= M^2 norm_inf(h - h').
 
-    For the closed form of p, exactly, and for the choices that the subject's router draws.
+    Exact for the closed form of p; tested by sampling for the choices that the subject's router
+    draws.
     """
     other = moved(h, perturbation)
     M, step = len(h), sup_norm(other - h)
@@ -178,9 +179,9 @@ def probabilities_move_at_most_twice_as_far_as_logits(
     """norm_inf(p(h) - p(h')) <= 2 norm_inf(h - h').
 
     With G(r) = prod F(r + h_m - h_m'), a move of size delta shifts the argument by at most 2 delta,
-    and int density(r) (G(r + 2 delta) - G(r)) dr <= 2 delta. Sharp: at h = 0, one coordinate up and
-    the rest down by delta, p rises by 2 delta - (2 delta)^M / M. For the closed form of p, exactly,
-    and for the choices that the subject's router draws.
+    and int density(r) (G(r + 2 delta) - G(r)) dr <= 2 delta. Sharp: at h = 0, with one coordinate
+    up and the rest down by delta, p rises by 2 delta - (2 delta)^M / M. Exact for the closed form
+    of p; tested by sampling for the choices that the subject's router draws.
     """
     other = moved(h, perturbation)
     M, step = len(h), sup_norm(other - h)
@@ -297,10 +298,11 @@ def experts_further_than_the_noise_are_never_chosen(
 def the_router_of_training_draws_from_p(subject: Subject, h: Tensor, steps: int) -> Statement:
     """Training draws m_i with exactly p(h(x_i)), independently over examples and steps.
 
-    Of the subject's noise and choice at these logits: the joint law of (m_1, m_2) of two examples
-    at a step, and of m_1 at two steps, is the product of the p; columns far apart in the noise
-    array are used too, in case a variant shares noise between neighbours. Of training itself, with
-    the router held at 0, where p = 1/M: the choices that a run makes for an example at two steps.
+    For the subject's noise and choice at these logits: the joint law of (m_1, m_2) of two examples
+    at a step, and of m_1 at two steps, is the product of the p. Neighbouring and distant columns of
+    the noise array are both tested, in case a variant shares noise between neighbours. For training
+    itself, with the router held at 0, where p = 1/M: the choices that a run makes for an example at
+    two steps.
     """
     M, columns = len(h), 64
     p = routing_probabilities(h).numpy()
@@ -421,7 +423,7 @@ def expected_gradient_through_the_routing_probabilities(
         return (g.value * along).flatten(1).sum(dim=1).numpy()
 
     def statement(table: Tensor, which: int, along: Tensor, name: str) -> Statement:
-        """table: the projection of example i's gradient if routed to m, (M, n)."""
+        """table: the projection of example i's gradient if it is routed to m, (M, n)."""
         low, high = float(table.amin(dim=0).sum() / n), float(table.amax(dim=0).sum() / n)
         slack = 1e-9 * (
             1 + abs(low) + abs(high)
@@ -474,8 +476,10 @@ def expected_gradient_through_the_routing_probabilities(
 def logits_are_sums_of_inner_products(
     subject: Subject, problem: Problem, M: int, seed: int
 ) -> Statement:
-    """h_m(x; Theta) = sum_p <theta_m, x^(p)>. The rounding of a sum of P d products: (P d + 2) eps
-    times their sizes."""
+    """h_m(x; Theta) = sum_p <theta_m, x^(p)>.
+
+    A sum of P d products rounds by (P d + 2) eps times their sizes.
+    """
     generator = torch.Generator().manual_seed(seed)
     signals = subject.draw_signals(problem, generator)
     x = subject.draw_examples(problem, signals, 16, generator).patches
@@ -502,10 +506,11 @@ def logits_are_sums_of_inner_products(
 def the_gate_is_a_softmax(subject: Subject, h: Tensor) -> Statement:
     """pi is positive and sums to 1, and log pi_m - log pi_m' = h_m - h_m'.
 
-    In the form pi_m = pi_m* exp(h_m - h_m*), m* the top: no logarithm of an underflow. exp rounds
-    |h_m - h_m*| eps relative. What is not a number counts as 0: the others then do not sum to 1.
-    Its derivative is that of a softmax, pi_m (1[m = m'] - pi_m'); the gates of many examples, or of
-    replicates side by side, are those of each alone."""
+    Tested in the form pi_m = pi_m* exp(h_m - h_m*), m* the top, which takes no logarithm of an
+    underflow; exp rounds by |h_m - h_m*| eps relative. NaN counts as 0: the others then do not sum
+    to 1. The derivative is that of a softmax, pi_m (1[m = m'] - pi_m'). The gates of many examples,
+    or of replicates side by side, are those of each alone.
+    """
     at = h.clone().requires_grad_()
     pi = subject.gate(at)
     weight = torch.randn(h.shape, generator=torch.Generator().manual_seed(len(h)), dtype=h.dtype)
@@ -555,8 +560,8 @@ def noise_is_fresh(subject: Subject, distance: int, step: int, later: int) -> St
     """At any step, and for any two examples and any two steps, the choices at equal logits are
     independent and uniform.
 
-    They are so for noise of any width; that its law stays the same is told by the choices of that
-    step at unequal logits.
+    This holds for noise of any width; the choices at unequal logits test that the law of the noise
+    stays the same at that step.
     """
     M, n, most_M = 4, 5000, 64
     h = torch.zeros(M, n, dtype=torch.float64)
@@ -624,7 +629,7 @@ def noise_is_fresh(subject: Subject, distance: int, step: int, later: int) -> St
 def the_choice_is_the_largest_perturbed_logit(
     subject: Subject, h: Tensor, dtype: str, seed: int
 ) -> Statement:
-    """m_i = argmax_m (h_m(x_i) + r_mi), up to the rounding of h + r, of few examples and many, of
+    """m_i = argmax_m (h_m(x_i) + r_mi), up to the rounding of h + r, for few examples and many, for
     one replicate and several."""
     h = h.to(getattr(torch, dtype))
     eps = torch.finfo(h.dtype).eps
@@ -663,12 +668,12 @@ def the_noise_of_every_step_is_uniform(subject: Subject, first: int) -> Statemen
     """Router noise is Unif[0, 1] at every step t < 4800, up to a shift that all experts have in
     common, and repeats with its generator.
 
-    A stretch of 1600 steps is suspicious if one of them is further from the uniform law than has
-    chance 1/1000 in all together. The distance is that of Kolmogorov and Smirnov at the best shift,
-    (a + b)/2 of what the draws are ahead and behind at most, so no larger than at the true one, of
-    which the Dvoretzky-Kiefer-Wolfowitz inequality speaks. Suspicious in most runs is a law that is
-    further than twice that away at one step, or, at very many, a little further than it. The
-    longest runs have 4032 steps.
+    A stretch of 1600 steps is suspicious if one of its steps is further from the uniform law than
+    happens with probability 1/1000 in the whole stretch. The distance is that of Kolmogorov and
+    Smirnov at the best shift, (a + b)/2 if the draws are ahead by at most a and behind by at most
+    b. It is no larger than at the true shift, to which the Dvoretzky-Kiefer-Wolfowitz inequality
+    applies. A law is suspicious in most runs if at one step it is further than twice that distance
+    away, or at very many steps a little further than it. The longest runs have 4032 steps.
     """
     M, n, seldom, steps = 8, 128, 1e-3, range(first, first + 1600)
     largest = (math.log(2 * len(steps) / seldom) / (2 * M * n)) ** 0.5

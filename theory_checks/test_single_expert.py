@@ -73,8 +73,8 @@ def the_margins_of_an_orbit_sum_to_zero(
 ) -> Statement:
     """The margins yF of the four members A, B, C, D of an orbit sum to 0, for any patch function f.
 
-    Every f-value occurs twice with opposite signs; equal patches get equal values, because f is
-    computed once for all. What is left is the rounding of a sum of 4P values.
+    Every f-value occurs twice with opposite signs. Equal patches get equal values, because f is
+    computed once for all of them. What remains is the rounding of a sum of 4P values.
     """
     generator = torch.Generator().manual_seed(seed)
     signals = subject.draw_signals(problem, generator)
@@ -104,8 +104,8 @@ def orbit_members_follow_the_data_law(subject: Subject, problem: Problem) -> Sta
     """For D_alpha = D_gamma each of B, C, D has the law D given eps = -y, as A has.
 
     Read off the members' patches: the cell (k, k', y) is uniform, and the three amplitudes follow
-    their laws and are above their medians independently of it and of each other. The random noise
-    of all members is the same, and their order is nothing to a sum.
+    their laws and are above their medians independently of it and of each other. All members have
+    the same random noise, and their order does not matter to a sum.
     """
     K = problem.K
     laws = {"feature": problem.alpha, "centre": problem.beta, "feature noise": problem.gamma}
@@ -191,8 +191,8 @@ def every_patch_additive_classifier_errs_on_an_eighth(
     """P(yF(x) <= 0) >= 1/8 for every F(x) = sum_p f(x^(p)), on fresh examples; given eps = -y it is
     at least 1/4.
 
-    The second is the sharper form: every orbit has a wrong member surely, and eps = -y half of the
-    time.
+    The second is the sharper form: every orbit has at least one wrong member, and eps = -y half of
+    the time.
     """
     signals = subject.draw_signals(problem, stream_of(classifier.seed, 0))
     f = build(classifier, subject, problem, signals, steps=profile.classifier_steps)
@@ -237,9 +237,9 @@ def an_eighth_is_attained(subject: Subject, K: int, seed: int, perturbation: flo
     """f(a v_k) = sign(a) s_k, f(b c_k) = b_k with s_k = 2^(K+1) - 2^k, b_k = 2^k - 1 errs on
     exactly 1/8, with all margins >= 1.
 
-    Enumerated over (k, k', y, eps), and checked on drawn examples, where only k, k', y, eps may
-    matter. All f-values are whole numbers, so nothing is rounded. A perturbation of the f-values
-    below 1/4 moves a margin (P = 4: four values) by less than 1.
+    Enumerated over (k, k', y, eps), and checked on drawn examples, where nothing else may matter.
+    All f-values are whole numbers, so nothing is rounded. Perturbing the f-values by less than 1/4
+    moves a margin, a sum of P = 4 of them, by less than 1.
     """
     problem = Problem(K=K, d=2 * K + 1)
     generator = torch.Generator().manual_seed(seed)
@@ -282,8 +282,8 @@ def unequal_laws_let_a_single_expert_succeed(
     """With D_alpha = Unif[1.5, 2] and D_gamma = Unif[0.25, 0.5] a trained cubic single expert errs
     on at most 0.1 < 1/8.
 
-    0.1 stands for "clearly below 1/8"; y alpha^3 outweighs eps gamma^3 by a factor of at least 27,
-    whatever the signs.
+    0.1 stands for "clearly below 1/8". Whatever the signs, alpha^3 exceeds gamma^3 by a factor of
+    at least 27.
     """
     problem = Problem(K=4, d=16, alpha=Uniform(1.5, 2.0), gamma=Uniform(0.25, 0.5), C1=0.25)
     signals = subject.draw_signals(problem, torch.Generator().manual_seed(seed))
@@ -321,11 +321,11 @@ def unequal_laws_let_a_single_expert_succeed(
 def centre_blind_classifiers_err_on_a_quarter(
     subject: Subject, problem: Problem, activation: str, seed: int
 ) -> Statement:
-    """If f is one constant on all centre patches, A and C alone have margins that sum to 0, so the
+    """If f is one constant on all centre patches, the margins of A and C alone sum to 0, so the
     error is at least 1/4.
 
-    f(a v_k) = k sign(a) attains it. As in S.1, f is computed once for all patches, and the rounding
-    left is that of a sum.
+    f(a v_k) = k sign(a) attains it. As in S.1, f is computed once for all patches, and only the
+    rounding of a sum remains.
     """
     generator = torch.Generator().manual_seed(seed)
     signals = subject.draw_signals(problem, generator)
@@ -387,8 +387,8 @@ def without_a_router_experts_are_no_better(
     """One expert, unrouted sums of experts, a router frozen at Theta = 0 and routing independent of
     x all err on at least 1/8.
 
-    Trained to T = 8/eta like the ladder's whole runs: an expert that could combine patches would
-    have got below 1/8 by then.
+    They are trained to T = 8/eta like the ladder's whole runs, by which time an expert that could
+    combine patches would be below 1/8.
     """
     problem = Problem(K=3, d=16)
     M = 1 if control == "one expert" else 6

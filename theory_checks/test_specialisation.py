@@ -70,8 +70,8 @@ def experts_are_good_on_their_own_cluster(
 
     The limit itself is out of reach. Experts with a gap near 1 are late at T_1, whatever n: at
     fixed d the mean falls with n to a floor, which the population law (E.3) puts at 2 % for d = 64
-    and 0.1 % for d = 1024; with n = 4000 sampling errors keep it near 2.5 % for all d up to 256. So
-    that it falls along n at all is what is tested as a rate, and levels along d.
+    and 0.1 % for d = 1024; with n = 4000 sampling errors keep it near 2.5 % for all d up to 256.
+    The rate that is tested is therefore that it falls along n at all; along d, levels are tested.
     """
     along_n = by_examples(
         more,
@@ -139,12 +139,12 @@ def experts_are_bad_on_other_clusters(
     """At T_1 the error of experts m in M_k on other clusters is Omega(1/K), in the mean at least (1
     - o(1)) / (2 (K - 1)).
 
-    With chance 1/(K - 1) the feature noise lies along v_k and its random sign decides: given that
-    the error is at least (1 - o(1))/2, because an expert that has learned v_k answers to it. Sharp
-    form: P(err given Omega_l, k' = k) = P(abs(X) <= Y)/2 + P(X < -Y), where Y = f_m(gamma v_k) and
-    X is the rest of y f_m; tested as: given X and Y the error is a fair choice between X + Y <= 0
-    and X - Y <= 0. Means over the trained replicates, experts and other clusters; 1 - o(1) is read
-    as 0.85.
+    With probability 1/(K - 1) the feature noise lies along v_k. Then its random sign decides,
+    because an expert that has learned v_k responds to it, and the error is at least (1 - o(1))/2.
+    Sharp form: P(err given Omega_l, k' = k) = P(abs(X) <= Y)/2 + P(X < -Y), where Y = f_m(gamma
+    v_k) and X is the rest of y f_m; tested as: given X and Y the error is a fair choice between X +
+    Y <= 0 and X - Y <= 0. The means are over trained replicates, experts and other clusters; 1 -
+    o(1) is read as 0.85.
     """
     replicates = at_end_of_exploration(subject, trained, scenario)
     least = NEARLY / (2 * (scenario.problem.K - 1))
