@@ -19,12 +19,12 @@ class Exact:
     evidence: Evidence
 
     def samples_needed(self, alpha: float) -> int:
-        """None."""
+        """0."""
         require_level(alpha)
         return 0
 
     def judge(self, stream: np.random.SeedSequence, alpha: float, budget: int) -> Evidence:
-        """The evidence, whatever the stream and the budget."""
+        """The evidence; neither the stream nor the budget matters."""
         require_level(alpha)
         return self.evidence
 
@@ -36,8 +36,8 @@ def at_most(
     tolerance: npt.ArrayLike = 0.0,
     detail: str = "",
 ) -> Exact:
-    """observed <= bound + tolerance, entry by entry; the entry furthest beyond (or closest to) its
-    bound is reported.
+    """observed <= bound + tolerance, entry by entry; reports the entry furthest beyond (or closest
+    to) its bound.
 
     Tightness is the largest observed / bound over the entries with a positive bound and observed >=
     0.

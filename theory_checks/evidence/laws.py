@@ -109,14 +109,14 @@ def hoeffding_radius(samples: float, tail: float) -> float:
     """t with exp(-2 n t^2) = tail: the deviation of a mean of n variables in [0, 1] that has this
     probability.
 
-    It decides `holds` for whole distributions, at one sample size fixed in advance. If sup_A |p(A)
-    - q(A)| >= delta over a class of events (all: total variation; half-lines: Kolmogorov-Smirnov),
-    then for each eps > 0 there is an event A, fixed by p and q, where they differ by delta - eps.
-    The empirical distance from q is at least |phat(A) - q(A)|, so it is below delta - t only if
-    phat(A) errs by t - eps towards q: for eps -> 0 this has probability at most exp(-2 n t^2). One
-    fixed event suffices, so neither the number of cells nor Massart's factor 2 enters. In the other
-    direction, McDiarmid: one observation moves TV(phat, p) by at most 1 / n, so it exceeds its
-    expectation by t with probability at most exp(-2 n t^2).
+    It decides `holds` for whole distributions, at one sample size fixed in advance. Suppose sup_A
+    |p(A) - q(A)| >= delta over a class of events (all: total variation; half-lines:
+    Kolmogorov-Smirnov). Then for each eps > 0 some event A, fixed by p and q, has probabilities
+    that differ by delta - eps. The empirical distance from q is at least |phat(A) - q(A)|, so it is
+    below delta - t only if phat(A) errs by t - eps towards q: for eps -> 0 this has probability at
+    most exp(-2 n t^2). Since one fixed event suffices, neither the number of cells nor Massart's
+    factor 2 enters. In the other direction, McDiarmid: one observation moves TV(phat, p) by at most
+    1 / n, so it exceeds its expectation by t with probability at most exp(-2 n t^2).
     """
     return math.sqrt(math.log(1 / tail) / (2 * samples))
 

@@ -29,8 +29,8 @@ def children(stream: np.random.SeedSequence) -> Iterator[np.random.SeedSequence]
 
 
 def batch_sizes(budget: int) -> Iterator[int]:
-    """Sizes that add up to the budget, each a quarter of what came before: a test that looks only
-    between batches overshoots by a quarter at most, and makes logarithmically many calls."""
+    """Sizes that add up to the budget, each a quarter of what came before. A test that looks only
+    between batches then overshoots by at most a quarter, and makes logarithmically many calls."""
     drawn = 0
     while drawn < budget:
         size = min(max(FIRST_BATCH, drawn // 4), LARGEST_BATCH, budget - drawn)
@@ -45,8 +45,8 @@ def batches(draw: Draw, stream: np.random.SeedSequence, budget: int) -> Iterator
 
 
 def looks(samples: int) -> int:
-    """How many batches these samples were drawn in, at most: how often a test that looks after each
-    has looked."""
+    """In how many batches these samples were drawn, at most: how often a test that looks after each
+    batch has looked."""
     return sum(1 for _ in batch_sizes(samples))
 
 
@@ -65,7 +65,7 @@ def thinned(path: list[tuple[int, float]]) -> tuple[tuple[int, float], ...]:
 
 
 def observe(draw: Draw, stream: np.random.SeedSequence, size: int) -> Array:
-    """Exactly `size` finite real observations, or a ValueError."""
+    """Exactly `size` finite real observations; raises ValueError otherwise."""
     observations = np.asarray(draw(stream, size))
     if observations.shape != (size,):
         raise ValueError(f"draw returned shape {observations.shape} when asked for ({size},)")
@@ -73,22 +73,22 @@ def observe(draw: Draw, stream: np.random.SeedSequence, size: int) -> Array:
 
 
 def real(observations: Array) -> Array:
-    """The observations themselves if they are finite real numbers, or a ValueError."""
+    """The observations themselves if they are finite real numbers; raises ValueError otherwise."""
     if observations.dtype.kind not in "biuf":
         raise ValueError(f"dtype {observations.dtype}: observations must be real numbers")
     return finite(observations)
 
 
 def finite(observations: Array) -> Array:
-    """The observations themselves if none is NaN or infinite, or a ValueError."""
+    """The observations themselves if all are finite; raises ValueError otherwise."""
     if not np.isfinite(observations).all():
         raise ValueError(f"observation {observations[~np.isfinite(observations)][0]} is not finite")
     return observations
 
 
 def within(observations: Array, low: float, high: float) -> Array:
-    """The observations themselves if all lie in [low, high], or a ValueError that names the
-    worst."""
+    """The observations themselves if all lie in [low, high]; raises ValueError with the worst
+    otherwise."""
     lowest, highest = observations.min(), observations.max()
     if lowest < low or highest > high:
         worst = lowest if lowest < low else highest
@@ -108,6 +108,6 @@ def require_level(alpha: float) -> None:
 
 
 def require_budget(budget: int, needed: int) -> None:
-    """A budget too small for the design is an error, never a verdict."""
+    """Raises ValueError if the budget is too small for the design."""
     if budget < needed:
         raise ValueError(f"budget of {budget} samples is below the {needed} that the design needs")

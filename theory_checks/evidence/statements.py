@@ -531,7 +531,13 @@ def all_of(*statements: Statement, detail: str = "", exact_first: bool = False) 
 
 @dataclass(frozen=True)
 class Given:
-    """A statement that is conditional on hypotheses, which `met` of `tried` draws satisfied."""
+    """A statement that is conditional on hypotheses.
+
+    statement: what is said under the hypotheses
+    met, tried: how many of how many draws satisfied them
+    least: VACUOUS if fewer did
+    hypotheses: their name
+    """
 
     statement: Statement
     met: int

@@ -25,7 +25,8 @@ class Verdict(StrEnum):
 
 
 class HypothesesNotMet(Exception):
-    """The hypotheses of a statement cannot be met by drawing; the verdict is VACUOUS."""
+    """Nothing meets the hypotheses of a statement, or too little to refute it: the verdict is
+    VACUOUS."""
 
 
 @dataclass(frozen=True)
@@ -33,41 +34,52 @@ class Evidence:
     """A verdict with everything needed to judge it; plain Python values, so that it can be sent as
     JSON.
 
-    For statements of equality (`equal`, `mean_equals`, `cells_follow`, `events_independent`,
-    `follows_law`) "inside" means closer than the tolerance or resolution; a violation smaller than
-    that can still be found.
+    verdict: what the check concludes
+    observed: the estimate, or the worst value
+    bound: what it is compared with
+    margin: signed distance to the bound, positive inside. For statements of equality (`equal`,
+        `mean_equals`, `cells_follow`, `follows_law`) "inside" means closer than the tolerance or
+        resolution; a violation smaller than that can still be detected.
+    tightness: worst observed / bound (the inverse for lower bounds): 1 attained, > 1 beyond; None
+        where it has no meaning
+    resolution: violations of this size or more are rejected at false_pass; exact checks: tolerance
+    samples: how many were drawn or measured
+    false_alarm: level at which `violated` is declared; 0 for exact checks
+    false_pass: level at which `holds` is declared; 0 for exact checks
+    stopped: why sampling stopped
+    detail: what was compared, on one line
+    met, tried: how many of how many draws met the hypotheses; 0 of 0 if none are counted
+    path: (draws so far, running estimate of `observed`); the last estimate is the verdict's
+    averages: whether these estimates are means of the draws so far
+    spread: one of n draws can change `observed` by at most spread / n
+    members: of a conjunction, up to the first that is violated
+    worst: the member whose evidence this is
     """
 
     verdict: Verdict
-    observed: float  # estimate, or worst value seen
-    bound: float  # what it is compared with
-    margin: float  # signed distance to the bound, positive = inside
-    tightness: (
-        float | None
-    )  # worst observed / bound (its inverse for lower bounds): 1 = attained, > 1 beyond
-    resolution: (
-        float  # violations of this size or more are rejected at false_pass; exact checks: tolerance
-    )
+    observed: float
+    bound: float
+    margin: float
+    tightness: float | None
+    resolution: float
     samples: int
-    false_alarm: float  # level at which `violated` is declared; 0 for exact checks
-    false_pass: float  # level at which `holds` is declared; 0 for exact checks
-    stopped: str  # why sampling stopped
-    detail: str  # one line: what was compared
-    met: int = 0  # how often the hypotheses were met
-    tried: int = 0  # among how many draws; 0 where there are none to count
-    path: tuple[
-        tuple[int, float], ...
-    ] = ()  # (draws so far, running estimate of `observed`), the last of them the verdict's
-    averages: bool = False  # whether these estimates are means of the draws so far
-    spread: float = 0.0  # what one of n draws can change about `observed` is at most spread / n
-    members: tuple[Evidence, ...] = ()  # of a conjunction, as far as they were judged
-    worst: int = 0  # which of the members this evidence is that of
+    false_alarm: float
+    false_pass: float
+    stopped: str
+    detail: str
+    met: int = 0
+    tried: int = 0
+    path: tuple[tuple[int, float], ...] = ()
+    averages: bool = False
+    spread: float = 0.0
+    members: tuple[Evidence, ...] = ()
+    worst: int = 0
 
     @property
     def closeness(self) -> float:
-        """How near the bound this came, to find the worst of several: 1 is at the bound. For exact
-        checks that is the tightness; sampled estimates are compared in units of the resolution,
-        since their ratio to a small bound is mostly noise."""
+        """How close this came to the bound, from 0 to 1 at the bound, to find the worst of several.
+        For exact checks that is the tightness. Sampled estimates are compared in units of the
+        resolution, since their ratio to a small bound is mostly noise."""
         if self.false_pass == 0:
             return min(self.tightness or 0.0, 1.0)
         ratio = 1 - self.margin / self.resolution
@@ -75,16 +87,16 @@ class Evidence:
 
     @property
     def coarsest(self) -> tuple[float, float] | None:
-        """Resolution and false_pass of the member that resolves least, where this evidence is exact
-        and others sample."""
+        """Resolution and false_pass of the sampled member with the coarsest resolution, where this
+        evidence itself is exact; None otherwise."""
         sampled = [
             (leaf.resolution, leaf.false_pass) for _, leaf in self.leaves() if leaf.false_pass > 0
         ]
         return max(sampled) if sampled and self.false_pass == 0 else None
 
     def leaves(self, name: str = "") -> Iterator[tuple[str, Evidence]]:
-        """The members of this conjunction that are none themselves, the worst first, named by their
-        places: `.2.1` is the first member of the second one."""
+        """The members that are not conjunctions themselves, the worst first, named by their places:
+        `.2.1` is the first member of the second one."""
         if not self.members:
             yield name, self
         for index in sorted(range(len(self.members)), key=lambda i: i != self.worst):

@@ -57,10 +57,12 @@ CAPTION = (
 
 @dataclass(frozen=True)
 class Control:
-    """A hypothesis dropped in one way: the scenario and the ingredients of the Subject that replace
-    the theory's.
+    """A hypothesis dropped in one way.
 
-    fails, survives: the conclusions that are claimed to.
+    name: of the row in the table
+    scenario: what is trained
+    ingredients: of the Subject, in place of the theory's
+    fails, survives: the conclusions of which the claim says so
     """
 
     name: str
@@ -74,8 +76,8 @@ def setting(profile: Profile) -> Scenario:
     """What the hypotheses are dropped from: a small point around the ladder, with M = 2K, at which
     every conclusion is true.
 
-    In 97 to 99 % of 384 pilot replicates; at n = 800 one of them in 95.6 % of 160, and at eta =
-    sigma_0/12.5 one in 95.7 % of 255.
+    True in 97 to 99 % of 384 pilot replicates. At n = 800 one conclusion was true in only 95.6 % of
+    160, and at eta = sigma_0/12.5 one in 95.7 % of 255.
     """
     fine = ladder(Problem(K=3, d=64), 1000, profile.replicates, M=6, J=6)
     return at_fineness(fine, profile.control_fineness, 3.0)
@@ -94,12 +96,12 @@ def coarse_steps(profile: Profile) -> list[Scenario]:
 
 
 def with_hyper(scenario: Scenario, **changes: Any) -> Scenario:
-    """The same with other inputs of Algorithm 1."""
+    """The same scenario with other inputs of Algorithm 1."""
     return replace(scenario, hyper=replace(scenario.hyper, **changes))
 
 
 def with_problem(scenario: Scenario, **changes: Any) -> Scenario:
-    """The same with another data law."""
+    """The same scenario with another data law."""
     return replace(scenario, problem=replace(scenario.problem, **changes))
 
 
@@ -117,7 +119,7 @@ def experts_specialise(replicate: Finished) -> float:
 
 
 def goes_to_its_group(replicate: Finished) -> float:
-    """Whether every clear cluster does, without noise; NaN if no cluster is clear."""
+    """Whether every clear cluster goes to its group, without noise; NaN if no cluster is clear."""
     member = replicate.group[replicate.outcome[1]] == replicate.fresh.k
     clear = clear_clusters(replicate)
     if not clear:
@@ -141,8 +143,8 @@ def conclusions(trained: Trained, control: Control) -> dict[str, np.ndarray]:
 
 
 def _conclusions(trained: Trained, scenario: Scenario) -> dict[str, np.ndarray]:
-    """What is said of T_1 applies where exploration takes COARSE steps or more and ends before
-    training does."""
+    """`conclusions`, computed. Those about T_1 apply where exploration takes COARSE steps or more
+    and ends before training does."""
     subject = trained.run.subject
     explores = COARSE <= scenario.hyper.T_1 <= scenario.hyper.T
     explored = finished(subject, trained, scenario, scenario.hyper.T_1) if explores else ()
@@ -160,8 +162,10 @@ def _conclusions(trained: Trained, scenario: Scenario) -> dict[str, np.ndarray]:
 
 
 def as_claimed(trained: Trained, base: Scenario, controls: Sequence[Control]) -> Statement:
-    """Every conclusion that is claimed to fail or survive does, and those that fail are true with
-    every hypothesis.
+    """Every conclusion that is claimed to fail or survive does so, and those that fail are true
+    with every hypothesis.
+
+    Raises HypothesesNotMet if a conclusion applies to fewer than half of the replicates.
     """
     lost = tuple(name for name in CONCLUSIONS if any(name in control.fails for control in controls))
     controls = [Control(EVERY, base, survives=lost), *controls]
@@ -183,14 +187,14 @@ def as_claimed(trained: Trained, base: Scenario, controls: Sequence[Control]) ->
 
 
 def share_of(events: np.ndarray) -> float:
-    """The share of the replicates that an event applies to in which it happened; NaN if it applies
-    to none."""
+    """How often an event happened among the replicates to which it applies; NaN if it applies to
+    none."""
     applies = events[~np.isnan(events)]
     return float(applies.mean()) if len(applies) else np.nan
 
 
 def in_a_table(trained: Trained, rows: Sequence[Control], hypothesis: str) -> Heatmap:
-    """In which share of replicates each conclusion is true."""
+    """How often each conclusion is true among the replicates of each row."""
     values = [[share_of(events) for events in conclusions(trained, row).values()] for row in rows]
     names = [row.name for row in rows]
     caption = CAPTION.format(replicates=rows[0].scenario.replicates)
@@ -216,7 +220,8 @@ def control(
     controls: Callable[[Scenario], Sequence[Control]],
     depends_on: tuple[str, ...],
 ) -> Callable[[Callable[..., Statement]], Claim]:
-    """`claim` with what all controls share. of: the statement whose hypothesis is dropped."""
+    """`claim` with what all controls have in common. of: the statement whose hypothesis is
+    dropped."""
     return claim(
         id,
         kind=Kind.PROBABILITY,

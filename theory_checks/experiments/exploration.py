@@ -28,8 +28,8 @@ def largest_logit(subject: Subject, replicate: Finished) -> float:
 
 
 def population_law(start: Tensor, eta: float, steps: int) -> Tensor:
-    """a <- a + eta a^2 / sqrt(sum_{j,k} a^4) for so many steps: start (..., J, K) to (..., steps +
-    1, J, K)."""
+    """a <- a + eta a^2 / sqrt(sum_{j,k} a^4), iterated `steps` times: start (..., J, K) to (...,
+    steps + 1, J, K)."""
     iterates = [start]
     for _ in range(steps):
         a = iterates[-1]
@@ -55,7 +55,7 @@ def off_features(signals: Signals, displacement: Tensor) -> Tensor:
 
 
 def displacement_off_features(subject: Subject, trained: Trained, scenario: Scenario) -> np.ndarray:
-    """norm of the displacement off the features over eta T_1, the median over experts of each
+    """Norm of the displacement off the features over eta T_1, the median over experts of each
     replicate (R,)."""
     length = scenario.hyper.eta * scenario.hyper.T_1
     found = []
@@ -66,9 +66,9 @@ def displacement_off_features(subject: Subject, trained: Trained, scenario: Scen
 
 
 def winners_and_others(trained: Trained, scenario: Scenario) -> tuple[np.ndarray, np.ndarray]:
-    """Norm of a_m.k over j, at T_1, in the expert's own cluster over eta T_1, and the largest of
-    the other clusters over sigma_0^(1/2): medians over the experts with a clear cluster gap (R,). A
-    replicate without any is left out."""
+    """Two norms of a_m.k over j at T_1: in the expert's own cluster, over eta T_1, and the largest
+    of the other clusters, over sigma_0^(1/2). Medians over the experts with a clear cluster gap,
+    (R,); replicates without such an expert are left out."""
     a, hyper = features(trained, scenario), scenario.hyper
     clear, own = cluster_gap(a[:, 0]).nan_to_num(0.0) > CLEAR_GAP, groups(a[:, 0])[..., None]
     norms = a[:, -1].norm(dim=-2)  # (R, M, K)
@@ -83,9 +83,9 @@ def winners_and_others(trained: Trained, scenario: Scenario) -> tuple[np.ndarray
 
 def over_what_is_left(trained: Trained, scenario: Scenario) -> np.ndarray:
     """Norm of a_m.k over j at T_1 in the largest of the other clusters, over the most that E.6
-    leaves there from its start: medians over the experts with a clear cluster gap (R,).
+    leaves there from its start: medians over the experts with a clear cluster gap, (R,).
 
-    The largest a of the expert has 1/a > 0 to the end, so any other positive one ends below 1 /
+    The largest a of an expert keeps 1/a > 0 to the end, so any other positive a ends below 1 /
     (1/a(0) - 1/max a(0)). Negative ones only shrink.
     """
     a = features(trained, scenario)
@@ -122,7 +122,7 @@ def largest_noise_product(replicate: Finished) -> float:
 
 
 def growth_along_centres(replicate: Finished) -> float:
-    """norm of all <w_mj, c_k> over that at the start."""
+    """Norm of all <w_mj, c_k> over the same norm at the start."""
     centres = replicate.signals.centres.mT
     return float((replicate.at.W @ centres).norm() / (replicate.initial.W @ centres).norm())
 

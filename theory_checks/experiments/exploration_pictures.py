@@ -54,7 +54,7 @@ def growth_of_logits(subject: Subject, trained: Trained, scenarios: Sequence[Sce
 
 
 def exploration_of_one_expert(trained: Trained, scenarios: Sequence[Scenario]) -> Lines:
-    """a_mjk of the first expert with a clear gap over the population law, for the picture."""
+    """a_mjk of the first expert with a clear gap, with the population law."""
     scenario = scenarios[-1]
     a = features(trained, scenario)[0]
     m = int((cluster_gap(a[0]).nan_to_num(0.0) > 1.2).nonzero()[0])
@@ -82,7 +82,7 @@ def exploration_of_one_expert(trained: Trained, scenarios: Sequence[Scenario]) -
 def population_law_pictures(
     subject: Subject, trained: Trained, scenarios: Sequence[Scenario]
 ) -> tuple[Lines, Lines]:
-    """One expert over the law, and both errors of the law along n."""
+    """One expert with the population law, and both errors of the law along n."""
     on = by_examples(scenarios, [error_of_population_law(trained, s) for s in scenarios])
     off = by_examples(
         scenarios, [displacement_off_features(subject, trained, s) for s in scenarios]
@@ -100,7 +100,7 @@ def population_law_pictures(
 
 
 def winner_along_dimensions(trained: Trained, scenarios: Sequence[Scenario]) -> Lines:
-    """Both along d, against what is claimed."""
+    """Both norms of `excess_and_others` along d, with what is claimed."""
     excess, others = excess_and_others(trained, scenarios)
     return ladder_picture(
         "The winner takes all at T_1",
@@ -114,7 +114,7 @@ def winner_along_dimensions(trained: Trained, scenarios: Sequence[Scenario]) -> 
 def noise_along_dimensions(
     subject: Subject, trained: Trained, scenarios: Sequence[Scenario]
 ) -> Lines:
-    """The largest products with noise along d, against their order."""
+    """The largest products with noise along d, with their order."""
     found = [
         np.array([largest_noise_product(r) for r in some_finished(subject, trained, s)])
         for s in scenarios

@@ -28,8 +28,8 @@ def alignments(
     stream: np.random.SeedSequence,
     size: int,
 ) -> Tensor:
-    """a_mjk of `size` independent initialisations, (size, M, J, K); one set of signals, which the
-    law does not depend on."""
+    """a_mjk of `size` independent initialisations, (size, M, J, K), for one set of signals, on
+    which the law does not depend."""
     generator = generator_from(stream)
     signals = subject.draw_signals(problem, generator)
     W = torch.stack([subject.initialise_experts(problem, hyper, generator) for _ in range(size)])
@@ -46,9 +46,9 @@ def gap_law(K: int, J: int) -> Callable[[np.ndarray], np.ndarray]:
     the second is positive.
 
     With F = Phi^J the law of one maximum, P(ratio <= g, second in dv) = K (K-1) F(v)^(K-2) F'(v)
-    (F(g v) - F(v)) dv. In the variable q = F(v), uniform quadrature nodes follow the law;
-    Gauss-Legendre with 100 nodes on [F(0), 1] is exact to 1e-5 for J <= 6, the integrand being
-    smooth but for the corners at its ends.
+    (F(g v) - F(v)) dv. In the variable q = F(v), uniform quadrature nodes follow the law.
+    Gauss-Legendre with 100 nodes on [F(0), 1] is exact to 1e-5 for J <= 6, as the integrand is
+    smooth except at the ends.
     """
     nodes, weights = np.polynomial.legendre.leggauss(100)
     low = 0.5**J
@@ -72,7 +72,7 @@ def cluster_gaps(
     subject: Subject, K: int, J: int, stream: np.random.SeedSequence, size: int
 ) -> np.ndarray:
     """Cluster gaps of experts whose second largest score is positive, (size,). Raises
-    HypothesesNotMet if hardly any has one."""
+    HypothesesNotMet if there are hardly any."""
     problem = Problem(K=K, d=2 * K + 1)
     hyper = Hyperparameters(M=4, J=J, n=1, sigma_0=0.1, eta=1.0, eta_r=1.0, T=100)
     found: list[np.ndarray] = []

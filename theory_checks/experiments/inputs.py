@@ -72,8 +72,8 @@ def several_K(profile: Profile) -> list[Scenario]:
 def from_few_examples(profile: Profile) -> list[Scenario]:
     """n = d = 64 training examples, and the most that the example ladder has.
 
-    From 250 to 4000 the mean over experts falls in 90 % of pairs of replicates only, so much does
-    it depend on the gaps of either.
+    From 250 to 4000 the mean over experts falls in only 90 % of pairs of replicates, because it
+    depends so strongly on the gaps of both.
     """
     last = example_ladder(profile)[-1]
     return [ladder(last.problem, last.problem.d, last.replicates), last]
@@ -140,9 +140,9 @@ def published_setting(profile: Profile) -> list[Scenario]:
     """Setting 1 of the paper's experiments: d = 50, M = 8, J = 16, gamma ~ Unif[0.5, 3], with
     Algorithm 1 to T = 5/eta.
 
-    In 250 steps, or 500 in the deep profile: nothing here is about groups. Of 40 pilot replicates
-    at n = 1000 the claim was true of all either way; in 200 such steps it was not of two, and at n
-    = 600 of one.
+    It takes 250 steps, or 500 in the deep profile, since the claim does not concern groups. At n =
+    1000 the claim was true of all 40 pilot replicates either way; with 200 steps it was false of
+    two, and at n = 600 of one.
     """
     problem = Problem(K=4, d=50, P=4, gamma=Uniform(0.5, 3.0), C2=3.0)
     n, replicates, T = profile.published
@@ -151,11 +151,11 @@ def published_setting(profile: Profile) -> list[Scenario]:
 
 
 def single_and_mixture(profile: Profile) -> list[Scenario]:
-    """A single expert and an MoE with twice as many filters, at eta = sigma_0/12.5 to T = 6/eta:
-    nothing here is about groups.
+    """A single expert and an MoE with twice as many filters, at eta = sigma_0/12.5 to T = 6/eta,
+    since the claim does not concern groups.
 
-    A single expert with 16 filters, or trained to 4/eta, was tried before: one in twenty or forty
-    kept errors above 1 %.
+    With 16 filters, or trained to 4/eta, one single expert in twenty or forty kept an error above 1
+    % in a pilot.
     """
     replicates = profile.replicates
     single = ladder(Problem(K=4, d=64), 500, replicates, M=1, J=32)

@@ -34,11 +34,13 @@ def ladder_picture(
     bounds: Mapping[str, Curve],
     references: Mapping[str, Curve] | None = None,
 ) -> Lines:
-    """Medians over replicates with the range from the first to the last tenth, by size, in
-    logarithmic scale.
+    """Medians over replicates with the range from the first to the last tenth, by size, on
+    logarithmic scales.
 
-    size: the letter of what grows; bounds, references: curves over the sizes, what is claimed and
-    what to compare with.
+    size: the letter of what grows
+    measured: values by size, by name
+    bounds: what is claimed, as curves over the sizes, by name
+    references: what to compare with, likewise
     """
     sizes = sorted({point for values in measured.values() for point in values})
     curves = [

@@ -45,13 +45,13 @@ def moment(law: AmplitudeLaw, power: int) -> float:
 
 
 def sampling_error(scenario: Scenario) -> float:
-    """The relative standard error of one expert's gradient along v_k at one step: how well a step
-    knows its direction.
+    """The relative standard error of one expert's gradient along v_k at one step: how precisely a
+    step knows its direction.
 
-    Of the n / M examples that an expert gets, those of Omega_k contribute alpha^3 and those with k'
-    = k contribute y eps gamma^3, in units that cancel, each with chance 1/K: such a term has mean
-    E[alpha^3] / K and second moment (E[alpha^6] + E[gamma^6]) / K. Averages over steps are more
-    accurate.
+    Of the n / M examples that an expert receives, those of Omega_k contribute alpha^3 and those
+    with k' = k contribute y eps gamma^3, in units that cancel, each with probability 1/K. Such a
+    term has mean E[alpha^3] / K and second moment (E[alpha^6] + E[gamma^6]) / K. Averages over
+    steps are more accurate.
     """
     problem, hyper = scenario.problem, scenario.hyper
     second = (

@@ -21,19 +21,19 @@ from theory_checks.experiments.scenarios import SEEDS
 def rounding_of_p(M: int) -> float:
     """How far computed probabilities may be from exact ones.
 
-    p is a sum of M ceil(M/2) positive terms, each a product of M + 1 factors that are exact to 3
-    eps or so (the breakpoints and u - h_m' each round once, and nodes and weights are correct to a
-    few eps); the terms add up to at most 1. An absolute error eps in u - h_m' changes one factor in
-    [0, 1], so a term by eps times the weight: (M + 1) * 3 eps in all, and M eps for the summation;
-    rounding h - max h moves logits by eps, hence p by 2 eps (R.3). Twice that in total, for safety
-    of the constants.
+    p is a sum of M ceil(M/2) positive terms, which add up to at most 1. Each is a product of M + 1
+    factors that are exact to about 3 eps (the breakpoints and u - h_m' each round once, and nodes
+    and weights are correct to a few eps). An absolute error eps in u - h_m' changes one factor in
+    [0, 1], and so a term by eps times the weight: (M + 1) * 3 eps in all, and M eps for the
+    summation. Rounding h - max h moves logits by eps, hence p by 2 eps (R.3). The result is twice
+    the total, as a margin for the constants.
     """
     return 2 * (4 * M + 8) * EPS
 
 
 def facts_about_logits(h: Tensor, **_: Any) -> Mapping[str, Any]:
-    """What a test visited: the number of experts, ties for the top, and how far apart the logits
-    are."""
+    """What to count about the logits visited: the number of experts, ties for the top, and
+    distances."""
     top = h.max(dim=0).values
     return {
         "M": h.shape[0],
@@ -72,11 +72,11 @@ def sup_norm(difference: Tensor) -> np.ndarray:
 
 
 def rise_of_the_choice(subject: Subject, h: Tensor, other: Tensor, bound: np.ndarray) -> Statement:
-    """p_m(h') - p_m(h) <= bound for the subject's own router, where the closed form says that it is
-    tightest.
+    """p_m(h') - p_m(h) <= bound for the subject's own router, at the m and the column where the
+    closed form comes closest to the bound.
 
-    The same noise decides at h and at h': the difference of the two indicators has the difference
-    of probabilities as its mean.
+    The same noise decides at h and at h', so the difference of the two indicators has the
+    difference of probabilities as its mean.
     """
     rise = routing_probabilities(other) - routing_probabilities(h)
     column = int((rise.amax(dim=0) - torch.from_numpy(bound)).argmax())
@@ -98,8 +98,8 @@ def rise_of_the_choice(subject: Subject, h: Tensor, other: Tensor, bound: np.nda
 
 def ratio_to_the_step(h: Tensor, perturbation: tuple[float, str, int]) -> Lines:
     """norm_inf(p(h) - p(h')) / norm_inf(h - h') by the size of the step, the largest over columns,
-    for the worst case's logits and move, at h = 0 where it is largest, and for random logits; with
-    both Lipschitz constants."""
+    with both Lipschitz constants: for the worst case's logits and move, at h = 0 where the ratio is
+    largest, and for random logits."""
     M, (_, shape, seed) = len(h), perturbation
     steps = np.geomspace(1e-4, 4, 25).tolist()
     random = torch.randn(M, 4, generator=torch.Generator().manual_seed(seed), dtype=h.dtype) / 2
@@ -144,5 +144,5 @@ def small_logits(draw: st.DrawFn) -> Tensor:
 
 
 def numbers(value: Tensor) -> Tensor:
-    """0 in place of what is not a number."""
+    """The values with 0 in place of NaN."""
     return torch.where(value.isnan(), 0.0, value)

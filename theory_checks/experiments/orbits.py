@@ -25,8 +25,8 @@ def orbit(problem: Problem, signals: Signals, examples: Examples, beta_prime: Te
     """A, B, C, D of the proof of Theorem 4.1, for examples that all have eps = -y; beta_prime (n,):
     C's centre amplitude.
 
-    A is the example itself, whatever its patches are. The others are made of what the example says
-    it was made of: C exchanges the roles of (k, alpha) and (k', gamma) and has the centre beta'
+    A is the example itself, whatever its patches are. The others are built from what the example
+    reports of itself: C exchanges the roles of (k, alpha) and (k', gamma) and has the centre beta'
     c_k'; B and D are A and C with both feature signs and the label flipped.
     """
     e, n = examples, len(examples.y)
@@ -56,8 +56,8 @@ def orbit(problem: Problem, signals: Signals, examples: Examples, beta_prime: Te
 def opposite_signs(
     subject: Subject, problem: Problem, signals: Signals, stream: np.random.SeedSequence, size: int
 ) -> Examples:
-    """`size` examples given eps = -y, the first of so many that they suffice, also where eps is
-    correlated with y."""
+    """The first `size` examples with eps = -y among enough draws, also where eps is correlated with
+    y. Raises HypothesesNotMet if there are fewer."""
     examples = subject.draw_examples(problem, signals, 4 * size + 200, generator_from(stream))
     chosen = (examples.eps == -examples.y).nonzero()[:size, 0]
     if len(chosen) < size:
@@ -70,7 +70,7 @@ def opposite_signs(
 def some_opposite_signs(
     subject: Subject, problem: Problem, signals: Signals, generator: torch.Generator
 ) -> Examples:
-    """Those of 64 examples that have eps = -y."""
+    """Those of 64 examples that have eps = -y. Raises HypothesesNotMet if there are none."""
     drawn = subject.draw_examples(problem, signals, 64, generator)
     examples = drawn.where(drawn.eps == -drawn.y)
     if len(examples.y) == 0:

@@ -16,7 +16,7 @@ Observed = Callable[[Subject, Finished, Examples, Tensor], Tensor]
 
 def patchwise(subject: Subject, replicate: Finished, examples: Examples) -> tuple[Tensor, Tensor]:
     """y f_m of every expert without the feature-noise patch, and of that patch alone with its sign
-    made +1: both (M, n)."""
+    set to +1: both (M, n)."""
     z = replicate.pre_activations(examples)
     noise = torch.nn.functional.one_hot(examples.positions[:, 2], z.shape[-2]).bool()[
         None, :, :, None
@@ -29,11 +29,11 @@ def patchwise(subject: Subject, replicate: Finished, examples: Examples) -> tupl
 def on_other_clusters(
     subject: Subject, replicates: Sequence[Finished], observe: Observed
 ) -> Callable[..., np.ndarray]:
-    """Draws: a replicate, an example and an expert m of another group than its cluster's, all at
-    random; what is observed there.
+    """Draws what is observed at a random replicate, example, and expert m of another group than its
+    cluster's.
 
-    observe: (subject, replicate, examples (n,), experts (n,)) to values (n,), of which NaN are
-    drawn again.
+    observe: (subject, replicate, examples (n,), experts (n,)) to values (n,); where they are NaN,
+        another draw replaces them
     """
 
     def draw(stream: np.random.SeedSequence, size: int) -> np.ndarray:
@@ -79,8 +79,8 @@ def errs_where_noise_is_its_feature(
 
 
 def beyond_chance(subject: Subject, replicate: Finished, examples: Examples, m: Tensor) -> Tensor:
-    """Whether expert m is wrong, less the chance of it when only the sign of the noise is random;
-    NaN unless k' = k."""
+    """Whether expert m is wrong, less the probability of this when only the sign of the noise is
+    random; NaN unless k' = k."""
     rest, alone = (part.gather(0, m[None])[0] for part in patchwise(subject, replicate, examples))
     chance = (is_error(rest + alone).double() + is_error(rest - alone).double()) / 2
     wrong = is_error(rest + examples.y * examples.eps * alone).double()

@@ -28,9 +28,11 @@ FRESH = 4000  # fresh examples a replicate is tried on: an error of 0.1 % shows 
 class Finished:
     """A replicate and its parameters at one step.
 
-    signals: v_k and c_k, each (K, d); initial, at: Theta (M, d) and W (M, J, d) at steps 0 and t;
+    signals: v_k and c_k, each (K, d)
+    initial: Theta (M, d) and W (M, J, d) at step 0
+    at: the same at step t
     redraw: draws the replicate from the seed again, since the examples of all replicates together
-    are too large to keep.
+        are too large to keep
     """
 
     subject: Subject

@@ -27,8 +27,8 @@ def clear_clusters(replicate: Finished) -> list[int]:
 def for_clear_clusters(
     replicates: Sequence[Finished], good: Callable[[Finished, int], bool]
 ) -> tuple[np.ndarray, int]:
-    """Whether some clear cluster is not good, for each replicate that has one, and the number of
-    clear clusters.
+    """Whether some clear cluster is not good, for each replicate that has a clear cluster, and the
+    number of clear clusters.
 
     Raises HypothesesNotMet if fewer than half of the replicates have a clear cluster.
     """

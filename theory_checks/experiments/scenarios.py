@@ -85,10 +85,11 @@ def logits(draw: st.DrawFn, most_M: int = 64, columns: int = 8) -> Tensor:
 
 @dataclass(frozen=True)
 class Scenario:
-    """A training run that is simulated for several claims: what is trained, and how many
-    replicates.
+    """A training run that is simulated for several claims.
 
-    given_occupied_groups: whether replicates are conditional on E_init.
+    problem, hyper: what is trained
+    replicates: how often
+    given_occupied_groups: whether replicates are conditional on E_init
     """
 
     problem: Problem
@@ -163,8 +164,8 @@ def without_router(scenario: Scenario) -> Scenario:
 
 
 def without_structure(draw_examples: DrawExamples) -> DrawExamples:
-    """Data in which the feature-noise patch is empty: what is left of a cluster is its feature and
-    its centre."""
+    """Data in which the feature-noise patch is empty: a cluster keeps its feature and its
+    centre."""
 
     def draw(problem: Problem, signals: Signals, n: int, generator: torch.Generator) -> Examples:
         examples = draw_examples(problem, signals, n, generator)

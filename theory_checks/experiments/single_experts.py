@@ -38,12 +38,13 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 
 @dataclass(frozen=True)
 class Classifier:
-    """A patch-additive classifier by description: how it is found, with which activation, from
-    which seed.
+    """A patch-additive classifier by description.
 
-    how: random, trained (gradient descent on the subject's data), witness (of S.4, f-values moved
-    by less than 1/4), searched (f-values found by random search from a random start) or lookup
-    (arbitrary values).
+    how: random, trained (gradient descent on the subject's data), witness (of S.4, with f-values
+        moved by less than 1/4), searched (f-values found by random search from a random start) or
+        lookup (arbitrary values)
+    activation: a name in ACTIVATIONS, for random and trained
+    seed: of everything random about it
     """
 
     how: str
@@ -180,10 +181,10 @@ def trained_network(
     n: int = 1500,
     steps: int = 300,
 ) -> PatchAdditive:
-    """A random network trained on n examples by full-batch Adam on the subject's loss, as the
-    paper's single models were.
+    """A random network trained on n examples by full-batch Adam on the subject's loss, like the
+    paper's single models.
 
-    In single precision, for speed; what it has learned is then evaluated in double.
+    Training uses single precision, for speed; the result is evaluated in double precision.
     """
     examples = subject.draw_examples(problem, signals, n, stream_of(seed, 2))
     x, y = examples.x.float(), examples.y.float()
@@ -258,8 +259,8 @@ def always_tried() -> tuple[dict[str, object], ...]:
 
 
 def errors_of_classifiers(judged: Sequence[tuple[Mapping[str, Any], Evidence]]) -> Lines:
-    """The error of every classifier that was judged, smallest first, as its evidence tells it, with
-    95 % intervals."""
+    """The error of every classifier that was judged, smallest first, as its evidence reports it,
+    with 95 % intervals."""
     found = []
     for inputs, evidence in judged:
         if shown := re.match(r"error ([\d.]+) on", evidence.detail):

@@ -19,10 +19,14 @@ SHAPES = st.tuples(st.integers(1, 9), st.integers(1, 40))  # patches and filters
 
 @dataclass(frozen=True)
 class SmallRun:
-    """A short run in double precision: its sizes, scales and seed; scale is the size of the initial
-    pre-activations' weights.
+    """A short run in double precision.
 
-    room: dimensions besides those of the signals, d = 2K + room; law: of all amplitudes.
+    K, P, M, J, n, T, eta, eta_r: as in the paper
+    scale: size of the initial weights of experts, over that of the subject's
+    seed: of everything drawn
+    room: dimensions besides those of the signals, d = 2K + room
+    law: of all amplitudes
+    sigma_p: size of random noise
     """
 
     K: int
@@ -98,7 +102,7 @@ def facts_about_run(run: SmallRun, **_: Any) -> Mapping[str, Any]:
 
 
 def started(subject: Subject, run: SmallRun) -> Started:
-    """Draws what the run starts from. The router starts at random, so that the claims hold at any
+    """Draws what the run starts from. The router starts at random, since the claims hold at any
     Theta."""
     laws = {"alpha": run.law, "beta": run.law, "gamma": run.law}
     problem = Problem(
@@ -134,8 +138,8 @@ def without_replicates(parameters: Parameters) -> Parameters:
 
 @dataclass(frozen=True)
 class LongRun:
-    """A run as the claims about training have them: of the ladder's rates, in single precision, of
-    replicates side by side."""
+    """A run at the ladder's rates, in single precision, with replicates side by side, as the claims
+    about training have them."""
 
     K: int
     d: int
@@ -148,7 +152,7 @@ class LongRun:
 
 
 def long_runs() -> st.SearchStrategy[LongRun]:
-    """Runs of many sizes and few steps; long ones are given by name."""
+    """Runs of many sizes and few steps; claims name the long ones."""
     sizes = {"K": (2, 6), "d": (12, 40), "M": (2, 12), "J": (1, 9), "n": (2, 300), "T": (1, 30)}
     return st.builds(
         LongRun, seed=SEEDS, **{name: st.integers(*limits) for name, limits in sizes.items()}

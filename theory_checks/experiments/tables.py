@@ -61,11 +61,11 @@ def noise_patches(problem: Problem, examples: Examples) -> Tensor:
 
 
 def in_a_half(law: AmplitudeLaw, amplitude: Tensor, seed: int) -> tuple[Tensor, float]:
-    """Whether an amplitude lies in a random half of sixteen parts of the law, and the exact chance
-    of that.
+    """Whether an amplitude lies in a random half of sixteen parts of the law, and the exact
+    probability of that.
 
-    A dependence that is the same on both sides of the median shows in such a half. Parts end a
-    little above quantiles, so that atoms, rounded or not, are in one.
+    Such a half shows a dependence that is the same on both sides of the median. Parts end slightly
+    above quantiles, so that an atom, rounded or not, lies in one part.
     """
     quantiles = law.quantile(torch.arange(1, 16, dtype=torch.float64) / 16) * (1 + 1e-6)
     half = torch.randperm(16, generator=torch.Generator().manual_seed(seed)) < 8

@@ -114,8 +114,8 @@ class Trained:
         return folder
 
     def _simulate(self, scenario: Scenario, seeds: Sequence[np.random.SeedSequence]) -> Trajectory:
-        """A block of replicates; the training error of runs that only explore is not looked at on
-        the way."""
+        """A block of replicates. The training error of runs that only explore is computed at their
+        ends only."""
         hyper = scenario.hyper
         explored = min(hyper.T_1, hyper.T)
         try:
@@ -143,8 +143,8 @@ def _once(path: Path, compute: Callable[[], Value]) -> Value:
 
 
 def _make(path: Path, compute: Callable[[], Any], timeout: float = -1) -> None:
-    """Has compute() at `path`, if it is not there yet. Raises Timeout if another worker is still at
-    it after so many seconds."""
+    """Has compute() at `path`, if it is not there yet. Raises Timeout if another worker is still
+    computing it after `timeout` seconds."""
     if not path.exists():
         with FileLock(f"{path}.lock", timeout=timeout):
             if not path.exists():
@@ -159,6 +159,6 @@ def _read(path: Path) -> Any:
 
 @lru_cache(maxsize=16)
 def _put_together(paths: tuple[Path, ...]) -> Trajectory:
-    """The replicates of all blocks of a scenario; kept, as most claims look at the same few
+    """The replicates of all blocks of a scenario; cached, as most claims use the same few
     scenarios."""
     return concatenate([_read(path) for path in paths])
