@@ -60,9 +60,8 @@ def the_sum_of_router_weights_is_conserved(subject: Subject, run: SmallRun) -> S
     for t, parameters in enumerate(iterates):
         drift.append(float((parameters.theta - begun.start.theta).sum(dim=-2).abs().max()))
         if t < run.T:
-            z = (begun.x.dense[0][None, :, None] @ parameters.W[0][:, None, None].mT).squeeze(
-                2
-            )  # (M, n, P, J)
+            # (M, n, P, J)
+            z = (begun.x.dense[0][None, :, None] @ parameters.W[0][:, None, None].mT).squeeze(2)
             f = subject.respond(z)
             slope = loss_slope(
                 subject.loss,
@@ -166,7 +165,7 @@ def training_follows_the_gradients_of_its_loss(subject: Subject, run: SmallRun) 
     x = Patches.of(begun.x.dense[0])
     iterates = begun.iterates(subject)
     statements: list[Statement] = []
-    seen = 0  # experts whose gradient the oracle tells from 0
+    seen = 0  # experts whose gradient the oracle distinguishes from 0
     for t in range(run.T):
         before, after = without_replicates(iterates[t]), without_replicates(iterates[t + 1])
         m = routed(subject, begun, iterates[t], t)
@@ -190,9 +189,8 @@ def training_follows_the_gradients_of_its_loss(subject: Subject, run: SmallRun) 
         )
         norm = fine_W.flatten(1).norm(dim=1)[:, None, None]
         doubt = doubt_W.flatten(1).norm(dim=1)[:, None, None]
-        clear = (norm > 10 * doubt).expand_as(
-            fine_W
-        )  # directions of gradients that the oracle cannot tell from 0 say nothing
+        # Directions of gradients that the oracle cannot distinguish from 0 do not count.
+        clear = (norm > 10 * doubt).expand_as(fine_W)
         seen += int(clear[:, 0, 0].sum())
         direction = torch.where(clear, fine_W / norm, 0.0)
         moved = torch.where(clear, (before.W - after.W) / run.eta, 0.0)
@@ -205,7 +203,7 @@ def training_follows_the_gradients_of_its_loss(subject: Subject, run: SmallRun) 
         all_of(*statements),
         met=seen,
         tried=run.T * run.M,
-        hypotheses="a gradient that the oracle tells from 0",
+        hypotheses="a gradient that the oracle distinguishes from 0",
     )
 
 
@@ -367,9 +365,8 @@ def responses_add_up(subject: Subject, shape: tuple[int, int], seed: int) -> Sta
     z = torch.randn(
         8, *shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64
     ).requires_grad_()
-    alone = (
-        torch.diag_embed(z.detach().flatten(1)).view(8, units, *shape).requires_grad_()
-    )  # one unit on, the others 0
+    # Each with one unit on and the others 0.
+    alone = torch.diag_embed(z.detach().flatten(1)).view(8, units, *shape).requires_grad_()
     f, each = subject.respond(z), subject.respond(alone)
     slope, slopes = (
         torch.autograd.grad(value.sum(), at)[0] for value, at in ((f, z), (each, alone))
@@ -411,9 +408,8 @@ def the_loss_is_logistic(subject: Subject, z: float) -> Statement:
     slope is compared directly, down to the smallest float, and in log space.
     """
     at = z * torch.linspace(-1, 1, 2999, dtype=torch.float64)
-    sign, log_size = (
-        torch.where(part.isnan(), 0.0, part) for part in loss_slope(subject.loss, at)
-    )  # of no logistic loss
+    # NaN counts as 0: no logistic loss has such a slope.
+    sign, log_size = (torch.where(part.isnan(), 0.0, part) for part in loss_slope(subject.loss, at))
     log_slope = -torch.where(at > 0, at, 0) - torch.log1p((-at.abs()).exp())
     return all_of(
         equal(
@@ -580,9 +576,8 @@ def every_step_of_a_run_is_that_of_the_algorithm(subject: Subject, run: LongRun)
         )
         found["gap"].append((score.amax(dim=0) - score.gather(0, m[None])[0]).amax())
         size = (at.theta.abs() @ exact[r].dense.abs().sum(dim=1).mT + score.abs()).amax()
-        found["gap's"].append(
-            2 * (4 * run.d + 2) * SINGLE * (1 + size)
-        )  # two logits, each a sum of P d products, and h + r
+        # The rounding of two logits, each a sum of P d products, and of h + r.
+        found["gap's"].append(2 * (4 * run.d + 2) * SINGLE * (1 + size))
         found["W"].append((moved_W - expected.direction).flatten(1).norm(dim=1))
         found["W's"].append(expected.doubt_W + rounding)
         found["theta"].append((moved_theta - hyper.eta_r * expected.grad_theta).abs().amax(dim=1))

@@ -100,9 +100,8 @@ def labels_clusters_signs_and_amplitudes(
             found = number(e)
             return torch.where(found < 0, 8 * cells, 8 * found + above).numpy()
 
-        law = np.append(
-            np.tile(of_bits(above), cells) / cells, 0.0
-        )  # the last cell is for the impossible
+        # The last cell holds what is impossible.
+        law = np.append(np.tile(of_bits(above), cells) / cells, 0.0)
         return cells_follow(law, draw, resolution=0.06, detail=detail)
 
     def without_k(e: Examples) -> Tensor:
@@ -345,10 +344,11 @@ def patches_come_in_random_order(subject: Subject, problem: Problem) -> Statemen
 
     def triples(examples: Examples) -> Tensor:
         a, b, c = examples.positions.unbind(dim=1)
+        # The number of each place among those that the earlier ones left.
         b, c = (
             b - (b > a).long(),
             c - (c > a).long() - (c > b).long(),
-        )  # number of each among the places left
+        )
         return (a * (P - 1) + b) * (P - 2) + c
 
     def with_amplitudes(stream: np.random.SeedSequence, size: int) -> np.ndarray:

@@ -69,9 +69,8 @@ def probabilities_of_a_symmetric_choice(
     M = len(h)
     p = routing_probabilities(h)
     order = torch.randperm(M, generator=torch.Generator().manual_seed(relabel))
-    shift_error = (
-        2 * (h.abs().amax(dim=0).numpy() + abs(shift)) * EPS
-    )  # rounding of h + shift, through R.3's constant 2
+    # Rounding of h + shift changes p by at most twice as much (R.3).
+    shift_error = 2 * (h.abs().amax(dim=0).numpy() + abs(shift)) * EPS
     grid = (h.clamp(-1e3, 1e3) * 2**20).round() / 2**20
     # Noise with distinct entries: the choice is equivariant only without ties.
     noise = torch.stack(
@@ -187,9 +186,8 @@ def probabilities_move_at_most_twice_as_far_as_logits(
     M, step = len(h), sup_norm(other - h)
     bound = 2 * step
     delta = torch.from_numpy(step).clamp(max=0.5)
-    up = delta * (
-        2 * torch.eye(M, 1, dtype=torch.float64) - 1
-    )  # from h = 0, the first coordinate up and the rest down
+    # From h = 0: the first coordinate up, the rest down.
+    up = delta * (2 * torch.eye(M, 1, dtype=torch.float64) - 1)
     return all_of(
         at_most(
             sup_norm(routing_probabilities(other) - routing_probabilities(h)),
@@ -306,9 +304,8 @@ def the_router_of_training_draws_from_p(subject: Subject, h: Tensor, steps: int)
     """
     M, columns = len(h), 64
     p = routing_probabilities(h).numpy()
-    wide = h.repeat(
-        1, columns // 2
-    )  # examples 0, 2, 4, ... have the first column, 1, 3, 5, ... the second
+    # Examples 0, 2, 4, ... have the first column, 1, 3, 5, ... the second.
+    wide = h.repeat(1, columns // 2)
 
     def choices(stream: np.random.SeedSequence, runs: int) -> np.ndarray:
         generator = generator_from(stream)
@@ -343,9 +340,8 @@ def the_router_of_training_draws_from_p(subject: Subject, h: Tensor, steps: int)
             return made[-1]
 
         run = replace(subject, select=watched, initialise_router=zero_router)
-        train(
-            run, Problem(K=2, d=4), hyper, seeds, look_every=hyper.T, memory_budget=2**30
-        )  # one chunk
+        # Within one chunk, so that `made` has one entry a step.
+        train(run, Problem(K=2, d=4), hyper, seeds, look_every=hyper.T, memory_budget=2**30)
         chosen = made[
             1:-1
         ]  # the first and the last are those of the noise-free looks before and after training
@@ -425,9 +421,8 @@ def expected_gradient_through_the_routing_probabilities(
     def statement(table: Tensor, which: int, along: Tensor, name: str) -> Statement:
         """table: the projection of example i's gradient if it is routed to m, (M, n)."""
         low, high = float(table.amin(dim=0).sum() / n), float(table.amax(dim=0).sum() / n)
-        slack = 1e-9 * (
-            1 + abs(low) + abs(high)
-        )  # rounding of the observations must not leave the range
+        # The rounding of an observation must not leave the range.
+        slack = 1e-9 * (1 + abs(low) + abs(high))
 
         def draw(stream: np.random.SeedSequence, size: int) -> np.ndarray:
             g = generator_from(child(stream, which))

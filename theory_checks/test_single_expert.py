@@ -143,9 +143,8 @@ def orbit_members_follow_the_data_law(subject: Subject, problem: Problem) -> Sta
                 (other == k) | (centre != k), len(table) - 1, 8 * number + large
             ).numpy()
 
-        table = np.append(
-            np.tile(above, 2 * K * (K - 1)) / (2 * K * (K - 1)), 0.0
-        )  # the last cell is for the impossible
+        # The last cell holds what is impossible.
+        table = np.append(np.tile(above, 2 * K * (K - 1)) / (2 * K * (K - 1)), 0.0)
         return cells_follow(
             table, draw, resolution=0.06, detail=f"cell and amplitudes of {'ABCD'[which]}"
         )
@@ -397,9 +396,8 @@ def without_a_router_experts_are_no_better(
     run = np.random.SeedSequence(seed)
     trajectory = train(subject, problem, hyper, [run], dtype=torch.float64)
     W, theta = trajectory.W[0, -1], trajectory.theta[0, -1]
-    signals = subject.draw_signals(
-        problem, generator_from(child(run, 0))
-    )  # as training drew them from this seed
+    # The signals that training drew from this seed.
+    signals = subject.draw_signals(problem, generator_from(child(run, 0)))
 
     def wrong_examples(stream: np.random.SeedSequence, size: int) -> np.ndarray:
         generator = generator_from(stream)

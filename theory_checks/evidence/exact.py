@@ -66,9 +66,8 @@ def equal(
     as bound.
     """
     x, e, slack = _broadcast(observed, expected, tolerance)
-    distance = np.abs(
-        np.subtract(x, e, where=x != e, out=np.zeros_like(x))
-    )  # equal infinities differ by 0
+    # Equal infinities differ by 0.
+    distance = np.abs(np.subtract(x, e, where=x != e, out=np.zeros_like(x)))
     evidence = at_most(distance, slack, detail=detail or "largest difference").evidence
     return Exact(replace(evidence, resolution=evidence.bound))
 

@@ -41,9 +41,8 @@ def most_below(tail: float, trials: Array | int, rate: float) -> Array:
     """The largest count x with P(Binomial(trials, rate) <= x) <= tail, up to rounding; -1 where
     there is none."""
     tail *= 1 + ROUNDING
-    near = np.floor(
-        np.nan_to_num(bdtrik(tail, trials, rate))
-    )  # or one beside it; not a number where rate is 0
+    # The count or one beside it; NaN where the rate is 0.
+    near = np.floor(np.nan_to_num(bdtrik(tail, trials, rate)))
     return (
         near
         + (binomial_below(near + 1, trials, rate) <= tail)

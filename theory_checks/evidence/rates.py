@@ -149,10 +149,8 @@ class Ladder:
         evidence = test.judge(np.random.SeedSequence(0), alpha, n)
         verdict, seen = evidence.verdict, int((happened & ~idle).sum())
         limit = design.FALSE_PASS * (1 + laws.ROUNDING)
-        if (
-            verdict is Verdict.HOLDS
-            and laws.binomial_above(seen, n, self.often - resolution) > limit
-        ):
+        passes = laws.binomial_above(seen, n, self.often - resolution) <= limit
+        if verdict is Verdict.HOLDS and not passes:
             verdict = Verdict.INCONCLUSIVE
         stopped = "replicates spent" if verdict is Verdict.INCONCLUSIVE else evidence.stopped
         line = f"{LABELS[verdict].format(event.kind)}: {evidence.detail}"

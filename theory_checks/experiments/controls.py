@@ -49,7 +49,7 @@ TABLE = "What each hypothesis is needed for"
 CAPTION = (
     "Of {replicates} replicates the share in which each conclusion is true when a hypothesis is"
     " dropped. By design it survives in 95 % or more, fails in 5 % or less, and weakens in between;"
-    " the claims say what is stated, and what so few replicates tell. "
+    " the claims say what is stated, and what so few replicates show. "
     + "; ".join(f"{name}: {text}" for name, text in CONCLUSIONS.items())
     + ". With M < K the lemmas say little: one group takes all."
 )

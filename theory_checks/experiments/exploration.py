@@ -92,9 +92,8 @@ def over_what_is_left(trained: Trained, scenario: Scenario) -> np.ndarray:
     start, end, own = a[:, 0], a[:, -1], groups(a[:, 0])[..., None]
     clear = cluster_gap(start).nan_to_num(0.0) > CLEAR_GAP
     room = 1 / start - 1 / start.amax(dim=(-2, -1), keepdim=True)
-    most = torch.where(
-        start > 0, 1 / room, start
-    )  # infinite for the largest itself, which its own cluster holds
+    # Infinite for the largest itself, which lies in its own cluster.
+    most = torch.where(start > 0, 1 / room, start)
     left, found = (x.norm(dim=-2).scatter(-1, own, 0.0).amax(dim=-1) for x in (most, end))
     return np.array(
         [

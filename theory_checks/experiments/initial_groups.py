@@ -15,9 +15,8 @@ from theory_checks.checking.pictures import Lines, Series, Style
 from theory_checks.checking.run import Run
 from theory_checks.evidence import HypothesesNotMet
 
-SIZES = st.sampled_from(
-    [(2, 3), (2, 6), (3, 4), (3, 5), (4, 4)]
-)  # (K, M) with at most 256 assignments of experts to groups
+# (K, M) with at most 256 assignments of experts to groups
+SIZES = st.sampled_from([(2, 3), (2, 6), (3, 4), (3, 5), (4, 4)])
 RESOLUTION = 0.03  # of the law of the cluster gap
 
 
@@ -94,7 +93,7 @@ def law_of_gaps(subject: Subject, run: Run, K: int, J: int) -> Lines:
     g = np.geomspace(1, np.quantile(drawn, 0.98), 100)
     law, below = gap_law(K, J)(g), np.searchsorted(drawn, g, side="right") / len(drawn)
     low, high = law - RESOLUTION, law + RESOLUTION
-    name = "the law, and as far off as the claim does not resolve"
+    name = "the law, with the band that the claim cannot resolve"
     return Lines(
         f"Cluster gap, K = {K}, J = {J}",
         "gap",

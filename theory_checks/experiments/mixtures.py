@@ -24,9 +24,8 @@ def can_be_divided(good: np.ndarray) -> bool:
     They do if every expert is good on some cluster, and K different ones can be matched with the K
     clusters: the others then join a cluster that they are good on.
     """
-    matched = maximum_bipartite_matching(
-        csr_array(good), perm_type="row"
-    )  # of each cluster, its expert or -1
+    # The expert of each cluster, or -1.
+    matched = maximum_bipartite_matching(csr_array(good), perm_type="row")
     return bool(good.any(axis=1).all()) and bool((matched >= 0).all())
 
 

@@ -103,9 +103,8 @@ class Finished:
         """<w_mj, x^(p)> of these experts on all examples, (experts, n, P, J)."""
         W = self.at.W[experts].to(examples.y.dtype)
         x = examples.patches
-        table = torch.cat(
-            [x.dictionary @ W.mT, x.noise.flatten(0, 1) @ W.mT], dim=-2
-        )  # (experts, D + n (P - Q), J)
+        # (experts, D + n (P - Q), J)
+        table = torch.cat([x.dictionary @ W.mT, x.noise.flatten(0, 1) @ W.mT], dim=-2)
         return (
             table.index_select(1, x.vector.flatten())
             .unflatten(1, x.vector.shape)

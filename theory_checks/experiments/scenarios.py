@@ -15,7 +15,6 @@ from theory_checks.checking.profiles import Profile
 DrawExamples = Callable[[Problem, Signals, int, torch.Generator], Examples]
 LAWS = ("alpha", "beta", "gamma")
 SEEDS = st.integers(0, 2**32 - 1)
-# replicates: few that can both refute and pass a rate of three events; 12 cannot (evidence.rates)
 
 
 @st.composite
@@ -70,16 +69,11 @@ def logits(draw: st.DrawFn, most_M: int = 64, columns: int = 8) -> Tensor:
     shape = draw(st.sampled_from(["generic", "tied", "edge"]))
     if shape == "tied":
         h = h[torch.randint(0, M, (M,), generator=generator)]
-    if (
-        shape == "edge"
-    ):  # every logit is a whole number of noise widths below another, give or take little
+    if shape == "edge":
+        # Every logit is almost a whole number of noise widths below another.
         steps = torch.randint(0, 3, (M, columns), generator=generator, dtype=torch.float64)
-        h = (
-            h[:1]
-            - steps
-            + draw(st.sampled_from([0.0, 1e-12, 1e-6, 1e-3]))
-            * torch.randn(M, columns, generator=generator, dtype=torch.float64)
-        )
+        off = draw(st.sampled_from([0.0, 1e-12, 1e-6, 1e-3]))
+        h = h[:1] - steps + off * torch.randn(steps.shape, generator=generator, dtype=h.dtype)
     return h
 
 

@@ -34,17 +34,13 @@ def groups_occupied(signals: Signals, W: torch.Tensor) -> bool:
     return bool(every_group_occupied(feature_alignment(signals, W)))
 
 
+# Measured at every step up to T_1: a_mjk, (R, M, J, K), and <theta_m, v_k> and <theta_m, c_k>, both
+# (R, M, K).
 WATCHED: Mapping[str, Watch] = {
-    "feature of filter": lambda signals, at: feature_alignment(
-        signals, at.W
-    ),  # a_mjk, (R, M, J, K)
-    "feature of router": lambda signals, at: router_alignment(signals, at.theta)[
-        0
-    ],  # <theta_m, v_k>, (R, M, K)
-    "centre of router": lambda signals, at: router_alignment(signals, at.theta)[
-        1
-    ],  # <theta_m, c_k>, (R, M, K)
-}  # measured at every step up to T_1
+    "feature of filter": lambda signals, at: feature_alignment(signals, at.W),
+    "feature of router": lambda signals, at: router_alignment(signals, at.theta)[0],
+    "centre of router": lambda signals, at: router_alignment(signals, at.theta)[1],
+}
 
 
 @dataclass(frozen=True)
