@@ -107,7 +107,7 @@ def the_load_is_balanced(
     """
     problem, hyper = scenario.problem, scenario.hyper
     K, M = problem.K, hyper.M
-    replicate = at_end_of_exploration(subject, trained, scenario)[which]
+    replicate = at_end_of_exploration(trained, scenario)[which]
     examples = replicate.training_examples
     h = subject.logits(replicate.at.theta, examples.patches).double()
     p = routing_probabilities(h)
@@ -176,7 +176,7 @@ def the_load_is_balanced(
     visits=facts_about_ladder,
 )
 def the_router_stays_quiet(
-    subject: Subject, trained: Trained, scenarios: Sequence[Scenario], other: Scenario
+    trained: Trained, scenarios: Sequence[Scenario], other: Scenario
 ) -> Statement:
     """max over i, m of abs(h_m(x_i; Theta^(T_1))) is O(sigma_0^1.5), sharper: of order sigma_0^2.
 
@@ -190,9 +190,7 @@ def the_router_stays_quiet(
     values = by_size(
         scenarios,
         [
-            np.array(
-                [largest_logit(subject, r) for r in at_end_of_exploration(subject, trained, s)]
-            )
+            np.array([largest_logit(r) for r in at_end_of_exploration(trained, s)])
             for s in scenarios
         ],
     )
@@ -219,9 +217,7 @@ def the_router_stays_quiet(
         drift=2.5,
         detail="over sigma_0^2",
     )
-    around = np.array(
-        [largest_logit(subject, r) for r in at_end_of_exploration(subject, trained, other)]
-    )
+    around = np.array([largest_logit(r) for r in at_end_of_exploration(trained, other)])
     around /= drift_of_logits(other.problem) * other.hyper.sigma_0**2
     elsewhere = mostly(
         (around >= 1 / 3) & (around <= 3),
@@ -249,7 +245,7 @@ def the_router_stays_quiet(
     visits=facts_about_ladder,
 )
 def experts_follow_the_population_law(
-    subject: Subject, trained: Trained, scenarios: Sequence[Scenario], other: Scenario
+    trained: Trained, scenarios: Sequence[Scenario], other: Scenario
 ) -> Statement:
     """Up to T_1, a_mjk = <w_mj, v_k> follows a <- a + eta a^2 / sqrt(sum_{j,k} a^4), and every
     other component of w stays put, with errors that fall at least like n^(-1/8), to at most 1.5 and
@@ -265,9 +261,7 @@ def experts_follow_the_population_law(
     slightly shorter than eta, is detected (by G.2, or here) if it exceeds these levels.
     """
     on = by_examples(scenarios, [error_of_population_law(trained, s) for s in scenarios])
-    off = by_examples(
-        scenarios, [displacement_off_features(subject, trained, s) for s in scenarios]
-    )
+    off = by_examples(scenarios, [displacement_off_features(trained, s) for s in scenarios])
     error = sampling_error(scenarios[-1])
     return given_occupied_groups(
         all_of(
@@ -288,7 +282,7 @@ def experts_follow_the_population_law(
                 f"replicates with a small error on the features at K = {other.problem.K}",
             ),
             mostly(
-                displacement_off_features(subject, trained, other) <= sampling_error(other) / 2,
+                displacement_off_features(trained, other) <= sampling_error(other) / 2,
                 f"replicates with a small displacement off the features at K = {other.problem.K}",
             ),
         ),
@@ -380,7 +374,7 @@ def the_winner_takes_all(
     visits=facts_about_ladder,
 )
 def experts_learn_no_noise_and_no_centres(
-    subject: Subject, trained: Trained, scenarios: Sequence[Scenario], other: Scenario
+    trained: Trained, scenarios: Sequence[Scenario], other: Scenario
 ) -> Statement:
     """At T_1 max abs(<w_mj, xi_i>) is of order sigma_0^(1/2) d^(-1/2) sqrt(log(n M J)), and <w_mj,
     c_k> is of its initial size.
@@ -392,7 +386,7 @@ def experts_learn_no_noise_and_no_centres(
     within a factor 1.25, and so does their ratio along the ladder. Both levels hold for other K, M,
     J, P and laws too.
     """
-    replicates = [at_end_of_exploration(subject, trained, s) for s in scenarios]
+    replicates = [at_end_of_exploration(trained, s) for s in scenarios]
     noise = by_size(
         scenarios, [np.array([largest_noise_product(r) for r in found]) for found in replicates]
     )
@@ -400,7 +394,7 @@ def experts_learn_no_noise_and_no_centres(
         scenarios, [np.array([growth_along_centres(r) for r in found]) for found in replicates]
     )
     scale = along(list(noise), [scale_of_noise_products(s) for s in scenarios])
-    around = at_end_of_exploration(subject, trained, other)
+    around = at_end_of_exploration(trained, other)
     kept = [
         largest_noise_product(r) <= 2 * scale_of_noise_products(other)
         and 0.8 <= growth_along_centres(r) <= 1.25

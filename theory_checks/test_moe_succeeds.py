@@ -5,7 +5,6 @@ import numpy as np
 import torch
 
 from core import Signals, Subject
-from core.measures import is_error
 from core.seeds import generator_from
 from theory_checks.checking.claim import Kind, claim
 from theory_checks.evidence import HypothesesNotMet, Statement, all_of, mean_at_least, mean_at_most
@@ -60,19 +59,14 @@ def some_iterate_fits_the_training_data(trained: Trained, scenario: Scenario) ->
     examples=8,
     visits=facts_about_scenario,
 )
-def the_test_error_is_small(subject: Subject, trained: Trained, scenario: Scenario) -> Statement:
+def the_test_error_is_small(trained: Trained, scenario: Scenario) -> Statement:
     """At T the error on fresh data is o(1), here at most 0.001.
 
     A replicate fails when more than 0.1 % of its 4000 fresh examples are wrong. The error is
     exactly 0 in nearly all replicates even at the smallest size, so no rate along d can be
     observed.
     """
-    failed = np.array(
-        [
-            float(is_error(r.outcome[0]).double().mean()) > SMALL_ERROR
-            for r in at_the_end(subject, trained, scenario)
-        ]
-    )
+    failed = np.array([r.error > SMALL_ERROR for r in at_the_end(trained, scenario)])
     return given_occupied_groups(
         rarely(failed, "replicates with test error above 0.001"), trained, scenario
     )
@@ -93,9 +87,7 @@ def the_test_error_is_small(subject: Subject, trained: Trained, scenario: Scenar
     examples=8,
     visits=facts_about_scenario,
 )
-def the_experts_in_use_divide_the_clusters(
-    subject: Subject, trained: Trained, scenario: Scenario
-) -> Statement:
+def the_experts_in_use_divide_the_clusters(trained: Trained, scenario: Scenario) -> Statement:
     """At T there is a partition of the experts in use into K non-empty sets, each good on its
     cluster (error at most 1 %).
 
@@ -103,7 +95,7 @@ def the_experts_in_use_divide_the_clusters(
     after training. This existential form also holds where a coarse eta or a small n sends clusters
     to other experts than their initialisation marked (compare A.3).
     """
-    failed = np.array([not divides_the_clusters(r) for r in at_the_end(subject, trained, scenario)])
+    failed = np.array([not divides_the_clusters(r) for r in at_the_end(trained, scenario)])
     return given_occupied_groups(
         rarely(failed, "replicates without such a partition"), trained, scenario
     )
@@ -133,8 +125,8 @@ def the_mixture_beats_every_single_expert(
     problem = scenario.problem
     if problem.alpha != problem.gamma:
         raise HypothesesNotMet(f"D_alpha = {problem.alpha} and D_gamma = {problem.gamma} differ")
-    replicates = at_the_end(subject, trained, scenario)
-    above = np.array([float(is_error(r.outcome[0]).double().mean()) >= 1 / 8 for r in replicates])
+    replicates = at_the_end(trained, scenario)
+    above = np.array([r.error >= 1 / 8 for r in replicates])
     signals = replicates[0].signals
     signals = Signals(signals.features.double(), signals.centres.double())
     single = trained_network(subject, problem, signals, "cubic", seed=0, steps=100)
@@ -146,7 +138,7 @@ def the_mixture_beats_every_single_expert(
         rarely(above, "replicates whose MoE errs on 1/8 or more"),
         mean_at_most(
             1 / 8,
-            wrong_on_fresh_examples(subject, replicates),
+            wrong_on_fresh_examples(replicates),
             resolution=0.01,
             detail="error of the MoE",
         ),

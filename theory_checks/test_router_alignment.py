@@ -8,7 +8,6 @@ import torch
 from hypothesis import strategies as st
 from torch import Tensor
 
-from core import Subject
 from core.measures import router_alignment
 from core.routing import routing_probabilities
 from theory_checks.checking.claim import Kind, claim
@@ -76,16 +75,14 @@ from theory_checks.experiments.trajectories import Trained
     examples=8,
     visits=facts_about_scenario,
 )
-def the_best_aligned_expert_is_in_the_group(
-    subject: Subject, trained: Trained, scenario: Scenario
-) -> Statement:
+def the_best_aligned_expert_is_in_the_group(trained: Trained, scenario: Scenario) -> Statement:
     """At T the expert with the largest <theta_m, c_k> is in M_k."""
 
     def aligned(replicate: Finished, k: int) -> bool:
         _, along_centres = router_alignment(replicate.signals, replicate.at.theta)
         return int(replicate.group[along_centres[:, k].argmax()]) == k
 
-    failed, met = for_clear_clusters(at_the_end(subject, trained, scenario), aligned)
+    failed, met = for_clear_clusters(at_the_end(trained, scenario), aligned)
     return given_clear_gaps(
         rarely(failed, "replicates with a cluster aligned elsewhere"), scenario, met
     )
@@ -112,7 +109,7 @@ def the_best_aligned_expert_is_in_the_group(
     visits=facts_about_ladder,
 )
 def the_router_learns_centres_not_features(
-    subject: Subject, trained: Trained, scenarios: Sequence[Scenario], whole: Scenario
+    trained: Trained, scenarios: Sequence[Scenario], whole: Scenario
 ) -> Statement:
     """max abs(<theta_m, v_k>) / max abs(<theta_m, c_k>) is small, and the ratio of the root mean
     squares falls with n.
@@ -130,7 +127,7 @@ def the_router_learns_centres_not_features(
         scenarios, [features_over_centres(trained, s, mean_square) for s in scenarios]
     )
     failed = []
-    for replicate in at_the_end(subject, trained, whole):
+    for replicate in at_the_end(trained, whole):
         along_features, along_centres = router_alignment(replicate.signals, replicate.at.theta)
         failed.append(bool(along_features.abs().amax() > along_centres.abs().amax() / 2))
     level = 2 * sampling_error(scenarios[-1])
@@ -168,9 +165,7 @@ def the_router_learns_centres_not_features(
     examples=8,
     visits=facts_about_scenario,
 )
-def clusters_go_to_their_group_of_experts(
-    subject: Subject, trained: Trained, scenario: Scenario
-) -> Statement:
+def clusters_go_to_their_group_of_experts(trained: Trained, scenario: Scenario) -> Statement:
     """At T an x in Omega_k goes to an expert of M_k with probability 1 - o(1), without router noise
     and with it.
 
@@ -195,7 +190,7 @@ def clusters_go_to_their_group_of_experts(
 
         return good
 
-    replicates = at_the_end(subject, trained, scenario)
+    replicates = at_the_end(trained, scenario)
     quiet, met = for_clear_clusters(replicates, goes(lambda r: r.outcome[1]))
     noisy, _ = for_clear_clusters(replicates, goes(lambda r: r.noisily_routed))
     exact, _ = for_clear_clusters(
@@ -220,9 +215,7 @@ def clusters_go_to_their_group_of_experts(
     examples=8,
     visits=facts_about_scenario,
 )
-def the_dispatch_entropy_vanishes(
-    subject: Subject, trained: Trained, scenario: Scenario
-) -> Statement:
+def the_dispatch_entropy_vanishes(trained: Trained, scenario: Scenario) -> Statement:
     """The dispatch entropy tends to 0: along training it falls from log K, with all examples at one
     expert, to below 0.05 at T.
 
@@ -232,8 +225,8 @@ def the_dispatch_entropy_vanishes(
     in the sample, which lower it by (K - 1) / (2 n) in the mean: above 0.99 log K.
     """
     log_K = float(np.log(scenario.problem.K))
-    starts = np.array([entropy(r) < 0.99 * log_K for r in finished(subject, trained, scenario, 0)])
-    ends = np.array([entropy(r) > 0.05 for r in at_the_end(subject, trained, scenario)])
+    starts = np.array([entropy(r) < 0.99 * log_K for r in finished(trained, scenario, 0)])
+    ends = np.array([entropy(r) > 0.05 for r in at_the_end(trained, scenario)])
     statement = all_of(
         rarely(starts, "replicates that start below 0.99 log K"),
         rarely(ends, "replicates with dispatch entropy above 0.05"),
@@ -330,9 +323,7 @@ def the_router_follows_what_experts_learn(
     examples=8,
     visits=facts_about_scenario,
 )
-def what_is_not_learned_is_symmetric(
-    subject: Subject, trained: Trained, scenario: Scenario
-) -> Statement:
+def what_is_not_learned_is_symmetric(trained: Trained, scenario: Scenario) -> Statement:
     """<theta_m, v_k> and <w_mj, c_k> are symmetric about 0 over replicates at T_1, as at every t,
     for every n and d.
 
@@ -344,7 +335,7 @@ def what_is_not_learned_is_symmetric(
     expert m with the largest initial score max_j a_mjk of cluster k.
     """
     router, experts = [], []
-    for replicate in finished(subject, trained, scenario, scenario.hyper.T_1):
+    for replicate in finished(trained, scenario, scenario.hyper.T_1):
         along_features, _ = router_alignment(replicate.signals, replicate.at.theta)
         along_centres = replicate.at.W @ replicate.signals.centres.mT  # (M, J, K)
         leader = replicate.start.amax(dim=1).argmax(dim=0)  # of each cluster, (K,)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 import numpy as np
 from hypothesis import strategies as st
 
-from core import Subject
 from theory_checks.checking.claim import Kind, claim
 from theory_checks.evidence import Statement, all_of, mean_at_least, mean_equals, tends_to_zero
 from theory_checks.experiments.exploration_pictures import specialisation_pictures
@@ -58,7 +57,6 @@ LEARNED = 0.05  # the most that a specialised expert errs on its own cluster
     visits=facts_about_ladder,
 )
 def experts_are_good_on_their_own_cluster(
-    subject: Subject,
     trained: Trained,
     scenarios: Sequence[Scenario],
     more: Sequence[Scenario],
@@ -76,9 +74,7 @@ def experts_are_good_on_their_own_cluster(
     along_n = by_examples(
         more,
         [
-            np.array(
-                [float(r.own_error.mean()) for r in at_end_of_exploration(subject, trained, s)]
-            )
+            np.array([float(r.own_error.mean()) for r in at_end_of_exploration(trained, s)])
             for s in more
         ],
     )
@@ -91,7 +87,7 @@ def experts_are_good_on_their_own_cluster(
         )
     ]
     for scenario in (*scenarios, other):
-        replicates = at_end_of_exploration(subject, trained, scenario)
+        replicates = at_end_of_exploration(trained, scenario)
         typical = np.array(
             [float((r.own_error <= LEARNED).double().mean()) >= 1 / 2 for r in replicates]
         )
@@ -133,9 +129,7 @@ def experts_are_good_on_their_own_cluster(
     examples=12,
     visits=facts_about_experts,
 )
-def experts_are_bad_on_other_clusters(
-    subject: Subject, trained: Trained, scenario: Scenario
-) -> Statement:
+def experts_are_bad_on_other_clusters(trained: Trained, scenario: Scenario) -> Statement:
     """At T_1 the error of experts m in M_k on other clusters is Omega(1/K), in the mean at least (1
     - o(1)) / (2 (K - 1)).
 
@@ -146,24 +140,24 @@ def experts_are_bad_on_other_clusters(
     Y <= 0 and X - Y <= 0. The means are over trained replicates, experts and other clusters; 1 -
     o(1) is read as 0.85.
     """
-    replicates = at_end_of_exploration(subject, trained, scenario)
+    replicates = at_end_of_exploration(trained, scenario)
     least = NEARLY / (2 * (scenario.problem.K - 1))
     statement = all_of(
         mean_at_least(
             least,
-            on_other_clusters(subject, replicates, errs),
+            on_other_clusters(replicates, errs),
             resolution=least / 4,
             detail="error on other clusters",
         ),
         mean_at_least(
             NEARLY / 2,
-            on_other_clusters(subject, replicates, errs_where_noise_is_its_feature),
+            on_other_clusters(replicates, errs_where_noise_is_its_feature),
             resolution=0.05,
             detail="error where the noise lies along the expert's feature",
         ),
         mean_equals(
             0.0,
-            on_other_clusters(subject, replicates, beyond_chance),
+            on_other_clusters(replicates, beyond_chance),
             resolution=0.03,
             low=-1.0,
             high=1.0,

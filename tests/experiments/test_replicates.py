@@ -14,7 +14,7 @@ from theory_checks.experiments.trajectories import SEARCH, Trained
 def test_what_claims_look_at_is_the_replicate_of_the_seed(run: Run) -> None:
     scenario = ladder(Problem(K=2, d=8, P=5), 40, 3, M=4, J=2)
     scenario = replace(scenario, hyper=replace(scenario.hyper, T=2))
-    for replicate in finished(run.subject, Trained(run, SEARCH), scenario, 2):
+    for replicate in finished(Trained(run, SEARCH), scenario, 2):
         drawn = replicate.redraw()
         assert torch.equal(replicate.signals.features, drawn.signals.features)
         assert torch.equal(replicate.signals.centres, drawn.signals.centres)

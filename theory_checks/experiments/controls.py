@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from core import Hyperparameters, Problem
-from core.measures import is_error
 from theory_checks.checking.claim import Claim, Inputs, Kind, claim
 from theory_checks.checking.pictures import Heatmap
 from theory_checks.checking.profiles import Profile
@@ -145,11 +144,10 @@ def conclusions(trained: Trained, control: Control) -> dict[str, np.ndarray]:
 def _conclusions(trained: Trained, scenario: Scenario) -> dict[str, np.ndarray]:
     """`conclusions`, computed. Those about T_1 apply where exploration takes COARSE steps or more
     and ends before training does."""
-    subject = trained.run.subject
     explores = COARSE <= scenario.hyper.T_1 <= scenario.hyper.T
-    explored = finished(subject, trained, scenario, scenario.hyper.T_1) if explores else ()
-    done = list(finished(subject, trained, scenario, scenario.hyper.T))
-    error = np.array([float(is_error(r.outcome[0]).double().mean()) for r in done])
+    explored = finished(trained, scenario, scenario.hyper.T_1) if explores else ()
+    done = list(finished(trained, scenario, scenario.hyper.T))
+    error = np.array([r.error for r in done])
     return {
         "Lemma 5.2": np.array(
             [experts_specialise(r) for r in explored] or [np.nan] * scenario.replicates

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core import Signals, Subject
+from core import Signals
 from core.measures import cluster_gap, groups
 from theory_checks.experiments.ladders import by_size
 from theory_checks.experiments.replicates import CLEAR_GAP, Finished, at_end_of_exploration
@@ -20,11 +20,10 @@ def features(trained: Trained, scenario: Scenario) -> Tensor:
     return trained.trajectory(scenario).watched["feature of filter"].double()
 
 
-def largest_logit(subject: Subject, replicate: Finished) -> float:
+def largest_logit(replicate: Finished) -> float:
     """max over i, m of abs(h_m(x_i)) over the training examples."""
-    return float(
-        subject.logits(replicate.at.theta, replicate.training_examples.patches).abs().max()
-    )
+    x = replicate.training_examples.patches
+    return float(replicate.subject.logits(replicate.at.theta, x).abs().max())
 
 
 def population_law(start: Tensor, eta: float, steps: int) -> Tensor:
@@ -54,12 +53,12 @@ def off_features(signals: Signals, displacement: Tensor) -> Tensor:
     return displacement - along
 
 
-def displacement_off_features(subject: Subject, trained: Trained, scenario: Scenario) -> np.ndarray:
+def displacement_off_features(trained: Trained, scenario: Scenario) -> np.ndarray:
     """Norm of the displacement off the features over eta T_1, the median over experts of each
     replicate (R,)."""
     length = scenario.hyper.eta * scenario.hyper.T_1
     found = []
-    for replicate in at_end_of_exploration(subject, trained, scenario):
+    for replicate in at_end_of_exploration(trained, scenario):
         off = off_features(replicate.signals, replicate.at.W - replicate.initial.W)
         found.append(float(off.flatten(1).norm(dim=1).quantile(0.5)) / length)
     return np.array(found)

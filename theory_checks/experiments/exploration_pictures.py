@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from core import Subject
 from core.measures import cluster_gap
 from theory_checks.checking.pictures import Heatmap, Lines, Picture, Series, Style
 from theory_checks.experiments.exploration import (
@@ -37,12 +36,9 @@ from theory_checks.experiments.scenarios import Scenario
 from theory_checks.experiments.trajectories import Trained
 
 
-def growth_of_logits(subject: Subject, trained: Trained, scenarios: Sequence[Scenario]) -> Lines:
+def growth_of_logits(trained: Trained, scenarios: Sequence[Scenario]) -> Lines:
     """max over i, m of abs(h_m(x_i)) at T_1 along d, against the two orders."""
-    found = [
-        np.array([largest_logit(subject, r) for r in some_finished(subject, trained, s)])
-        for s in scenarios
-    ]
+    found = [np.array([largest_logit(r) for r in some_finished(trained, s)]) for s in scenarios]
     limit = drift_of_logits(scenarios[0].problem)
     return ladder_picture(
         "The router stays quiet up to T_1",
@@ -79,14 +75,10 @@ def exploration_of_one_expert(trained: Trained, scenarios: Sequence[Scenario]) -
     )
 
 
-def population_law_pictures(
-    subject: Subject, trained: Trained, scenarios: Sequence[Scenario]
-) -> tuple[Lines, Lines]:
+def population_law_pictures(trained: Trained, scenarios: Sequence[Scenario]) -> tuple[Lines, Lines]:
     """One expert with the population law, and both errors of the law along n."""
     on = by_examples(scenarios, [error_of_population_law(trained, s) for s in scenarios])
-    off = by_examples(
-        scenarios, [displacement_off_features(subject, trained, s) for s in scenarios]
-    )
+    off = by_examples(scenarios, [displacement_off_features(trained, s) for s in scenarios])
     errors = ladder_picture(
         "Error of the population law at T_1",
         "n",
@@ -111,13 +103,10 @@ def winner_along_dimensions(trained: Trained, scenarios: Sequence[Scenario]) -> 
     )
 
 
-def noise_along_dimensions(
-    subject: Subject, trained: Trained, scenarios: Sequence[Scenario]
-) -> Lines:
+def noise_along_dimensions(trained: Trained, scenarios: Sequence[Scenario]) -> Lines:
     """The largest products with noise along d, with their order."""
     found = [
-        np.array([largest_noise_product(r) for r in some_finished(subject, trained, s)])
-        for s in scenarios
+        np.array([largest_noise_product(r) for r in some_finished(trained, s)]) for s in scenarios
     ]
     sizes, scales = (
         [s.problem.d for s in scenarios],
@@ -155,13 +144,13 @@ def integral_along_examples(trained: Trained, scenarios: Sequence[Scenario]) -> 
 
 
 def experts_and_clusters(
-    subject: Subject, trained: Trained, scenarios: Sequence[Scenario]
+    trained: Trained, scenarios: Sequence[Scenario]
 ) -> tuple[Heatmap, Heatmap]:
     """Errors of the experts of one replicate on the clusters, at the start and at T_1."""
     scenario = scenarios[-1]
     pictures = []
     for step, when in ((0, "at the start"), (scenario.hyper.T_1, "at T_1")):
-        replicate = next(finished(subject, trained, scenario, step))
+        replicate = next(finished(trained, scenario, step))
         order = replicate.group.argsort()
         names = [f"m = {m}, in M_{int(replicate.group[m])}" for m in order]
         table = replicate.errors[order].tolist()
@@ -174,13 +163,10 @@ def experts_and_clusters(
 
 
 def specialisation_pictures(
-    subject: Subject, trained: Trained, scenarios: Sequence[Scenario], more: Sequence[Scenario]
+    trained: Trained, scenarios: Sequence[Scenario], more: Sequence[Scenario]
 ) -> tuple[Picture, ...]:
     """Errors on the clusters before and after, and the mean error on the own cluster along n."""
-    found = [
-        np.array([float(r.own_error.mean()) for r in some_finished(subject, trained, s)])
-        for s in more
-    ]
+    found = [np.array([float(r.own_error.mean()) for r in some_finished(trained, s)]) for s in more]
     values = by_examples(more, found)
     errors = ladder_picture(
         "Error of experts on their own cluster at T_1",
@@ -189,4 +175,4 @@ def specialisation_pictures(
         bounds={"claimed: falls": through_the_first(values, -ANY_FALL)},
         references={"1/8, what a single expert must err": lambda n: 1 / 8},
     )
-    return *experts_and_clusters(subject, trained, scenarios), errors
+    return *experts_and_clusters(trained, scenarios), errors

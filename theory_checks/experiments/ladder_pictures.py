@@ -6,7 +6,6 @@ from itertools import islice
 
 import numpy as np
 
-from core import Subject
 from theory_checks.checking.pictures import Lines, Series, Style
 from theory_checks.evidence import fitted_exponent
 from theory_checks.experiments.replicates import Finished, finished
@@ -21,9 +20,9 @@ Values = Mapping[int, np.ndarray]  # by size, one for each replicate
 Curve = Callable[[int], float]  # of the size
 
 
-def some_finished(subject: Subject, trained: Trained, scenario: Scenario) -> list[Finished]:
+def some_finished(trained: Trained, scenario: Scenario) -> list[Finished]:
     """A few replicates at T_1."""
-    return list(islice(finished(subject, trained, scenario, scenario.hyper.T_1), SHOWN))
+    return list(islice(finished(trained, scenario, scenario.hyper.T_1), SHOWN))
 
 
 def ladder_picture(

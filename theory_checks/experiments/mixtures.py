@@ -7,11 +7,10 @@ import torch
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
-from core import Subject
 from core.measures import dispatch_counts, is_error
 from core.seeds import generator_from
 from theory_checks.evidence.sampling import Draw
-from theory_checks.experiments.replicates import Finished
+from theory_checks.experiments.replicates import Finished, spread_over
 
 SMALL_ERROR = 0.001  # the stated level of o(1) for the test error at these sizes
 GOOD = 0.01  # an expert is good on a cluster if it errs on at most this share of it
@@ -36,21 +35,15 @@ def divides_the_clusters(replicate: Finished) -> bool:
     return can_be_divided((replicate.errors[in_use] <= GOOD).numpy())
 
 
-def wrong_on_fresh_examples(subject: Subject, replicates: Sequence[Finished]) -> Draw:
+def wrong_on_fresh_examples(replicates: Sequence[Finished]) -> Draw:
     """Draws: whether the MoE of a random replicate is wrong on a fresh example."""
 
     def draw(stream: np.random.SeedSequence, size: int) -> np.ndarray:
         generator = generator_from(stream)
-        which = torch.randint(0, len(replicates), (size,), generator=generator).bincount(
-            minlength=len(replicates)
-        )
-        wrong = []
-        for replicate, n in zip(replicates, which.tolist(), strict=True):
-            if n:
-                examples = subject.draw_examples(
-                    replicate.scenario.problem, replicate.signals, n, generator
-                )
-                wrong.append(is_error(replicate.margins(examples)[0]))
+        wrong = [
+            is_error(replicate.margins(examples)[0])
+            for replicate, examples in spread_over(replicates, size, generator)
+        ]
         return torch.cat(wrong)[torch.randperm(size, generator=generator)].numpy()
 
     return draw

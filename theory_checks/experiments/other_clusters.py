@@ -6,33 +6,32 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core import Examples, Subject
+from core import Examples
 from core.measures import is_error
 from core.seeds import generator_from
-from theory_checks.experiments.replicates import Finished
+from theory_checks.evidence.sampling import Draw
+from theory_checks.experiments.replicates import Finished, spread_over
 
-Observed = Callable[[Subject, Finished, Examples, Tensor], Tensor]
+Observed = Callable[[Finished, Examples, Tensor], Tensor]
 
 
-def patchwise(subject: Subject, replicate: Finished, examples: Examples) -> tuple[Tensor, Tensor]:
+def patchwise(replicate: Finished, examples: Examples) -> tuple[Tensor, Tensor]:
     """y f_m of every expert without the feature-noise patch, and of that patch alone with its sign
     set to +1: both (M, n)."""
     z = replicate.pre_activations(examples)
     noise = torch.nn.functional.one_hot(examples.positions[:, 2], z.shape[-2]).bool()[
         None, :, :, None
     ]
-    rest = examples.y * subject.respond(z.masked_fill(noise, 0.0))
-    alone = subject.respond((z * examples.eps[:, None, None]).masked_fill(~noise, 0.0))
+    rest = examples.y * replicate.subject.respond(z.masked_fill(noise, 0.0))
+    alone = replicate.subject.respond((z * examples.eps[:, None, None]).masked_fill(~noise, 0.0))
     return rest, alone
 
 
-def on_other_clusters(
-    subject: Subject, replicates: Sequence[Finished], observe: Observed
-) -> Callable[..., np.ndarray]:
+def on_other_clusters(replicates: Sequence[Finished], observe: Observed) -> Draw:
     """Draws what is observed at a random replicate, example, and expert m of another group than its
     cluster's.
 
-    observe: (subject, replicate, examples (n,), experts (n,)) to values (n,); where they are NaN,
+    observe: (replicate, examples (n,), experts (n,)) to values (n,); where they are NaN,
         another draw replaces them
     """
 
@@ -41,17 +40,10 @@ def on_other_clusters(
         found, count = [], 0
         while count < size:
             part = []
-            which = torch.randint(0, len(replicates), (size,), generator=generator).bincount(
-                minlength=len(replicates)
-            )
-            for replicate, n in zip(replicates, which.tolist(), strict=True):
-                if n:
-                    examples = subject.draw_examples(
-                        replicate.scenario.problem, replicate.signals, n, generator
-                    )
-                    other = replicate.group[:, None] != examples.k
-                    m = (torch.rand(other.shape, generator=generator) * other).argmax(dim=0)
-                    part.append(observe(subject, replicate, examples, m))
+            for replicate, examples in spread_over(replicates, size, generator):
+                other = replicate.group[:, None] != examples.k
+                m = (torch.rand(other.shape, generator=generator) * other).argmax(dim=0)
+                part.append(observe(replicate, examples, m))
             values = torch.cat(part)
             values = values[torch.randperm(len(values), generator=generator)]
             found.append(values[~values.isnan()].double().numpy())
@@ -61,27 +53,23 @@ def on_other_clusters(
     return draw
 
 
-def errs(subject: Subject, replicate: Finished, examples: Examples, m: Tensor) -> Tensor:
+def errs(replicate: Finished, examples: Examples, m: Tensor) -> Tensor:
     """Whether expert m is wrong."""
-    margin = (examples.y * subject.respond(replicate.pre_activations(examples))).gather(0, m[None])[
-        0
-    ]
-    return is_error(margin).double()
+    margins = examples.y * replicate.subject.respond(replicate.pre_activations(examples))
+    return is_error(margins.gather(0, m[None])[0]).double()
 
 
-def errs_where_noise_is_its_feature(
-    subject: Subject, replicate: Finished, examples: Examples, m: Tensor
-) -> Tensor:
+def errs_where_noise_is_its_feature(replicate: Finished, examples: Examples, m: Tensor) -> Tensor:
     """Whether expert m is wrong; NaN unless k' = k."""
     return torch.where(
-        examples.k_prime == replicate.group[m], errs(subject, replicate, examples, m), torch.nan
+        examples.k_prime == replicate.group[m], errs(replicate, examples, m), torch.nan
     )
 
 
-def beyond_chance(subject: Subject, replicate: Finished, examples: Examples, m: Tensor) -> Tensor:
+def beyond_chance(replicate: Finished, examples: Examples, m: Tensor) -> Tensor:
     """Whether expert m is wrong, less the probability of this when only the sign of the noise is
     random; NaN unless k' = k."""
-    rest, alone = (part.gather(0, m[None])[0] for part in patchwise(subject, replicate, examples))
+    rest, alone = (part.gather(0, m[None])[0] for part in patchwise(replicate, examples))
     chance = (is_error(rest + alone).double() + is_error(rest - alone).double()) / 2
     wrong = is_error(rest + examples.y * examples.eps * alone).double()
     return torch.where(examples.k_prime == replicate.group[m], wrong - chance, torch.nan)

@@ -1,7 +1,7 @@
 """What claims about training look at: one trained replicate at a time, its groups of experts, fresh
 examples, errors."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from core import Examples, Parameters, Signals, Subject
-from core.measures import cluster_gap, error_by_cluster, feature_alignment, groups
+from core.measures import cluster_gap, error_by_cluster, feature_alignment, groups, is_error
 from core.seeds import child, generator_from
 from core.training import Replicate, margins, stack
 from theory_checks.evidence import Statement, given
@@ -90,6 +90,11 @@ class Finished:
         """`margins` of the fresh examples."""
         return self.margins(self.fresh)
 
+    @property
+    def error(self) -> float:
+        """How often the mixture is wrong on the fresh examples, without router noise."""
+        return float(is_error(self.outcome[0]).double().mean())
+
     @cached_property
     def noisily_routed(self) -> Tensor:
         """The expert each fresh example is routed to with noise, (FRESH,)."""
@@ -129,15 +134,13 @@ class Finished:
         return self.errors.gather(1, self.group[:, None]).squeeze(1)
 
 
-def finished(
-    subject: Subject, trained: Trained, scenario: Scenario, step: int
-) -> Iterator[Finished]:
+def finished(trained: Trained, scenario: Scenario, step: int) -> Iterator[Finished]:
     """All replicates of a scenario with their parameters at a step that was kept (0, T_1 or T)."""
     trajectory = trained.trajectory(scenario)
     initial, kept = trajectory.parameters(0), trajectory.parameters(step)
     for i, seed in enumerate(trained.seeds(scenario)):
         yield Finished(
-            subject,
+            trained.run.subject,
             scenario,
             seed,
             signals=Signals(trajectory.signals.features[i], trajectory.signals.centres[i]),
@@ -145,6 +148,19 @@ def finished(
             at=Parameters(kept.theta[i], kept.W[i]),
             redraw=partial(trained.replicate, scenario, seed),
         )
+
+
+def spread_over(
+    replicates: Sequence[Finished], size: int, generator: torch.Generator
+) -> Iterator[tuple[Finished, Examples]]:
+    """`size` new examples, each of a replicate at random: replicate by replicate, those without any
+    left out."""
+    count = len(replicates)
+    which = torch.randint(0, count, (size,), generator=generator).bincount(minlength=count)
+    for replicate, n in zip(replicates, which.tolist(), strict=True):
+        if n:
+            problem, signals = replicate.scenario.problem, replicate.signals
+            yield replicate, replicate.subject.draw_examples(problem, signals, n, generator)
 
 
 def given_occupied_groups(
@@ -155,11 +171,11 @@ def given_occupied_groups(
     return given(statement, met=len(drawn), tried=sum(drawn), hypotheses="E_init")
 
 
-def at_end_of_exploration(subject: Subject, trained: Trained, scenario: Scenario) -> list[Finished]:
+def at_end_of_exploration(trained: Trained, scenario: Scenario) -> list[Finished]:
     """All replicates at T_1."""
-    return list(finished(subject, trained, scenario, scenario.hyper.T_1))
+    return list(finished(trained, scenario, scenario.hyper.T_1))
 
 
-def at_the_end(subject: Subject, trained: Trained, scenario: Scenario) -> list[Finished]:
+def at_the_end(trained: Trained, scenario: Scenario) -> list[Finished]:
     """All replicates at T."""
-    return list(finished(subject, trained, scenario, scenario.hyper.T))
+    return list(finished(trained, scenario, scenario.hyper.T))

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from core import Subject
 from core.measures import dispatch_counts, router_alignment
 from theory_checks.checking.pictures import Heatmap, Lines, Series, Style
 from theory_checks.experiments.ladder_pictures import along, ladder_picture, through_the_first
@@ -19,11 +18,9 @@ from theory_checks.experiments.scenarios import Scenario
 from theory_checks.experiments.trajectories import Trained
 
 
-def router_pictures(
-    subject: Subject, trained: Trained, scenario: Scenario
-) -> tuple[Heatmap, Heatmap]:
+def router_pictures(trained: Trained, scenario: Scenario) -> tuple[Heatmap, Heatmap]:
     """Alignment of the router with the centres, and where examples go, for one replicate at T."""
-    replicate = at_the_end(subject, trained, scenario)[0]
+    replicate = at_the_end(trained, scenario)[0]
     order = replicate.group.argsort()
     experts = [f"m = {m}, in M_{int(replicate.group[m])}" for m in order]
     clusters = [f"k = {k}" for k in range(scenario.problem.K)]
