@@ -1,9 +1,8 @@
-"""Pictures as SVG to stand inside the page, drawn by matplotlib in colours that the page chooses,
-light or dark.
+"""Pictures as SVG elements of the page, drawn by matplotlib in colours that the page chooses, light
+or dark.
 
 matplotlib draws in placeholder colours, one for each role; in the text of the SVG these become CSS
-variables. Only this module imports matplotlib and networkx, and the page imports it when it is
-rendered.
+variables. Only this module imports matplotlib, and the page imports it when it is rendered.
 """
 
 from __future__ import annotations
@@ -12,13 +11,12 @@ import io
 import itertools
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree
 
 import matplotlib
-import networkx
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -33,9 +31,10 @@ from matplotlib.ticker import (
     StrMethodFormatter,
 )
 
+from theory_checks.checking.claim import with_dependencies
 from theory_checks.checking.pictures import Heatmap, Lines, Picture, Series, Style
 
-SERIES = 6  # colours for series, told apart also by people who do not see red or green
+SERIES = 6  # colours for series, which people who do not see red or green can tell apart
 ROLES = (
     *("ink", "muted", "grid", "paper", "high", "low"),
     *("holds", "violated", "inconclusive", "vacuous", "error", "not-run"),
@@ -44,19 +43,19 @@ ROLES = (
 PLACEHOLDER = re.compile("#fe00([0-9a-f]{2})")
 LONG_NUMBER = re.compile(r"\d+\.\d{3,}")
 REFERENCE = re.compile(r"#([\w.-]+)")
-MARKED = "data "  # what begins like this as matplotlib's gid becomes attributes: "data id=S.3"
+MARKED = "data "  # a gid of matplotlib that begins so becomes attributes: "data id=S.3"
 
 
 def colour(role: str) -> str:
-    """The placeholder that stands for a role."""
+    """The placeholder of a role."""
     return f"#fe00{ROLES.index(role):02x}"
 
 
 SIZE = 8.5  # of text, in points
 WIDTH = 310  # of a picture, in points
-MOST_SIZES = 6  # on an axis, each with its number
-PIXELS = 1.4  # for a point, where there is room
-RULES: Any = {  # matplotlib's own type lists all parameters that there are
+MOST_SIZES = 6  # numbers on an axis of problem sizes
+PIXELS = 1.4  # per point, where there is room
+RULES: Any = {  # Any, since matplotlib's own type lists all of its parameters
     "svg.fonttype": "none",
     "svg.hashsalt": "theory-report",
     "text.parse_math": False,
@@ -89,8 +88,12 @@ RULES: Any = {  # matplotlib's own type lists all parameters that there are
 
 @dataclass(frozen=True)
 class Key:
-    """A line of a picture's legend: the names of the series that are drawn in this style and
-    colour."""
+    """A line of a picture's legend.
+
+    names: of the series that are drawn in this style and colour
+    style: of Style
+    role: of the colour
+    """
 
     names: tuple[str, ...]
     style: str
@@ -99,7 +102,12 @@ class Key:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A picture as the page shows it; the legend stands outside the SVG, as text that can wrap."""
+    """A picture as the page shows it.
+
+    svg: the element
+    title, caption: text above or below it
+    legend: outside the SVG, as text that can wrap
+    """
 
     svg: str
     title: str
@@ -108,8 +116,11 @@ class Drawing:
 
 
 def drawn(picture: Picture, name: str, width: float = WIDTH) -> Drawing:
-    """The picture; the name, unique in the page, begins all ids in the SVG. width: of a heat map,
-    in points."""
+    """The picture as SVG.
+
+    name: unique in the page; all ids in the SVG begin with it
+    width: of a heat map, in points
+    """
     with matplotlib.rc_context(RULES):
         figure, legend = (
             _heatmap(picture, width) if isinstance(picture, Heatmap) else _lines(picture)
@@ -185,7 +196,7 @@ def _series(axes: Axes, series: Series, ink: str, bars: Sequence[Series]) -> Non
 
 
 def _scale(axes: Axes, picture: Lines) -> None:
-    """Logarithmic where asked for and there is something positive to show; ticks as plain
+    """Sets logarithmic axes, where requested and a positive value exists, and ticks as plain
     numbers."""
     for axis, log, values in (
         (axes.xaxis, picture.log_x, [v for s in picture.series for v in s.x]),
@@ -215,7 +226,8 @@ def _scale(axes: Axes, picture: Lines) -> None:
 
 
 def _apart(values: Sequence[float]) -> list[float]:
-    """Those of the increasing values whose numbers do not touch on a logarithmic axis."""
+    """The largest set of the increasing values, from the first, whose labels do not touch on a
+    logarithmic axis."""
     room = math.log(values[-1] / values[0]) / MOST_SIZES
     kept = [values[0]]
     kept += [b for a, b in itertools.pairwise(values) if math.log(b / a) >= room]
@@ -226,8 +238,8 @@ def _apart(values: Sequence[float]) -> list[float]:
 
 
 def _heatmap(picture: Heatmap, whole_width: float) -> tuple[Figure, tuple[Key, ...]]:
-    """Cells in one hue, stronger for larger values; in two, if the scale has values on both sides
-    of 0. The numbers stand inside where there is room."""
+    """Cells in one hue, stronger for larger values, or in two if the scale has values on both sides
+    of 0; with their numbers where there is room."""
     rows, columns = len(picture.rows), len(picture.columns)
     left = 10 + (14 if picture.row_label else 0) + 0.58 * SIZE * max(map(len, picture.rows))
     above = 8.0 + (14 if picture.column_label else 0)
@@ -287,8 +299,13 @@ def _heatmap(picture: Heatmap, whole_width: float) -> tuple[Figure, tuple[Key, .
 
 @dataclass(frozen=True)
 class Node:
-    """A claim in the graph. broken: claims below it that are violated or in error; those among
-    depends_on carry the doubt on."""
+    """A claim in the graph.
+
+    id, group: of the claim
+    role: of its colour
+    depends_on: ids of the claims that it builds on directly
+    doubted: whether it builds on a broken claim, directly or not
+    """
 
     id: str
     group: str
@@ -301,18 +318,16 @@ COLUMN, ROW, BOX = 76, 25, (44, 16)  # points
 
 
 def graph(nodes: Sequence[Node], groups: Mapping[str, str], name: str) -> str:
-    """Who builds on whom: a column for each group, in the order of `groups`, which names them; what
-    follows from other edges is left out. Every node links to #claim-ID; nodes and edges carry their
-    ids as data attributes."""
+    """Which claim builds on which, without the edges that follow from others, as an SVG. Every node
+    links to #claim-ID; nodes and edges carry their ids as data attributes.
+
+    groups: names of the groups, in the order of their columns
+    name: all ids in the SVG begin with it
+    """
     by_id = {node.id: node for node in nodes}
-    below = networkx.DiGraph(
-        [(lemma, node.id) for node in nodes for lemma in node.depends_on if lemma in by_id]
-    )
-    below.add_nodes_from(by_id)
-    if networkx.is_directed_acyclic_graph(below):
-        below = networkx.transitive_reduction(below)
+    edges = _reduced(by_id)
     columns = [[node.id for node in nodes if node.group == group] for group in groups]
-    places = _places([column for column in columns if column], below)
+    places = _places([column for column in columns if column], edges)
     used = [group for group, column in zip(groups, columns, strict=True) if column]
     tallest = max(map(len, columns))
     with matplotlib.rc_context(RULES):
@@ -332,19 +347,39 @@ def graph(nodes: Sequence[Node], groups: Mapping[str, str], name: str) -> str:
                 color=colour("muted"),
                 fontsize=SIZE - 1,
             )
-        for lemma, id in sorted(below.edges):
+        for lemma, id in edges:
             _edge(axes, by_id[lemma], by_id[id], places)
         for node in nodes:
             _node(axes, node, places[node.id])
         return _svg(figure, name, "Which claim builds on which", role="group")
 
 
+def _reduced(nodes: Mapping[str, Node]) -> list[tuple[str, str]]:
+    """The edges (lemma, id) that do not follow from others: no other lemma of the same node builds
+    on this one. In a cycle all edges stay."""
+    below = {id: with_dependencies(node.depends_on, nodes) for id, node in nodes.items()}
+    return sorted(
+        (lemma, id)
+        for id, node in nodes.items()
+        for lemma in node.depends_on
+        if lemma in nodes
+        and not any(
+            lemma in below[other] and other not in below[lemma]
+            for other in set(node.depends_on) & set(nodes)
+        )
+    )
+
+
 def _places(
-    columns: Sequence[Sequence[str]], below: networkx.DiGraph
+    columns: Sequence[Sequence[str]], edges: Iterable[tuple[str, str]]
 ) -> dict[str, tuple[float, float]]:
     """Where each node is, in points: columns are centred, and sorted by the mean height of
     neighbours, so that few edges cross."""
     tallest = max(map(len, columns))
+    near: dict[str, list[str]] = {}
+    for one, other in edges:
+        near.setdefault(one, []).append(other)
+        near.setdefault(other, []).append(one)
     orders = [list(column) for column in columns]
 
     def heights() -> dict[str, float]:
@@ -362,12 +397,8 @@ def _places(
             def mean(
                 id: str, height: Mapping[str, float] = height, inside: set[str] = inside
             ) -> float:
-                near = [
-                    height[other]
-                    for other in itertools.chain(below.predecessors(id), below.successors(id))
-                    if other not in inside
-                ]
-                return sum(near) / len(near) if near else height[id]
+                outside = [height[other] for other in near.get(id, ()) if other not in inside]
+                return sum(outside) / len(outside) if outside else height[id]
 
             orders[index].sort(key=mean)
     height = heights()
@@ -436,8 +467,8 @@ def _axes(
 
 
 def _svg(figure: Figure, name: str, title: str, role: str = "img") -> str:
-    """The figure as an element of the page: no ids but those referred to, which begin with the
-    name; no style sheet, no fonts."""
+    """The figure as an element of the page, without style sheet and fonts. Its ids are those that
+    are referred to, and begin with the name."""
     text = io.StringIO()
     figure.savefig(text, format="svg", metadata={"Date": None})
     root = ElementTree.fromstring(text.getvalue())
@@ -468,7 +499,7 @@ def _svg(figure: Figure, name: str, title: str, role: str = "img") -> str:
 
 
 def _rewrite(attributes: dict[str, str], name: str, referred: set[str]) -> None:
-    """Ids, colours and numbers of one element, in place."""
+    """Rewrites ids, colours and numbers of one element, in place."""
     id = attributes.pop("id", "")
     if id.startswith(MARKED):
         attributes.update(_data(id))

@@ -1,4 +1,4 @@
-"""What a run ran on and with."""
+"""The environment of a run: versions, machine and commit."""
 
 import os
 import platform
@@ -19,8 +19,8 @@ def environment(packages: Iterable[str]) -> dict[str, str]:
 
 
 def git_state(directory: Path) -> tuple[str, bool | None]:
-    """The commit that is checked out there and whether anything differs from it; ("", None) without
-    git."""
+    """The commit that is checked out there, and whether anything differs from it; ("", None)
+    outside a repository."""
     commit, status = (
         _git(directory, *arguments)
         for arguments in (("rev-parse", "HEAD"), ("status", "--porcelain"))
