@@ -11,7 +11,7 @@ import torch
 
 from core import Problem
 from theory_checks.checking.claim import Claim
-from theory_checks.checking.pictures import Lines, Style, from_plain, to_plain
+from theory_checks.checking.pictures import Lines, Style, compact
 from theory_checks.checking.run import Run
 from theory_checks.checking.search import check
 from theory_checks.evidence import fitted_exponent
@@ -58,10 +58,7 @@ def pictures(claim: Claim, run: Run, **inputs: Any) -> tuple[Lines, ...]:
     found = claim.picture(
         **{name: value for name, value in {**context, **inputs}.items() if name in names}
     )
-    arrived = [
-        from_plain(to_plain(picture))
-        for picture in (found if isinstance(found, tuple) else (found,))
-    ]
+    arrived = [compact(picture) for picture in (found if isinstance(found, tuple) else (found,))]
     for picture in arrived:
         assert drawn(picture, "a").svg
     return tuple(picture for picture in arrived if isinstance(picture, Lines))
@@ -160,7 +157,7 @@ def test_the_error_of_every_classifier_is_told(run: Run) -> None:
     assert few.picture is errors_of_classifiers
     found = check(few, run)
     assert not found.undrawn
-    (shown,) = map(from_plain, found.pictures)
+    (shown,) = found.pictures
     assert isinstance(shown, Lines)
     errors = shown.series[0]
     assert len(shown.ticks) == len(errors.y) == found.examples

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from theory_checks.checking.pictures import Heatmap, Lines, Series, to_plain
+from theory_checks.checking.pictures import Heatmap, Lines, Series, compact
 from theory_checks.checking.record import Record
-from theory_checks.report.document import SCHEMA, Report
+from theory_checks.report.document import SCHEMA, Report, Share
 
 INFINITY = float("inf")
 
@@ -38,7 +38,7 @@ def record(id: str = "R.1", verdict: str = "holds", **fields: Any) -> Record:
         "averages": True,
         "margins": {"00000001": (0.25, 0.1, 1000, 1.0)},
         "pictures": (
-            to_plain(
+            compact(
                 Lines(
                     "a line",
                     "n",
@@ -47,7 +47,7 @@ def record(id: str = "R.1", verdict: str = "holds", **fields: Any) -> Record:
                     ticks=("a", "b"),
                 )
             ),
-            to_plain(Heatmap("a table", ["a"], ["b"], [[float("nan")]], low=0, high=1)),
+            compact(Heatmap("a table", ["a"], ["b"], [[float("nan")]], low=0.0, high=1.0)),
         ),
         "seconds": 0.5,
         "seed": 7,
@@ -71,7 +71,7 @@ def report(*records: Record, **fields: Any) -> Report:
         "dirty": False,
         "seconds": 1.5,
         "complete": True,
-        "ledger": ({"id": "R.1", "share": 1e-6, "inputs": 400, "reason": "samples are cheap"},),
+        "ledger": (Share("R.1", 1e-6, 400, "samples are cheap"),),
     }
     return Report(schema=SCHEMA, records=records, **{**common, **fields})
 

@@ -16,10 +16,10 @@ from theory_checks.checking.pictures import (
     Picture,
     Series,
     Style,
-    from_plain,
-    to_plain,
+    compact,
 )
 from theory_checks.report.plots import ROLES, Drawing, Node, drawn, graph
+from theory_checks.report.serial import plain, restored
 
 NAN, INF = math.nan, math.inf
 CURVES = Lines(
@@ -50,7 +50,8 @@ def styles(svg: str, tag: str = "path") -> Iterator[str]:
 
 @pytest.mark.parametrize("picture", [CURVES, TABLE])
 def test_the_same_picture_is_the_same_text(picture: Picture) -> None:
-    assert drawn(picture, "a") == drawn(from_plain(json.loads(json.dumps(to_plain(picture)))), "a")
+    text = json.dumps(plain(compact(picture)))
+    assert drawn(picture, "a") == drawn(restored(Picture, json.loads(text), "picture"), "a")
 
 
 @pytest.mark.parametrize("picture", [CURVES, TABLE])

@@ -2,7 +2,7 @@
 
 import math
 
-from theory_checks.checking.pictures import Heatmap, to_plain
+from theory_checks.checking.pictures import Heatmap, compact
 from theory_checks.checking.record import Record
 from theory_checks.report.summary import joint_table
 from theory_checks.report.tables import joint_tables
@@ -15,7 +15,7 @@ def record(
     joint: str = "Controls",
     columns: tuple[str, ...] = ("a", "b"),
 ) -> Record:
-    picture = to_plain(
+    picture = compact(
         Heatmap(f"of {id}", rows, columns, values, caption="shares", low=0.0, high=1.0, joint=joint)
     )
     return Record(id, "holds", pictures=(picture,))

@@ -145,13 +145,13 @@ def compact(picture: Picture) -> Picture:
 def _thinned(series: Series) -> Series:
     """At most MOST_POINTS points of the series, evenly spaced, both ends included."""
     n = len(series.x)
-    kept = range(n)
-    if n > MOST_POINTS:
-        kept = [round(i * (n - 1) / (MOST_POINTS - 1)) for i in range(MOST_POINTS)]
-    x, y, low, high = (
+    points = min(n, MOST_POINTS)
+    kept = [round(i * (n - 1) / max(points - 1, 1)) for i in range(points)]
+    low, high = (
         None if values is None else _rounded([values[i] for i in kept])
-        for values in (series.x, series.y, series.low, series.high)
+        for values in (series.low, series.high)
     )
+    x, y = (_rounded([values[i] for i in kept]) for values in (series.x, series.y))
     return replace(series, x=x, y=y, low=low, high=high)
 
 

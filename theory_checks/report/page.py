@@ -265,12 +265,11 @@ def _in_words(inside: float, unit: str, equality: bool, record: Record) -> str:
         inside, unit = (record.margin or 0.0) / record.resolution, "tolerance"
     size = quantity(-inside, 2)
     amount = f"{size} times the bound" if unit == "bound" else f"{size} {unit}{'s' * (size != '1')}"
-    beyond_chance = (
-        ", yet statistically significant"
-        if violated and unit == "resolution" and inside > -1
-        else ""
+    significant = violated and unit == "resolution" and inside > -1
+    return (
+        f"{'off' if equality else 'beyond'} by {amount}"
+        f"{', yet statistically significant' if significant else ''}"
     )
-    return f"{'off' if equality else 'beyond'} by {amount}{beyond_chance}"
 
 
 def observed_sequence(record: Record) -> Lines | None:

@@ -116,8 +116,8 @@ def schema(kind: Any, definitions: dict[str, Any]) -> dict[str, Any]:
     definitions: receives the schemas that this one refers to, by name
     """
     origin, inner = get_origin(kind), get_args(kind)
-    if is_dataclass(kind):
-        name = getattr(kind, "__name__", "")
+    if is_dataclass(kind) and isinstance(kind, type):
+        name = kind.__name__
         if name not in definitions:
             definitions[name] = {}  # known before its fields are, which may contain it
             texts = field_texts(kind)
@@ -133,7 +133,7 @@ def schema(kind: Any, definitions: dict[str, Any]) -> dict[str, Any]:
             }
         return {"$ref": f"#/$defs/{name}"}
     if origin is Annotated:
-        return {**schema(inner[0], definitions), **inner[1]}
+        return {**schema(inner[0], definitions), **plain(inner[1])}
     if origin in (types.UnionType, Union):
         return {"anyOf": [schema(k, definitions) for k in inner]}
     if origin is Mapping:

@@ -33,12 +33,12 @@ def markdown(report: Report, comparison: Comparison | None = None) -> str:
     blocks += [failure(r, suspect) for r in records if r.broken and r.id not in suspect]
     for title, chosen in (
         (
-            "Broken, but they build on broken claims",
+            "Also violated or in error, but they build on the claims above",
             [r for r in records if r.broken and r.id in suspect],
         ),
         ("Undecided", [r for r in records if not r.broken and r.verdict != "holds"]),
         (
-            "Suspect: they hold, but build on broken claims",
+            "Suspect: they hold, but build on claims that are violated or in error",
             [r for r in records if r.verdict == "holds" and r.id in suspect],
         ),
     ):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from theory_checks.checking.record import VERDICTS, Record
 from theory_checks.report.document import origins, suspects
-from theory_checks.report.words import cut, natural, number, percent, plural
+from theory_checks.report.words import SUSPECT, cut, natural, number, percent, plural
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,7 +94,7 @@ def counts(records: Sequence[Record]) -> list[str]:
     by_verdict = ", ".join(f"{verdicts[v]} {v}" for v in VERDICTS if verdicts[v])
     lines = [f"{plural(len(records), 'claim')}: {by_verdict}"]
     if suspect:
-        lines.append(f"suspect, since they build on broken claims: {', '.join(suspect)}")
+        lines.append(f"suspect (each {SUSPECT}): {', '.join(suspect)}")
     return lines
 
 

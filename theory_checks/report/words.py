@@ -29,9 +29,7 @@ class VerdictWords:
 VERDICTS = {
     "violated": VerdictWords("✗", "❌", "The code under test violates the claim."),
     "error": VerdictWords("!", "💥", "The code under test raised an exception."),
-    "not run": VerdictWords(
-        "–", "🚫", "No evidence arrived: a worker crashed or the run ended early."
-    ),
+    "not run": VerdictWords("–", "🚫", "No evidence: a worker crashed or the run ended early."),
     "vacuous": VerdictWords("∅", "⚪", "Hardly any input satisfied the hypotheses."),
     "inconclusive": VerdictWords("?", "❔", "The sample budget ran out before a decision."),
     "holds": VerdictWords(
@@ -43,7 +41,7 @@ VERDICTS = {
 }  # worst first
 
 SMALL_BUT_SIGNIFICANT = "smaller than the guaranteed resolution, yet statistically significant"
-SUSPECT = "depends on a claim that is violated or in error"
+SUSPECT = "builds on a claim that is violated or in error"
 UNRESOLVED_BAND = "bound, with the band this run cannot resolve"
 
 SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
