@@ -19,7 +19,7 @@ from selenium.webdriver.support.select import Select
 from theory_checks.checking.claim import GROUPS
 from theory_checks.checking.pictures import Heatmap, Lines, Series, compact
 from theory_checks.checking.record import Record
-from theory_checks.checking.registry import declared_ids
+from theory_checks.checking.registry import built_in, declared_ids
 from theory_checks.report.compare import compare
 from theory_checks.report.document import Report, headline
 from theory_checks.report.page import drawings, observed_sequence, render, standing
@@ -647,6 +647,32 @@ def test_statements_and_pictures_are_seen_without_scrolling_sideways(
         assert outside(browser, selector) == [], selector
     assert browser.complaints() == []
     assert browser.requests() == []
+
+
+@pytest.mark.parametrize("size", [LAPTOP, PHONE])
+def test_the_formula_of_every_claim_is_shown_without_scrolling(
+    browser: Browser, size: tuple[int, int], tmp_path: Path
+) -> None:
+    path = tmp_path / "index.html"
+    claims = built_in().values()
+    pages = report(*(record(c.id, formula=c.formula, pictures=(), path=()) for c in claims))
+    path.write_text(render(pages), encoding="utf-8")
+    browser.open(path, size)
+    assert browser.run("return document.querySelectorAll('.formula').length") == len(claims)
+    assert too_wide(browser) == []
+    # The check can fail: in a narrow box nothing can wrap far enough.
+    browser.run("for (const f of document.querySelectorAll('.formula')) f.style.width = '1px';")
+    assert len(too_wide(browser)) >= len(claims)
+
+
+def too_wide(browser: Browser) -> list[str]:
+    """The formulas, and parts of formulas, whose content is wider than they are."""
+    return browser.run(
+        """const right = (e) => e.getBoundingClientRect().right;
+        return [...document.querySelectorAll('.formula, .formula > span, math')].filter((e) =>
+          e.scrollWidth > e.clientWidth || right(e) > right(e.closest('.what')) + 0.5
+        ).map((e) => e.closest('.claim').id + ' ' + e.outerHTML.slice(0, 100));"""
+    )
 
 
 def luminance(colour: str) -> float:
