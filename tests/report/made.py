@@ -11,10 +11,10 @@ from theory_checks.report.document import SCHEMA, Report, Share
 INFINITY = float("inf")
 
 
-def record(id: str = "R.1", verdict: str = "holds", **fields: Any) -> Record:
+def record(claim_id: str = "R.1", verdict: str = "holds", **fields: Any) -> Record:
     """A record with everything that one may have."""
     common: dict[str, Any] = {
-        "statement": f"What {id} says: |x| <= 1.",
+        "statement": f"What {claim_id} says: |x| <= 1.",
         "kind": "probability",
         "given": "D_alpha = D_gamma",
         "source": "Lemma 5.1",
@@ -51,9 +51,9 @@ def record(id: str = "R.1", verdict: str = "holds", **fields: Any) -> Record:
         ),
         "seconds": 0.5,
         "seed": 7,
-        "command": f"python -m theory_checks reproduce {id} --seed 7",
+        "command": f"python -m theory_checks reproduce {claim_id} --seed 7",
     }
-    return Record(id, verdict, **{**common, **fields})
+    return Record(claim_id, verdict, **{**common, **fields})
 
 
 def report(*records: Record, **fields: Any) -> Report:

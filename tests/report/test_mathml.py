@@ -8,7 +8,7 @@ import pytest
 from theory_checks.checking.registry import built_in
 from theory_checks.report.mathml import mathml
 
-FORMULAS = {id: claim.formula for id, claim in built_in().items()}
+FORMULAS = {claim_id: claim.formula for claim_id, claim in built_in().items()}
 
 
 def parsed(latex: str) -> ElementTree.Element:
@@ -19,10 +19,10 @@ def text_of(latex: str) -> str:
     return "".join(parsed(latex).itertext())
 
 
-@pytest.mark.parametrize("id", FORMULAS)
-def test_the_formula_of_every_claim_is_converted(id: str) -> None:
-    assert FORMULAS[id], "a claim has no formula"
-    found = parsed(FORMULAS[id])
+@pytest.mark.parametrize("claim_id", FORMULAS)
+def test_the_formula_of_every_claim_is_converted(claim_id: str) -> None:
+    assert FORMULAS[claim_id], "a claim has no formula"
+    found = parsed(FORMULAS[claim_id])
     assert {child.tag for child in found} == {"span"}
     assert {piece.tag for part in found for piece in part} <= {"math", "span"}
     # Nothing is left of LaTeX, nor of letters that browsers would not show in their alphabet.

@@ -279,7 +279,7 @@ def test_ids_are_in_the_order_of_groups_and_numbers() -> None:
         "G.10",
         "Q.1",
     ]
-    assert {id.partition(".")[0] for id in declared_ids()} == set(GROUPS)
+    assert {claim_id.partition(".")[0] for claim_id in declared_ids()} == set(GROUPS)
 
 
 HOSTILE = (
@@ -488,14 +488,14 @@ def full_report() -> Report:
     return report(
         *(
             record(
-                id,
+                claim_id,
                 depends_on=tuple(ids[max(0, n - 9) : n : 4]),
                 pictures=(() if n % 7 > 3 else (curves,) if n % 2 else (table,)),
                 path=path if n % 3 else (),
                 measured=("a case told at some length, " * 8,) * 40,
                 worst_case="h=(8, 8) [[0.123456789, " * 20,
             )
-            for n, id in enumerate(ids)
+            for n, claim_id in enumerate(ids)
         )
     )
 
@@ -682,14 +682,14 @@ def luminance(colour: str) -> float:
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
-def contrast(browser: Browser, selector: str, property: str = "color") -> float:
+def contrast(browser: Browser, selector: str, kind: str = "color") -> float:
     """The least contrast of these elements with the page."""
     colours, paper = browser.run(
         """const found = [...document.querySelectorAll(arguments[0])];
         return [found.map((e) => getComputedStyle(e)[arguments[1]]),
         getComputedStyle(document.body).backgroundColor];""",
         selector,
-        property,
+        kind,
     )
     assert colours
     light = [luminance(colour) for colour in colours]

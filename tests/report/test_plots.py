@@ -193,8 +193,8 @@ def test_numbers_stand_in_cells_where_there_is_room() -> None:
 GROUPS = {"D": "data", "R": "routing", "N": "network"}
 
 
-def node(id: str, *depends_on: str, role: str = "holds", doubted: bool = False) -> Node:
-    return Node(id, id[0], role, depends_on, doubted)
+def node(claim_id: str, *depends_on: str, role: str = "holds", doubted: bool = False) -> Node:
+    return Node(claim_id, claim_id[0], role, depends_on, doubted)
 
 
 def edges(svg: str) -> dict[tuple[str, str], str]:

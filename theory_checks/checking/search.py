@@ -308,7 +308,7 @@ def _shown(value: Any) -> str:
     return repr(value)
 
 
-def reproduce(id: str, run: Run) -> str:
+def reproduce(claim_id: str, run: Run) -> str:
     """The command that repeats this check with the same draws, step by step."""
     subject = "" if run.subject_name == DEFAULT_SUBJECT else f" --subject {run.subject_name}"
     device = (
@@ -319,7 +319,7 @@ def reproduce(id: str, run: Run) -> str:
     alpha = "" if run.ledger.alpha == DEFAULT_ALPHA else f" --alpha {float(run.ledger.alpha)}"
     claims = "".join(f" --claims {module}" for module in run.claims_from)
     return (
-        f"python -m theory_checks reproduce {id} --seed {run.seed} --profile"
+        f"python -m theory_checks reproduce {claim_id} --seed {run.seed} --profile"
         f" {run.profile}{subject}{device}{alpha}{claims}"
     )
 

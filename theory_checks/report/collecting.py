@@ -96,38 +96,38 @@ class Reporter:
         self.begin()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        id = report.nodeid.rpartition("::")[2]
+        claim_id = report.nodeid.rpartition("::")[2]
         text = getattr(report, RECORD, None)
         if text is not None:
-            self.records[id] = Record.from_json(text)
-            self.draw(id)
-        if id in self.records and report.failed and self.records[id].verdict == "holds":
+            self.records[claim_id] = Record.from_json(text)
+            self.draw(claim_id)
+        if claim_id in self.records and report.failed and self.records[claim_id].verdict == "holds":
             # The check passed, but something around it failed, in whichever phase.
             detail = report.longreprtext.strip().rpartition("\n")[2] or f"failed in {report.when}"
-            self.records[id] = replace(self.records[id], verdict=ERROR, detail=detail)
+            self.records[claim_id] = replace(self.records[claim_id], verdict=ERROR, detail=detail)
         elif (
             text is None
-            and id in self.records
+            and claim_id in self.records
             and report.when not in ("setup", "call", "teardown")
-            and id not in self.finished
+            and claim_id not in self.finished
         ):
-            self.records[id] = replace(
-                self.records[id], verdict=NOT_RUN, detail="its worker crashed"
+            self.records[claim_id] = replace(
+                self.records[claim_id], verdict=NOT_RUN, detail="its worker crashed"
             )
         elif text is None and report.failed:
             self.something_else_failed = True
-        if id in self.records and report.when != "setup":
-            self.finished.add(id)
+        if claim_id in self.records and report.when != "setup":
+            self.finished.add(claim_id)
         if self.records and time.monotonic() - self.written > REFRESH:
             begin(self.current(), self.directory)
             self.written = time.monotonic()
 
-    def draw(self, id: str) -> None:
+    def draw(self, claim_id: str) -> None:
         """Draws a claim's pictures as soon as its record arrives, while workers go on, so that the
         end of the run is not delayed."""
         from theory_checks.report.page import drawings
 
-        self.drawn[id] = drawings(self.records[id])
+        self.drawn[claim_id] = drawings(self.records[claim_id])
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, None, None]:
@@ -140,9 +140,9 @@ class Reporter:
         """Writes the last report and sets the exit status."""
         if not self.records:
             return
-        for id in self.records.keys() - self.finished:
-            self.records[id] = replace(
-                self.records[id], detail="the run ended before it was checked"
+        for claim_id in self.records.keys() - self.finished:
+            self.records[claim_id] = replace(
+                self.records[claim_id], detail="the run ended before it was checked"
             )
         report = self.current()
         if self.baseline is not None:
@@ -165,7 +165,9 @@ class Reporter:
     def pytest_terminal_summary(self, terminalreporter: Any, config: pytest.Config) -> None:
         wanted = config.getoption("--theory-claim")
         absent = [
-            f"{id}: no check of this claim was collected" for id in wanted if id not in self.records
+            f"{claim_id}: no check of this claim was collected"
+            for claim_id in wanted
+            if claim_id not in self.records
         ]
         if not self.records:
             for line in absent:

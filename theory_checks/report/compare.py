@@ -113,17 +113,22 @@ class Comparison:
 def compare(old: Report, new: Report) -> Comparison:
     """What changed from the old run to the new one."""
     before, after = ({record.id: record for record in report.records} for report in (old, new))
-    shared = [id for id in after if id in before]
-    sampled = [record for id in shared for record in (before[id], after[id]) if record.samples]
+    shared = [claim_id for claim_id in after if claim_id in before]
+    sampled = [
+        record
+        for claim_id in shared
+        for record in (before[claim_id], after[claim_id])
+        if record.samples
+    ]
     looked_at = sum(max(len(record.margins), record.examples) for record in sampled)
     level = LEVEL / max(looked_at, 1)
     changes = []
-    for id in (*after, *(id for id in before if id not in after)):
-        was, now = before.get(id), after.get(id)
+    for claim_id in (*after, *(claim_id for claim_id in before if claim_id not in after)):
+        was, now = before.get(claim_id), after.get(claim_id)
         if was is None or now is None:
-            changes.append(Change(id, "added" if was is None else "removed", was, now))
+            changes.append(Change(claim_id, "added" if was is None else "removed", was, now))
         elif reason := incomparable(old, new, was, now):
-            changes.append(Change(id, "not comparable", was, now, note=reason))
+            changes.append(Change(claim_id, "not comparable", was, now, note=reason))
         else:
             changes.append(_change(was, now, level))
     return Comparison(old, new, tuple(changes))

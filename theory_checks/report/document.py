@@ -170,10 +170,10 @@ def suspects(records: Iterable[Record]) -> dict[str, tuple[str, ...]]:
     """
     by_id = {record.id: record for record in records}
     suspect = {}
-    for id, record in by_id.items():
+    for claim_id, record in by_id.items():
         below = with_dependencies(record.depends_on, by_id)
         if broken := tuple(lemma for lemma in by_id if lemma in below and by_id[lemma].broken):
-            suspect[id] = broken
+            suspect[claim_id] = broken
     return suspect
 
 
@@ -181,6 +181,6 @@ def origins(suspect: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
     """Of the broken claims that each suspect builds on, those that are no suspects themselves:
     where to start."""
     return {
-        id: tuple(lemma for lemma in lemmas if lemma not in suspect)
-        for id, lemmas in suspect.items()
+        claim_id: tuple(lemma for lemma in lemmas if lemma not in suspect)
+        for claim_id, lemmas in suspect.items()
     }

@@ -52,7 +52,7 @@ def render(
             standing(record),
             _formula(record.formula),
             doubts.get(record.id, ()),
-            tuple(id for id, lemmas in doubts.items() if record.id in lemmas),
+            tuple(claim_id for claim_id, lemmas in doubts.items() if record.id in lemmas),
             drawn.get(record.id) or drawings(record),
         )
         for place, record in enumerate(records)
@@ -93,9 +93,10 @@ def templates() -> Environment:
         lstrip_blocks=True,
     )
     environment.globals["words"] = words
-    for filter in (quantity, words.count, words.plural, slug, words.duration, words.when):
-        environment.filters[filter.__name__] = filter
-    environment.filters["percent"] = words.percent
+    for function in (
+        *(quantity, slug, words.count, words.duration, words.percent, words.plural, words.when),
+    ):
+        environment.filters[function.__name__] = function
     return environment
 
 

@@ -347,8 +347,8 @@ def graph(nodes: Sequence[Node], groups: Mapping[str, str], name: str) -> str:
                 color=colour("muted"),
                 fontsize=SIZE - 1,
             )
-        for lemma, id in edges:
-            _edge(axes, by_id[lemma], by_id[id], places)
+        for lemma, claim_id in edges:
+            _edge(axes, by_id[lemma], by_id[claim_id], places)
         for node in nodes:
             _node(axes, node, places[node.id])
         return _svg(figure, name, "Which claim builds on which", role="group")
@@ -357,10 +357,12 @@ def graph(nodes: Sequence[Node], groups: Mapping[str, str], name: str) -> str:
 def _reduced(nodes: Mapping[str, Node]) -> list[tuple[str, str]]:
     """The edges (lemma, id) that do not follow from others: no other lemma of the same node builds
     on this one. In a cycle all edges stay."""
-    below = {id: with_dependencies(node.depends_on, nodes) for id, node in nodes.items()}
+    below = {
+        claim_id: with_dependencies(node.depends_on, nodes) for claim_id, node in nodes.items()
+    }
     return sorted(
-        (lemma, id)
-        for id, node in nodes.items()
+        (lemma, claim_id)
+        for claim_id, node in nodes.items()
         for lemma in node.depends_on
         if lemma in nodes
         and not any(
@@ -384,9 +386,9 @@ def _places(
 
     def heights() -> dict[str, float]:
         return {
-            id: (y + (tallest - len(order)) / 2) * ROW
+            claim_id: (y + (tallest - len(order)) / 2) * ROW
             for order in orders
-            for y, id in enumerate(order)
+            for y, claim_id in enumerate(order)
         }
 
     for sweep in range(12):
@@ -395,14 +397,18 @@ def _places(
             inside = set(orders[index])
 
             def mean(
-                id: str, height: Mapping[str, float] = height, inside: set[str] = inside
+                claim_id: str, height: Mapping[str, float] = height, inside: set[str] = inside
             ) -> float:
-                outside = [height[other] for other in near.get(id, ()) if other not in inside]
-                return sum(outside) / len(outside) if outside else height[id]
+                outside = [height[other] for other in near.get(claim_id, ()) if other not in inside]
+                return sum(outside) / len(outside) if outside else height[claim_id]
 
             orders[index].sort(key=mean)
     height = heights()
-    return {id: (x * COLUMN, height[id]) for x, order in enumerate(orders) for id in order}
+    return {
+        claim_id: (x * COLUMN, height[claim_id])
+        for x, order in enumerate(orders)
+        for claim_id in order
+    }
 
 
 def _edge(axes: Axes, lemma: Node, node: Node, places: Mapping[str, tuple[float, float]]) -> None:
@@ -473,10 +479,10 @@ def _svg(figure: Figure, name: str, title: str, role: str = "img") -> str:
     figure.savefig(text, format="svg", metadata={"Date": None})
     root = ElementTree.fromstring(text.getvalue())
     referred = {
-        id
+        target
         for element in root.iter()
         for value in element.attrib.values()
-        for id in REFERENCE.findall(value)
+        for target in REFERENCE.findall(value)
     }
     for element in root.iter():
         for unwanted in [child for child in element if child.tag.endswith(("}metadata", "}style"))]:
@@ -500,11 +506,11 @@ def _svg(figure: Figure, name: str, title: str, role: str = "img") -> str:
 
 def _rewrite(attributes: dict[str, str], name: str, referred: set[str]) -> None:
     """Rewrites ids, colours and numbers of one element, in place."""
-    id = attributes.pop("id", "")
-    if id.startswith(MARKED):
-        attributes.update(_data(id))
-    elif id in referred:
-        attributes["id"] = f"{name}-{id}"
+    own = attributes.pop("id", "")
+    if own.startswith(MARKED):
+        attributes.update(_data(own))
+    elif own in referred:
+        attributes["id"] = f"{name}-{own}"
     for key in ("href", "clip-path"):
         if not attributes.get(key, "#claim-").startswith("#claim-"):
             attributes[key] = attributes[key].replace("#", f"#{name}-")

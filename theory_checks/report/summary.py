@@ -68,7 +68,7 @@ def about(report: Report) -> str:
 
 def failure(record: Record, suspect: Mapping[str, Sequence[str]]) -> str:
     """A broken claim: its statement, what was observed, how to replay it."""
-    dependants = [id for id, lemmas in suspect.items() if record.id in lemmas]
+    dependants = [claim_id for claim_id, lemmas in suspect.items() if record.id in lemmas]
     observed = f"observed **{number(record.observed)}**, bound {number(record.bound)}: "
     items = [
         ("" if record.verdict == "error" else observed) + plain_text(record.detail),
@@ -136,8 +136,8 @@ def joint_table(joint: JointTable) -> str:
     ]
     for row in joint.rows:
         shares = ["" if math.isnan(value) else percent(value) for value in row.values]
-        id = row.ids[0] if len(row.ids) == 1 else ""
-        rows.append(f"| {plain_text(row.name)} | {' | '.join(shares)} | {id} |")
+        claim_id = row.ids[0] if len(row.ids) == 1 else ""
+        rows.append(f"| {plain_text(row.name)} | {' | '.join(shares)} | {claim_id} |")
     return "\n".join(rows)
 
 

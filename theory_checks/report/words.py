@@ -128,16 +128,16 @@ def slug(verdict: str) -> str:
     return verdict.replace(" ", "-")
 
 
-def group_of(id: str) -> str:
+def group_of(claim_id: str) -> str:
     """The letters that a claim's id begins with."""
-    return id.partition(".")[0]
+    return claim_id.partition(".")[0]
 
 
-def natural(id: str) -> tuple[int, str, Sequence[int]]:
+def natural(claim_id: str) -> tuple[int, str, Sequence[int]]:
     """Sort key of ids: by group in the order of GROUPS, then by number, so G.9 before G.10."""
-    group = group_of(id)
+    group = group_of(claim_id)
     place = list(GROUPS).index(group) if group in GROUPS else len(GROUPS)
-    return place, group, tuple(map(int, re.findall(r"\d+", id)))
+    return place, group, tuple(map(int, re.findall(r"\d+", claim_id)))
 
 
 def shortened(value: Any, length: int = 40) -> str:
