@@ -10,6 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from made import record, report
 
+from theory_checks.__main__ import main
 from theory_checks.checking.record import Record
 from theory_checks.report.document import Report, document_schema, origins, read_report, suspects
 
@@ -128,7 +129,7 @@ def test_what_builds_on_a_broken_claim_is_suspect_directly_or_not() -> None:
         record("A.3", "violated", depends_on=("A.2",)),
         record("A.4", depends_on=("R.3",)),
     ]
-    assert suspects(records) == {"A.1": ("R.5",), "A.2": ("R.5", "R.4"), "A.3": ("R.5", "R.4")}
+    assert suspects(records) == {"A.1": ("R.5",), "A.2": ("R.4", "R.5"), "A.3": ("R.4", "R.5")}
     assert origins(suspects(records)) == suspects(
         records
     )  # neither R.5 nor R.4 builds on anything broken
@@ -143,3 +144,8 @@ def test_what_builds_on_a_broken_claim_is_suspect_directly_or_not() -> None:
         id: list(by) for id, by in suspects(records).items()
     }
     assert suspects(replace(one, verdict="holds") for one in records) == {}
+
+
+def test_the_command_prints_the_schema(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", "--schema"]) == 0
+    assert json.loads(capsys.readouterr().out) == json.loads(json.dumps(document_schema()))

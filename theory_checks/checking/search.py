@@ -292,6 +292,8 @@ def _summary(counts: Counter[Any]) -> str:
     if all(isinstance(value, bool) for value in values):
         return f"{counts[True]} of {counts.total()}"
     if all(isinstance(value, int | float) for value in values):
+        if len(values) == 1:
+            return number(values[0])
         return f"{number(min(values))} to {number(max(values))} ({len(values)} values)"
     return ", ".join(f"{value} ({count})" for value, count in counts.most_common())
 

@@ -4,7 +4,6 @@ only process."""
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
@@ -17,7 +16,7 @@ from theory_checks.checking.record import ERROR, NOT_RUN, Record
 from theory_checks.report import terminal
 from theory_checks.report.document import EXIT_UNDECIDED, Report, Share
 from theory_checks.report.serial import plain, restored
-from theory_checks.report.write import PAGE, begin, write
+from theory_checks.report.write import PAGE, begin, write, write_whole
 
 if TYPE_CHECKING:
     from theory_checks.report.compare import Comparison
@@ -34,9 +33,7 @@ def tell_selected(
     """Tells the process that writes the report what will be checked. Every worker writes the same
     text."""
     text = json.dumps({"claims": plain(claims), "ledger": plain(ledger), "device": device})
-    partial = shared / f"{SELECTED}.{os.getpid()}"
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(shared / SELECTED)
+    write_whole(shared / SELECTED, text)
 
 
 class Reporter:

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 from theory_checks.checking.claim import with_dependencies
 from theory_checks.checking.record import BROKEN, Record, Whole
 from theory_checks.report.serial import plain, restored, schema
-from theory_checks.report.words import plural, shortened
+from theory_checks.report.words import natural, plural, shortened
 
 SCHEMA = "2"
 FILE = "report.json"
@@ -162,13 +162,12 @@ def headline(report: Report) -> str:
 
 
 def suspects(records: Iterable[Record]) -> dict[str, tuple[str, ...]]:
-    """For each claim that builds on broken ones, directly or not: those, in the order of the
-    records.
+    """For each claim that builds on broken ones, directly or not: those; all in the order of ids.
 
     If a lemma is broken, what was derived from it is in doubt whatever its own verdict; if that is
     `violated` too, the lemma may be the cause.
     """
-    by_id = {record.id: record for record in records}
+    by_id = {record.id: record for record in sorted(records, key=lambda r: natural(r.id))}
     suspect = {}
     for claim_id, record in by_id.items():
         below = with_dependencies(record.depends_on, by_id)

@@ -41,7 +41,7 @@ def render(
     comparison: with the baseline
     drawn: drawings made before, by claim
     """
-    from theory_checks.report.plots import Node, graph
+    from theory_checks.report.plots import graph
 
     doubts = suspects(report.records)
     records = sorted(report.records, key=lambda r: natural(r.id))
@@ -60,9 +60,6 @@ def render(
     groups = {
         group: GROUPS.get(group, "") for group in dict.fromkeys(group_of(r.id) for r in records)
     }
-    nodes = [
-        Node(r.id, group_of(r.id), slug(r.verdict), r.depends_on, r.id in doubts) for r in records
-    ]
     return (
         templates()
         .get_template("index.html")
@@ -77,7 +74,7 @@ def render(
             groups=groups,
             kinds=sorted({r.kind for r in records if r.kind}),
             tables=joint_tables(records),
-            graph=Markup(graph(nodes, groups, "graph")) if nodes else "",
+            graph=Markup(graph(records, doubts, groups, "graph")) if records else "",
             version=version("moe-theory-checks"),
         )
     )

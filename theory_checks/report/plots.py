@@ -11,7 +11,7 @@ import io
 import itertools
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree
@@ -33,6 +33,8 @@ from matplotlib.ticker import (
 
 from theory_checks.checking.claim import with_dependencies
 from theory_checks.checking.pictures import Heatmap, Lines, Picture, Series, Style
+from theory_checks.checking.record import Record
+from theory_checks.report.words import group_of, slug
 
 SERIES = 6  # colours for series, which people who do not see red or green can tell apart
 ROLES = (
@@ -60,9 +62,6 @@ RULES: Any = {  # Any, since matplotlib's own type lists all of its parameters
     "svg.hashsalt": "theory-report",
     "text.parse_math": False,
     "font.size": SIZE,
-    "axes.labelsize": SIZE,
-    "xtick.labelsize": SIZE,
-    "ytick.labelsize": SIZE,
     "text.color": colour("ink"),
     "axes.labelcolor": colour("ink"),
     "axes.edgecolor": colour("muted"),
@@ -297,36 +296,22 @@ def _heatmap(picture: Heatmap, whole_width: float) -> tuple[Figure, tuple[Key, .
 # The graph of dependencies
 
 
-@dataclass(frozen=True)
-class Node:
-    """A claim in the graph.
-
-    id, group: of the claim
-    role: of its colour
-    depends_on: ids of the claims that it builds on directly
-    doubted: whether it builds on a broken claim, directly or not
-    """
-
-    id: str
-    group: str
-    role: str
-    depends_on: tuple[str, ...]
-    doubted: bool
-
-
 COLUMN, ROW, BOX = 76, 25, (44, 16)  # points
 
 
-def graph(nodes: Sequence[Node], groups: Mapping[str, str], name: str) -> str:
+def graph(
+    records: Sequence[Record], doubted: Container[str], groups: Mapping[str, str], name: str
+) -> str:
     """Which claim builds on which, without the edges that follow from others, as an SVG. Every node
     links to #claim-ID; nodes and edges carry their ids as data attributes.
 
+    doubted: ids of the claims that build on broken ones
     groups: names of the groups, in the order of their columns
     name: all ids in the SVG begin with it
     """
-    by_id = {node.id: node for node in nodes}
+    by_id = {record.id: record for record in records}
     edges = _reduced(by_id)
-    columns = [[node.id for node in nodes if node.group == group] for group in groups]
+    columns = [[claim_id for claim_id in by_id if group_of(claim_id) == group] for group in groups]
     places = _places([column for column in columns if column], edges)
     used = [group for group, column in zip(groups, columns, strict=True) if column]
     tallest = max(map(len, columns))
@@ -348,26 +333,28 @@ def graph(nodes: Sequence[Node], groups: Mapping[str, str], name: str) -> str:
                 fontsize=SIZE - 1,
             )
         for lemma, claim_id in edges:
-            _edge(axes, by_id[lemma], by_id[claim_id], places)
-        for node in nodes:
-            _node(axes, node, places[node.id])
+            carried = claim_id in doubted and (lemma in doubted or by_id[lemma].broken)
+            _edge(axes, lemma, claim_id, places, "violated" if carried else "muted")
+        for record in records:
+            _node(axes, record, places[record.id], record.id in doubted)
         return _svg(figure, name, "Which claim builds on which", role="group")
 
 
-def _reduced(nodes: Mapping[str, Node]) -> list[tuple[str, str]]:
-    """The edges (lemma, id) that do not follow from others: no other lemma of the same node builds
+def _reduced(records: Mapping[str, Record]) -> list[tuple[str, str]]:
+    """The edges (lemma, id) that do not follow from others: no other lemma of the same claim builds
     on this one. In a cycle all edges stay."""
     below = {
-        claim_id: with_dependencies(node.depends_on, nodes) for claim_id, node in nodes.items()
+        claim_id: with_dependencies(record.depends_on, records)
+        for claim_id, record in records.items()
     }
     return sorted(
         (lemma, claim_id)
-        for claim_id, node in nodes.items()
-        for lemma in node.depends_on
-        if lemma in nodes
+        for claim_id, record in records.items()
+        for lemma in record.depends_on
+        if lemma in records
         and not any(
             lemma in below[other] and other not in below[lemma]
-            for other in set(node.depends_on) & set(nodes)
+            for other in set(record.depends_on) & set(records)
         )
     )
 
@@ -411,8 +398,10 @@ def _places(
     }
 
 
-def _edge(axes: Axes, lemma: Node, node: Node, places: Mapping[str, tuple[float, float]]) -> None:
-    (x0, y0), (x1, y1) = places[lemma.id], places[node.id]
+def _edge(
+    axes: Axes, lemma: str, claim_id: str, places: Mapping[str, tuple[float, float]], role: str
+) -> None:
+    (x0, y0), (x1, y1) = places[lemma], places[claim_id]
     half = BOX[0] / 2
     if x0 == x1:
         bend = 8 + 0.14 * abs(y1 - y0)
@@ -422,21 +411,20 @@ def _edge(axes: Axes, lemma: Node, node: Node, places: Mapping[str, tuple[float,
         start, end = x0 + way * half, x1 - way * half
         bend = way * max(18.0, 0.4 * abs(end - start))
         points = [(start, y0), (start + bend, y0), (end - bend, y1), (end, y1)]
-    doubtful = node.doubted and (lemma.doubted or lemma.role in ("violated", "error"))
     curve = PathPatch(
         Path(points, [Path.MOVETO, Path.CURVE4, Path.CURVE4, Path.CURVE4]),
         facecolor="none",
-        edgecolor=colour("violated" if doubtful else "muted"),
-        linewidth=1.4 if doubtful else 0.6,
-        zorder=1.5 if doubtful else 1,
+        edgecolor=colour(role),
+        linewidth=0.6 if role == "muted" else 1.4,
+        zorder=1 if role == "muted" else 1.5,
     )
-    curve.set_gid(f"{MARKED}from={lemma.id} to={node.id}")
+    curve.set_gid(f"{MARKED}from={lemma} to={claim_id}")
     axes.add_patch(curve)
 
 
-def _node(axes: Axes, node: Node, place: tuple[float, float]) -> None:
+def _node(axes: Axes, record: Record, place: tuple[float, float], doubted: bool) -> None:
     (x, y), (width, height) = place, BOX
-    outline = colour(node.role)
+    outline = colour(slug(record.verdict))
     box = FancyBboxPatch(
         (x - width / 2 + 3, y - height / 2 + 3),
         width - 6,
@@ -445,13 +433,13 @@ def _node(axes: Axes, node: Node, place: tuple[float, float]) -> None:
         facecolor=colour("paper"),
         edgecolor=outline,
         linewidth=1.2,
-        linestyle=(0, (2, 1.5)) if node.doubted else "solid",
+        linestyle=(0, (2, 1.5)) if doubted else "solid",
         zorder=2,
     )
-    box.set_gid(f"{MARKED}id={node.id}")
-    label = axes.text(x, y, node.id, ha="center", va="center", zorder=3, color=outline)
+    box.set_gid(f"{MARKED}id={record.id}")
+    label = axes.text(x, y, record.id, ha="center", va="center", zorder=3, color=outline)
     for artist in (box, label):
-        artist.set_url(f"#claim-{node.id}")
+        artist.set_url(f"#claim-{record.id}")
     axes.add_patch(box)
 
 
