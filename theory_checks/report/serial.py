@@ -26,6 +26,7 @@ from theory_checks.report.words import shortened
 
 WHOLE_OR_TEXT = (bool, int, str, type(None))  # the most frequent types, so tested first
 NOT_FINITE = ("inf", "-inf", "nan")
+SCALARS = {bool: (bool,), int: (int,), str: (str,), float: (int, float)}  # as JSON has them
 FIELD = re.compile(r"([a-z_]\w*(?:, [a-z_]\w*)*): (.+)")
 
 
@@ -80,12 +81,11 @@ def restored(kind: Any, value: Any, where: str) -> Any:
         return {
             name: restored(inner[1], entry, f"{where}[{name!r}]") for name, entry in value.items()
         }
-    elif kind is float:
-        if type(value) in (int, float) or value in NOT_FINITE:
-            return float(value)
-    elif kind in (bool, int, str) and type(value) is kind:
-        return value
-    elif isinstance(kind, type) and issubclass(kind, Enum) and value in list(kind):
+    elif (
+        type(value) in SCALARS.get(kind, ())
+        or (kind is float and value in NOT_FINITE)
+        or (isinstance(kind, type) and issubclass(kind, Enum) and value in list(kind))
+    ):
         return kind(value)
     raise ValueError(f"{where} is {shortened(value)}, needs {getattr(kind, '__name__', kind)}")
 

@@ -45,25 +45,20 @@ def joint_tables(records: Iterable[Record]) -> tuple[JointTable, ...]:
     A row that several claims share, with its name and values, appears once. A part whose columns
     differ is a table of its own.
     """
-    tables: dict[tuple[str, tuple[str, ...]], tuple[str, dict[tuple[str, str], list[str]]]] = {}
-    values: dict[tuple[str, str], tuple[float, ...]] = {}
+    captions: dict[tuple[str, tuple[str, ...]], str] = {}
+    rows: dict[tuple[str, tuple[str, ...]], dict[str, JointRow]] = {}
     for record in records:
         for picture in record.pictures:
             if not isinstance(picture, Heatmap) or not picture.joint:
                 continue
-            _, rows = tables.setdefault(
-                (picture.joint, tuple(picture.columns)), (picture.caption, {})
-            )
-            for name, numbers in zip(picture.rows, picture.values, strict=True):
-                key = (name, repr(numbers))
-                values[key] = tuple(numbers)
-                rows.setdefault(key, []).append(record.id)
+            table = picture.joint, tuple(picture.columns)
+            captions.setdefault(table, picture.caption)
+            of_table = rows.setdefault(table, {})
+            for name, values in zip(picture.rows, picture.values, strict=True):
+                key = f"{name} {values}"  # as text, since NaN is not equal to itself
+                ids = of_table[key].ids if key in of_table else ()
+                of_table[key] = JointRow((*ids, record.id), name, tuple(values))
     return tuple(
-        JointTable(
-            title,
-            columns,
-            tuple(JointRow(tuple(ids), key[0], values[key]) for key, ids in rows.items()),
-            caption,
-        )
-        for (title, columns), (caption, rows) in tables.items()
+        JointTable(title, columns, tuple(rows[title, columns].values()), caption)
+        for (title, columns), caption in captions.items()
     )
