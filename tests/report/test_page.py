@@ -493,7 +493,7 @@ def full_report() -> Report:
                 depends_on=tuple(ids[max(0, n - 9) : n : 4]),
                 pictures=(() if n % 7 > 3 else (curves,) if n % 2 else (table,)),
                 path=path if n % 3 else (),
-                measured=("a case told at some length, " * 8,) * 40,
+                measured=("a case described at some length, " * 8,) * 40,
                 worst_case="h=(8, 8) [[0.123456789, " * 20,
             )
             for n, claim_id in enumerate(ids)
