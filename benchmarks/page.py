@@ -1,10 +1,10 @@
-"""Time of writing index.html from a report.json, in a process of its own, and its share of the run
-that made the report.
+"""How long index.html takes to render from a report.json, in a new process, as a share of the run's
+time.
 
     python benchmarks/page.py [theory-report] [--rounds 5]
 
-A run draws pictures while workers go on, so that its end waits for less; this is the whole of it,
-with the imports.
+A run draws its pictures while workers go on, so its end is delayed by less than this time, which
+includes all pictures and imports.
 """
 
 import argparse
@@ -40,7 +40,7 @@ def main() -> None:
         subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
         for _ in range(options.rounds)
     ]
-    seconds = statistics.median(float(found[0]) for found in rounds)
+    seconds = statistics.median(float(seconds) for seconds, *_ in rounds)
     _, size, figures = rounds[0]
     print(
         f"{len(report.records)} claims, {figures} pictures, {int(size) / 1e6:.1f} MB: {seconds:.2f}"

@@ -11,7 +11,7 @@ import torch
 
 from core import Problem
 from theory_checks.checking.claim import Claim
-from theory_checks.checking.pictures import Lines, Style, from_plain, to_plain
+from theory_checks.checking.pictures import Lines, Style, compact
 from theory_checks.checking.run import Run
 from theory_checks.checking.search import check
 from theory_checks.evidence import fitted_exponent
@@ -56,10 +56,7 @@ def pictures(claim: Claim, run: Run, **inputs: Any) -> tuple[Lines, ...]:
     found = claim.picture(
         **{name: value for name, value in {**context, **inputs}.items() if name in names}
     )
-    arrived = [
-        from_plain(to_plain(picture))
-        for picture in (found if isinstance(found, tuple) else (found,))
-    ]
+    arrived = [compact(picture) for picture in (found if isinstance(found, tuple) else (found,))]
     for picture in arrived:
         assert drawn(picture, "a").svg
     return tuple(picture for picture in arrived if isinstance(picture, Lines))
@@ -87,7 +84,7 @@ def test_claims_along_a_ladder_show_it(run: Run, claim: Claim, inputs: dict[str,
     sizes = [s.problem.d for s in SMALL] if shown.x_label == "d" else [s.hyper.n for s in MORE]
     points = [series for series in shown.series if series.style is Style.POINTS]
     assert points
-    assert all(series.x == sizes for series in points)
+    assert all(list(series.x) == sizes for series in points)
     assert {Style.BOUND, Style.REFERENCE} <= {series.style for series in shown.series}
     assert shown.log_x
     assert shown.log_y
@@ -136,8 +133,8 @@ def test_the_ratio_of_routing_probabilities_attains_2_and_stays_below(
     (shown,) = pictures(claim, run, h=h, perturbation=(0.1, "signs", 7))
     assert claim.picture is ratio_to_the_step
     curves = {series.name: series for series in shown.series}
-    assert curves["2 (R.3)"].y == [2, 2]
-    assert curves["M^2 (R.2, Lemma 5.1)"].y == [25, 25]
+    assert list(curves["2 (R.3)"].y) == [2, 2]
+    assert list(curves["M^2 (R.2, Lemma 5.1)"].y) == [25, 25]
     extremal = curves["h = 0, one up, the rest down"]
     for size, ratio in zip(extremal.x, extremal.y, strict=True):
         rise = 2 * size - (2 * size) ** 5 / 5 if 2 * size <= 1 else 1 - 1 / 5  # R.3's closed form
@@ -158,7 +155,7 @@ def test_the_error_of_every_classifier_is_shown(run: Run) -> None:
     assert few.picture is errors_of_classifiers
     found = check(few, run)
     assert not found.undrawn
-    (shown,) = map(from_plain, found.pictures)
+    (shown,) = found.pictures
     assert isinstance(shown, Lines)
     errors = shown.series[0]
     assert len(shown.ticks) == len(errors.y) == found.examples

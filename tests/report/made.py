@@ -4,17 +4,17 @@ from typing import Any
 
 import numpy as np
 
-from theory_checks.checking.pictures import Heatmap, Lines, Series, to_plain
+from theory_checks.checking.pictures import Heatmap, Lines, Series, compact
 from theory_checks.checking.record import Record
-from theory_checks.report.document import SCHEMA, Report
+from theory_checks.report.document import SCHEMA, Report, Share
 
 INFINITY = float("inf")
 
 
-def record(id: str = "R.1", verdict: str = "holds", **fields: Any) -> Record:
+def record(claim_id: str = "R.1", verdict: str = "holds", **fields: Any) -> Record:
     """A record with everything that one may have."""
     common: dict[str, Any] = {
-        "statement": f"What {id} says: |x| <= 1.",
+        "statement": f"What {claim_id} says: |x| <= 1.",
         "kind": "probability",
         "given": "D_alpha = D_gamma",
         "source": "Lemma 5.1",
@@ -38,7 +38,7 @@ def record(id: str = "R.1", verdict: str = "holds", **fields: Any) -> Record:
         "averages": True,
         "margins": {"00000001": (0.25, 0.1, 1000, 1.0)},
         "pictures": (
-            to_plain(
+            compact(
                 Lines(
                     "a line",
                     "n",
@@ -47,13 +47,13 @@ def record(id: str = "R.1", verdict: str = "holds", **fields: Any) -> Record:
                     ticks=("a", "b"),
                 )
             ),
-            to_plain(Heatmap("a table", ["a"], ["b"], [[float("nan")]], low=0, high=1)),
+            compact(Heatmap("a table", ["a"], ["b"], [[float("nan")]], low=0.0, high=1.0)),
         ),
         "seconds": 0.5,
         "seed": 7,
-        "command": f"python -m theory_checks reproduce {id} --seed 7",
+        "command": f"python -m theory_checks reproduce {claim_id} --seed 7",
     }
-    return Record(id, verdict, **{**common, **fields})
+    return Record(claim_id, verdict, **{**common, **fields})
 
 
 def report(*records: Record, **fields: Any) -> Report:
@@ -71,7 +71,7 @@ def report(*records: Record, **fields: Any) -> Report:
         "dirty": False,
         "seconds": 1.5,
         "complete": True,
-        "ledger": ({"id": "R.1", "share": 1e-6, "inputs": 400, "reason": "samples are cheap"},),
+        "ledger": (Share("R.1", 1e-6, 400, "samples are cheap"),),
     }
     return Report(schema=SCHEMA, records=records, **{**common, **fields})
 

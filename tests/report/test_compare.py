@@ -105,7 +105,7 @@ def test_what_differs_is_not_compared(new: Record, fields: dict[str, Any], note:
         (MARGINS, {**ELSEWHERE, **LOWER}, "margin moved", True, "at the worst case of the old run"),
         ({}, MARGINS, "unchanged", False, "another worst case: margin 0.25, was 0.25"),
         ({"00000001": (float("nan"), 0.1, 9, 1.0)}, MARGINS, "unchanged", False, ""),
-        # Exact margins move by more than both tolerances or not at all; that is told, but makes
+        # Exact margins move by more than both tolerances or not at all; that is reported, but makes
         # nothing worse.
         (
             {"00000001": (0.25, 1e-12, 0, 0.0)},
@@ -133,7 +133,7 @@ def test_margins(old: Any, new: Any, kind: str, worse: bool, note: str) -> None:
         assert found.low <= moved <= found.high
 
 
-def test_a_change_is_told_with_its_interval() -> None:
+def test_a_change_is_reported_with_its_interval() -> None:
     old, new = (report(record(margins=margins, averages=False)) for margins in (MARGINS, LOWER))
     first, last = changes(compare(old, new))
     assert first.startswith("R.1   margin moved    margin 0.25 -> 0.05, changed by -0.2")

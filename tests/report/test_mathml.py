@@ -8,7 +8,7 @@ import pytest
 from theory_checks.checking.registry import built_in
 from theory_checks.report.mathml import mathml
 
-FORMULAS = {id: claim.formula for id, claim in built_in().items()}
+FORMULAS = {claim_id: claim.formula for claim_id, claim in built_in().items()}
 
 
 def parsed(latex: str) -> ElementTree.Element:
@@ -19,11 +19,12 @@ def text_of(latex: str) -> str:
     return "".join(parsed(latex).itertext())
 
 
-@pytest.mark.parametrize("id", FORMULAS)
-def test_the_formula_of_every_claim_is_converted(id: str) -> None:
-    assert FORMULAS[id], "a claim has no formula"
-    found = parsed(FORMULAS[id])
-    assert {child.tag for child in found} == {"math"}
+@pytest.mark.parametrize("claim_id", FORMULAS)
+def test_the_formula_of_every_claim_is_converted(claim_id: str) -> None:
+    assert FORMULAS[claim_id], "a claim has no formula"
+    found = parsed(FORMULAS[claim_id])
+    assert {child.tag for child in found} == {"span"}
+    assert {piece.tag for part in found for piece in part} <= {"math", "span"}
     # Nothing is left of LaTeX, nor of letters that browsers would not show in their alphabet.
     assert not re.search(r"[\\{}$]", "".join(found.itertext()).replace("{", "").replace("}", ""))
     assert {element.get("mathvariant") for element in found.iter()} <= {None, "normal"}
@@ -35,7 +36,22 @@ def test_parts_stand_apart_so_that_lines_can_break() -> None:
         "b=2",
         "c",
     ]
-    assert len(parsed(r"\frac{a\quad b}{c}")) == 1  # only where nothing is torn apart
+    assert len(parsed(r"\frac{a\quad b}{c}")) == 1  # a fraction stays whole
+
+
+@pytest.mark.parametrize(
+    ("latex", "pieces"),
+    [
+        (r"a+b=c", ["a", "+b", "=c"]),
+        (r"f(a,b-c),-d", ["f(a,b−c),", "−d"]),
+        (r"x\ \text{for every}\ y", ["x", " ", "for every", " ", "y"]),
+        (r"\textstyle\sum_k v=w", ["∑kv", "=w"]),
+        (r"a\not\to b", ["a", "↛b"]),
+    ],
+)
+def test_lines_can_break_at_relations_sums_commas_and_words(latex: str, pieces: list[str]) -> None:
+    (part,) = parsed(latex)
+    assert ["".join(piece.itertext()) for piece in part] == pieces
 
 
 @pytest.mark.parametrize(
@@ -66,7 +82,7 @@ def test_a_minus_after_a_bracket_is_a_sign() -> None:
     signs = [
         element.get("form") for element in parsed(r"\ell(-z)-z").iter("mo") if element.text == "−"
     ]
-    assert signs == ["prefix", None]
+    assert signs == ["prefix", "infix"]
 
 
 @pytest.mark.parametrize("latex", [r"\frac{1", r"\quadP(x)", r"\nonsense", r"a_{b", r"\left( x"])

@@ -17,19 +17,13 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.select import Select
 
 from theory_checks.checking.claim import GROUPS
-from theory_checks.checking.pictures import Heatmap, Lines, Series, to_plain
+from theory_checks.checking.pictures import Heatmap, Lines, Series, compact
 from theory_checks.checking.record import Record
-from theory_checks.checking.registry import declared_ids
+from theory_checks.checking.registry import built_in, declared_ids
 from theory_checks.report.compare import compare
 from theory_checks.report.document import Report, headline
-from theory_checks.report.page import (
-    drawings,
-    natural,
-    observed_sequence,
-    quantity,
-    render,
-    standing,
-)
+from theory_checks.report.page import drawings, observed_sequence, render, standing
+from theory_checks.report.words import natural, number, quantity
 
 ROOT = Path(__file__).parents[2]
 MOST_BYTES = 5_000_000
@@ -60,23 +54,23 @@ class Text(HTMLParser):
 
 
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "said"),
     [
         (
             {"false_pass": 0.1, "resolution": 0.02},
-            "passed although wrong by 0.02 or more: at most 0.1",
+            "P(holds, although wrong by 0.02 or more) ≤ 0.1",
         ),
         (
             {"false_pass": 0.0, "resolution": 1e-12, "coarsest": (0.3, 0.1)},
-            "passed although wrong by 0.3 or more: at most 0.1",
+            "P(holds, although wrong by 0.3 or more) ≤ 0.1",
         ),
         ({"false_pass": 0.0, "resolution": 1e-12}, None),
     ],
 )
-def test_the_errors_of_what_samples_are_told(fields: dict[str, Any], told: str | None) -> None:
+def test_what_samples_has_error_rates(fields: dict[str, Any], said: str | None) -> None:
     text = Text(render(report(record("R.2", false_alarm=1e-8, **fields)))).text
-    assert ("passed although wrong" in text) == (told is not None)
-    assert told is None or told in text
+    assert ("although wrong" in text) == (said is not None)
+    assert said is None or said in text
 
 
 @pytest.mark.parametrize(
@@ -89,11 +83,11 @@ def test_the_errors_of_what_samples_are_told(fields: dict[str, Any], told: str |
         (
             ["violated", "violated", "error", "not run"],
             (
-                "2 of 4 claims are violated, 1 is in error, since the code under test raised, 1 is"
+                "2 of 4 claims are violated, 1 is in error (the code under test raised), 1 is"
                 " undecided."
             ),
         ),
-        (["error", "holds"], "1 of 2 claims is in error, since the code under test raised."),
+        (["error", "holds"], "1 of 2 claims is in error (the code under test raised)."),
         (
             ["inconclusive", "vacuous", "holds"],
             "No claim is violated; 2 of 3 claims are undecided.",
@@ -113,17 +107,36 @@ def test_the_verdict_of_the_whole_is_one_sentence(verdicts: list[str], sentence:
         (0, "0"),
         (0.125, "0.125"),
         (-0.125, "−0.125"),
+        (999.9, "1000"),
         (1234.5, "1234"),
         (12345, "12\u202f345"),
         (5.678e-15, "5.68×10⁻¹⁵"),
         (-2e20, "−2×10²⁰"),
         (math.inf, "∞"),
         (-math.inf, "−∞"),
-        (math.nan, "not a number"),
+        (math.nan, "NaN"),
     ],
 )
 def test_numbers_are_for_people(value: float | None, text: str) -> None:
     assert quantity(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "-"),
+        (0.125, "0.125"),
+        (999.9, "1000"),
+        (12345, "12345"),
+        (99999.6, "1e5"),
+        (5.678e-15, "5.68e-15"),
+        (-2e20, "-2e20"),
+        (math.inf, "inf"),
+        (math.nan, "NaN"),
+    ],
+)
+def test_the_terminal_has_the_same_numbers_in_ascii(value: float | None, text: str) -> None:
+    assert number(value) == text
 
 
 def compared(
@@ -156,7 +169,7 @@ def compared(
             compared(0.11, 0.1, -0.01, 0.02, verdict="violated"),
             -0.5,
             1,
-            "beyond by 0.5 resolutions, which is more than chance",
+            "beyond by 0.5 resolutions, yet statistically significant",
         ),
         # Laws and equalities: never inside, off by their distance.
         (compared(0.013, 0.02, 0.007, 0.02), -0.65, 1, "off by 0.65 resolutions"),
@@ -164,7 +177,7 @@ def compared(
             compared(0.013, 0.02, 0.007, 0.02, verdict="violated"),
             -0.65,
             1,
-            "off by 0.65 resolutions, which is more than chance",
+            "off by 0.65 resolutions, yet statistically significant",
         ),
         (compared(0.56, 0.5, 0.04, 0.1), -0.6, 1, "off by 0.6 resolutions"),
         (compared(0.0, 0.02, 0.02, 0.02), 0, 1, "no difference"),
@@ -266,7 +279,7 @@ def test_ids_are_in_the_order_of_groups_and_numbers() -> None:
         "G.10",
         "Q.1",
     ]
-    assert {id.partition(".")[0] for id in declared_ids()} == set(GROUPS)
+    assert {claim_id.partition(".")[0] for claim_id in declared_ids()} == set(GROUPS)
 
 
 HOSTILE = (
@@ -292,7 +305,7 @@ def test_whatever_is_said_is_shown_as_text() -> None:
             "kind",
         )
     }
-    picture = to_plain(
+    picture = compact(
         Lines(
             HOSTILE,
             HOSTILE,
@@ -302,7 +315,7 @@ def test_whatever_is_said_is_shown_as_text() -> None:
             ticks=[HOSTILE],
         )
     )
-    table = to_plain(Heatmap(HOSTILE, [HOSTILE], [HOSTILE], [[1.0]], HOSTILE, HOSTILE, HOSTILE))
+    table = compact(Heatmap(HOSTILE, [HOSTILE], [HOSTILE], [[1.0]], HOSTILE, HOSTILE, HOSTILE))
     claims = (
         record(
             "R.1",
@@ -385,28 +398,35 @@ def test_what_is_violated_stands_at_the_top_with_how_badly_and_what_it_puts_in_d
         record("D.1", "violated", observed=0.9, bound=0.5, margin=-0.4, resolution=0.1),
         record("R.1", "holds", depends_on=("D.1",)),
         record("N.1", "violated", depends_on=("R.1",)),
-        record("L.1", "inconclusive"),
+        record("L.1", "inconclusive", depends_on=("D.1",)),
     )
     text = Text(render(found)).text
-    top = text[text.index("What is violated") : text.index("The run")]
+    top = text[text.index("Violated or in error") : text.index("The run")]
     assert "Observed 0.9 against 0.5 : beyond by 4 resolutions." in top
-    assert "Puts in doubt R.1 , N.1 ." in top
-    assert "Builds on D.1 , broken too" in top
-    assert top.index("D.1") < top.index("N.1") < top.index("What is undecided") < top.index("L.1")
+    assert "Casts doubt on R.1 , N.1 , L.1 ." in top
+    assert "Builds on D.1 , violated or in error; start there." in top[top.index("Undecided") :]
+    assert "Builds on D.1 , also violated or in error; start there." in top
+    assert top.index("D.1") < top.index("N.1") < top.index("Undecided") < top.rindex("L.1")
 
 
-def test_a_picture_that_cannot_be_drawn_is_missed_not_the_page() -> None:
-    page = Text(
-        render(report(record(pictures=({"type": "cube"},), undrawn="IndexError: too few")))
-    ).text
-    assert "A picture could not be drawn (ValueError: not a picture: type 'cube')." in page
+def test_a_picture_that_cannot_be_drawn_is_missing_but_the_page_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from theory_checks.report import plots
+
+    def broken(*_: object) -> None:
+        raise ValueError("no room")
+
+    monkeypatch.setattr(plots, "drawn", broken)
+    page = Text(render(report(record(undrawn="IndexError: too few")))).text
+    assert "A picture could not be drawn (ValueError: no room)." in page
     assert "A picture could not be drawn (IndexError: too few)." in page
 
 
 def test_without_what_draws_pictures_all_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "theory_checks.report.plots", None)
-    found = drawings(record(pictures=({"type": "lines"}, {"type": "lines"}), path=()))
-    assert not found.found
+    found = drawings(record(path=()))
+    assert not found.made
     assert [reason.partition(":")[0] for reason in found.missing] == ["ModuleNotFoundError"] * 2
 
 
@@ -448,7 +468,7 @@ def full_report() -> Report:
     """As large as the whole catalogue: 70 claims, 40 of them with pictures, and all that sample
     with a sequence."""
     t = list(range(200))
-    curves = to_plain(
+    curves = compact(
         Lines(
             "curves",
             "t",
@@ -456,7 +476,7 @@ def full_report() -> Report:
             [Series(f"s{i}", t, [math.sin(i + x / 30) for x in t]) for i in range(8)],
         )
     )
-    table = to_plain(
+    table = compact(
         Heatmap(
             "table",
             [f"m = {i}" for i in range(8)],
@@ -469,14 +489,14 @@ def full_report() -> Report:
     return report(
         *(
             record(
-                id,
+                claim_id,
                 depends_on=tuple(ids[max(0, n - 9) : n : 4]),
                 pictures=(() if n % 7 > 3 else (curves,) if n % 2 else (table,)),
                 path=path if n % 3 else (),
-                measured=("a case told at some length, " * 8,) * 40,
+                measured=("a case described at some length, " * 8,) * 40,
                 worst_case="h=(8, 8) [[0.123456789, " * 20,
             )
-            for n, id in enumerate(ids)
+            for n, claim_id in enumerate(ids)
         )
     )
 
@@ -489,7 +509,7 @@ def test_the_page_of_the_whole_catalogue_is_not_too_large() -> None:
 
 def test_runs_start_without_what_only_the_page_needs() -> None:
     code = (
-        "import sys, conftest; sys.exit(bool({'matplotlib', 'networkx', 'jinja2', 'latex2mathml'} &"
+        "import sys, conftest; sys.exit(bool({'matplotlib', 'jinja2', 'latex2mathml'} &"
         " set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
@@ -630,6 +650,32 @@ def test_statements_and_pictures_are_seen_without_scrolling_sideways(
     assert browser.requests() == []
 
 
+@pytest.mark.parametrize("size", [LAPTOP, PHONE])
+def test_the_formula_of_every_claim_is_shown_without_scrolling(
+    browser: Browser, size: tuple[int, int], tmp_path: Path
+) -> None:
+    path = tmp_path / "index.html"
+    claims = built_in().values()
+    pages = report(*(record(c.id, formula=c.formula, pictures=(), path=()) for c in claims))
+    path.write_text(render(pages), encoding="utf-8")
+    browser.open(path, size)
+    assert browser.run("return document.querySelectorAll('.formula').length") == len(claims)
+    assert too_wide(browser) == []
+    # The check can fail: in a narrow box nothing can wrap far enough.
+    browser.run("for (const f of document.querySelectorAll('.formula')) f.style.width = '1px';")
+    assert len(too_wide(browser)) >= len(claims)
+
+
+def too_wide(browser: Browser) -> list[str]:
+    """The formulas, and parts of formulas, whose content is wider than they are."""
+    return browser.run(
+        """const right = (e) => e.getBoundingClientRect().right;
+        return [...document.querySelectorAll('.formula, .formula > span, math')].filter((e) =>
+          e.scrollWidth > e.clientWidth || right(e) > right(e.closest('.what')) + 0.5
+        ).map((e) => e.closest('.claim').id + ' ' + e.outerHTML.slice(0, 100));"""
+    )
+
+
 def luminance(colour: str) -> float:
     """Relative luminance of an rgb() colour (WCAG 2)."""
     channels = [int(c) / 255 for c in re.findall(r"\d+", colour)[:3]]
@@ -637,14 +683,14 @@ def luminance(colour: str) -> float:
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
-def contrast(browser: Browser, selector: str, property: str = "color") -> float:
+def contrast(browser: Browser, selector: str, kind: str = "color") -> float:
     """The least contrast of these elements with the page."""
     colours, paper = browser.run(
         """const found = [...document.querySelectorAll(arguments[0])];
         return [found.map((e) => getComputedStyle(e)[arguments[1]]),
         getComputedStyle(document.body).backgroundColor];""",
         selector,
-        property,
+        kind,
     )
     assert colours
     light = [luminance(colour) for colour in colours]

@@ -9,12 +9,12 @@ from theory_checks.checking.pictures import (
     MOST_POINTS,
     Heatmap,
     Lines,
+    Picture,
     Series,
     Style,
-    from_plain,
-    thinned,
-    to_plain,
+    compact,
 )
+from theory_checks.report.serial import plain, restored
 
 
 def test_pictures_survive_json() -> None:
@@ -40,24 +40,26 @@ def test_pictures_survive_json() -> None:
         high=1,
     )
     for picture in (lines, heatmap):
-        text = json.dumps(to_plain(picture), allow_nan=False)
-        assert json.dumps(to_plain(from_plain(json.loads(text)))) == text
+        text = json.dumps(plain(compact(picture)), allow_nan=False)
+        assert restored(Picture, json.loads(text), "picture") == compact(picture) == picture
 
 
-def test_numbers_that_json_lacks_become_gaps() -> None:
-    plain = to_plain(Lines("", "", "", (Series("s", [1, 2, 3], [math.inf, math.nan, 1 / 3]),)))
-    assert plain["series"][0]["y"] == [None, None, 0.33333]
-    back = from_plain(plain)
-    assert isinstance(back, Lines)
-    assert [math.isnan(y) for y in back.series[0].y] == [True, True, False]
+def test_what_is_not_finite_becomes_a_gap_and_numbers_are_rounded() -> None:
+    lines = compact(Lines("", "", "", (Series("s", [1, 2, 3], [math.inf, math.nan, 1 / 3]),)))
+    table = compact(Heatmap("", ["a"], ["b", "c"], [[-math.inf, 2 / 3]]))
+    assert isinstance(lines, Lines)
+    assert isinstance(table, Heatmap)
+    assert repr(lines.series[0].y) == "(nan, nan, 0.33333)"
+    assert repr(table.values) == "((nan, 0.66667),)"
 
 
 def test_long_series_keep_their_ends() -> None:
-    short = thinned(
-        Series("s", list(range(10_001)), list(range(10_001)), low=[0] * 10_001, high=[1] * 10_001)
-    )
+    n = 10_001
+    lines = compact(Lines("", "", "", (Series("s", range(n), range(n), [0] * n, [1] * n),)))
+    assert isinstance(lines, Lines)
+    (short,) = lines.series
     assert len(short.x) == len(short.low or ()) == MOST_POINTS
-    assert (short.x[0], short.x[-1]) == (0, 10_000)
+    assert (short.x[0], short.x[-1]) == (0, n - 1)
 
 
 @pytest.mark.parametrize(("low", "high"), [(None, [1, 1]), ([0], [1, 1])])
@@ -76,8 +78,19 @@ def test_heat_maps_that_do_not_fit_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [{}, {"type": "cube"}, {"type": "lines", "colour": 1, "series": []}]
+    ("value", "reason"),
+    [
+        ({}, "picture.*missing 4 required"),
+        ({"type": "cube"}, r"picture\.type is 'cube', needs one of lines"),
+        ({"type": "lines", "colour": 1}, "picture has 'colour'"),
+        (
+            {"type": "heatmap", "values": [["red"]]},
+            r"picture\.values\[0\]\[0\] is 'red', needs float",
+        ),
+    ],
 )
-def test_what_is_no_picture_is_refused(value: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match="not a picture"):
-        from_plain(value)
+def test_what_is_not_a_picture_is_refused(value: dict[str, object], reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        restored(Picture, value, "picture")
+    with pytest.raises(TypeError, match="not a picture: dict"):
+        compact(value)  # type: ignore[arg-type]

@@ -117,7 +117,7 @@ def test_a_run_leaves_a_report_that_fits_the_schema_and_is_the_same_with_workers
     assert report.command.startswith("pytest ")
     assert {"python", "platform", "torch", "hypothesis"} <= set(report.environment)
     assert re.fullmatch("[0-9a-f]{40}|", report.commit)
-    assert sum(line["share"] for line in report.ledger) == pytest.approx(1e-6)
+    assert sum(line.share for line in report.ledger) == pytest.approx(1e-6)
     assert all(
         record.seconds > 0 and record.hash and record.derivation for record in report.records
     )
@@ -218,7 +218,7 @@ def test_a_run_that_checks_nothing_leaves_the_last_report_alone(
         (("--theory-baseline", "foreign.json"), "foreign.json: not a report of theory checks"),
         (
             ("--theory-baseline", "older.json"),
-            "older.json: a report of schema '0', this version reads '1'",
+            "older.json: report schema '1', but this version of theory_checks reads '2'",
         ),
         (
             ("--theory-baseline", "deep.json"),
@@ -233,7 +233,7 @@ def test_what_cannot_work_ends_the_run_before_any_work(
     (tmp_path / "file").write_text("")
     (tmp_path / "foreign.json").write_text('{"tests": 3}')
     (tmp_path / "older.json").write_text(
-        made.report().to_json().replace('"schema": "1"', '"schema": "0"')
+        made.report().to_json().replace('"schema": "2"', '"schema": "1"')
     )
     (tmp_path / "deep.json").write_text(made.report(profile="deep").to_json())
     with reserve(tmp_path / "busy"):

@@ -2,23 +2,32 @@
 
 import math
 
-from theory_checks.checking.pictures import Heatmap, to_plain
+from theory_checks.checking.pictures import Heatmap, compact
 from theory_checks.checking.record import Record
 from theory_checks.report.summary import joint_table
 from theory_checks.report.tables import joint_tables
 
 
 def record(
-    id: str,
+    claim_id: str,
     rows: list[str],
     values: list[list[float]],
     joint: str = "Controls",
     columns: tuple[str, ...] = ("a", "b"),
 ) -> Record:
-    picture = to_plain(
-        Heatmap(f"of {id}", rows, columns, values, caption="shares", low=0.0, high=1.0, joint=joint)
+    picture = compact(
+        Heatmap(
+            f"of {claim_id}",
+            rows,
+            columns,
+            values,
+            caption="shares",
+            low=0.0,
+            high=1.0,
+            joint=joint,
+        )
     )
-    return Record(id, "holds", pictures=(picture,))
+    return Record(claim_id, "holds", pictures=(picture,))
 
 
 BOTH = [

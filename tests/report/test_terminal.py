@@ -44,6 +44,6 @@ def test_the_worst_come_first_and_what_builds_on_them_is_suspect() -> None:
     assert "builds on" not in lines[3]
     assert lines[4:] == [
         "3 claims: 1 violated, 2 holds",
-        "suspect, since they build on what is violated or in error: G.9",
+        "suspect (each builds on a claim that is violated or in error): G.9",
     ]
     assert table(RECORDS[:1], 200)[2:] == ["1 claim: 1 holds"]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if (
     TYPE_CHECKING
@@ -149,7 +149,14 @@ def claim(
     )
 
 
-def with_dependencies(wanted: tuple[str, ...], claims: Mapping[str, Claim]) -> set[str]:
+class Dependent(Protocol):
+    """What builds on claims: a claim, its record, or its node in the graph."""
+
+    @property
+    def depends_on(self) -> tuple[str, ...]: ...
+
+
+def with_dependencies(wanted: tuple[str, ...], claims: Mapping[str, Dependent]) -> set[str]:
     """The wanted ids and all that they depend on, directly or not, as far as they are among the
     claims."""
     closed: set[str] = set()

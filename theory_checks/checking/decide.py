@@ -1,8 +1,8 @@
 """Search, then decide: how the statement about one input is judged.
 
-It is first judged on a search stream at level SUSPICION; only a suspicious one is judged again, on
-a fresh independent stream at the claim's share of the run's alpha, and only that makes it violated.
-Why a run's false alarms then stay below alpha is proved in `theory_checks.evidence.ledger`.
+The statement is judged on a search stream at level SUSPICION. Only if it is rejected there is it
+judged again, on an independent stream at the claim's share of the run's alpha, and only that
+verdict counts. `theory_checks.evidence.ledger` proves that a run's false alarms stay below alpha.
 """
 
 import inspect
@@ -24,7 +24,11 @@ def search_then_decide(claim: Claim, run: Run, inputs: Mapping[str, Any]) -> Evi
 
 
 def phases(claim: Claim, run: Run, inputs: Mapping[str, Any]) -> Iterator[tuple[int, Evidence]]:
-    """SEARCH and its evidence, then, if that is suspicious, DECIDE and the evidence that counts."""
+    """SEARCH with its evidence and, if that rejects the statement, DECIDE with the evidence that
+    counts.
+
+    Raises ValueError if the claim samples but has no share of alpha.
+    """
     found = _judge(claim, run, inputs, SEARCH, float(SUSPICION))
     if found.samples > 0 and not claim.samples:
         raise ValueError(f"claim {claim.id} samples, but declares samples=False: no part of alpha")
@@ -62,7 +66,7 @@ def _judge(claim: Claim, run: Run, inputs: Mapping[str, Any], phase: int, alpha:
 
 
 def context_of(run: Run, phase: int) -> dict[str, Any]:
-    """What a check may ask for besides its inputs."""
+    """The arguments that a check may name besides its inputs."""
     return {
         "subject": run.subject,
         "profile": run.profile,
@@ -71,7 +75,7 @@ def context_of(run: Run, phase: int) -> dict[str, Any]:
 
 
 def wanted_by(function: Callable[..., Any], context: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of the context that the function names as arguments."""
+    """The part of the context that the function has parameters for."""
     return {
         name: context[name] for name in inspect.signature(function).parameters if name in context
     }

@@ -1,26 +1,24 @@
-"""Pictures of evidence, as data: a claim says what to draw, the report how.
+"""Pictures of evidence, as data: the claim decides what is drawn, the report how.
 
 A claim's `picture` is called once, after its verdict, and returns one of these or a tuple of them.
-They are plain numbers and strings, so that they travel from a worker to the report as JSON. Nothing
-is imported here that takes time to import.
+They consist of numbers and strings, so that they travel from a worker to the report as JSON.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
+from typing import Annotated
 
-MOST_POINTS = 200  # of a series; more are thinned, since no screen shows them
-MOST_CELLS = 64  # rows or columns of a heat map; more are refused, since nobody reads them
-DIGITS = 5  # significant digits kept of every number
+MOST_POINTS = 200  # of a series; no screen shows more
+MOST_CELLS = 64  # rows or columns of a heat map; nobody reads more
+DIGITS = 5  # significant digits of every number
 
 
 class Style(StrEnum):
-    """How a series is drawn. bound: the line that a claim is about; reference: something to compare
-    with, less prominent."""
+    """How a series is drawn. A bound is what the claim is about; a reference is less prominent."""
 
     LINE = "line"
     POINTS = "points"
@@ -31,7 +29,13 @@ class Style(StrEnum):
 
 @dataclass(frozen=True)
 class Series:
-    """One curve, cloud or row of bars; low and high are the ends of an interval around each y.
+    """One curve, cloud or row of bars.
+
+    name: for the legend
+    x: positions on the horizontal axis
+    y: values there; NaN is a gap
+    low, high: lower or upper ends of an interval around each y, both or neither
+    style: how it is drawn
 
     Raises ValueError if the lengths differ.
     """
@@ -49,15 +53,22 @@ class Series:
         }
         if len(lengths) > 1 or (self.low is None) != (self.high is None):
             raise ValueError(
-                f"series {self.name!r}: x, y, low and high need one length, and low and high each"
-                " other"
+                f"series {self.name!r}: x, y, low and high need the same length, and low needs high"
             )
 
 
 @dataclass(frozen=True)
 class Lines:
-    """Series over a common axis. ticks: names for the places 0, 1, 2, ... on the x axis, where x
-    counts cases."""
+    """Series over a common axis.
+
+    title: one line above the picture
+    x_label, y_label: names of the axes
+    series: what is drawn
+    log_x, log_y: whether the axis is logarithmic
+    caption: what to see in it
+    ticks: names of the positions 0, 1, 2, ... on the horizontal axis, where x counts cases
+    type: tells the kinds of picture apart
+    """
 
     title: str
     x_label: str
@@ -67,17 +78,25 @@ class Lines:
     log_y: bool = False
     caption: str = ""
     ticks: Sequence[str] = ()
+    type: Annotated[str, {"enum": ("lines",)}] = "lines"
 
 
 @dataclass(frozen=True)
 class Heatmap:
-    """A table of numbers as colours: values[row][column]; low and high fix the ends of the scale,
-    by default those of the data.
+    """A table of numbers as colours.
 
-    joint: the title of a larger table that this one is part of, together with those of other
-    claims; its values lie in [0, 1].
+    title: one line above the picture
+    rows, columns: their names
+    values: values[row][column]; NaN is a gap
+    row_label, column_label: what rows or columns are
+    caption: what to see in it
+    low, high: ends of the scale; null: those of the values
+    joint: title of the larger table that several claims fill together, with values in [0, 1]; empty
+        if there is none
+    type: tells the kinds of picture apart
 
-    Raises ValueError if the table does not fit its names, or is larger than anyone reads.
+    Raises ValueError if the values do not fit the names, or there are more than MOST_CELLS rows or
+    columns.
     """
 
     title: str
@@ -90,6 +109,7 @@ class Heatmap:
     low: float | None = None
     high: float | None = None
     joint: str = ""
+    type: Annotated[str, {"enum": ("heatmap",)}] = "heatmap"
 
     def __post_init__(self) -> None:
         if len(self.values) != len(self.rows) or any(
@@ -109,65 +129,31 @@ class Heatmap:
 Picture = Lines | Heatmap
 
 
-def to_plain(picture: Picture) -> dict[str, Any]:
-    """The picture as JSON has it, thinned and rounded; numbers that JSON lacks (infinity, NaN)
-    become None, a gap."""
+def compact(picture: Picture) -> Picture:
+    """The picture as the report keeps it: thinned, and rounded to DIGITS significant digits. What
+    is not finite becomes NaN, a gap.
+
+    Raises TypeError if it is not a picture.
+    """
+    if isinstance(picture, Heatmap):
+        return replace(picture, values=tuple(map(_rounded, picture.values)))
     if isinstance(picture, Lines):
-        picture = replace(picture, series=tuple(map(thinned, picture.series)))
-    return {"type": type(picture).__name__.lower(), **_rounded(asdict(picture))}
+        return replace(picture, series=tuple(map(_thinned, picture.series)))
+    raise TypeError(f"not a picture: {type(picture).__name__}")
 
 
-def from_plain(value: Mapping[str, Any]) -> Picture:
-    """The inverse of `to_plain`, with gaps as NaN. Raises ValueError if the value is no picture."""
-    fields = {
-        name: _with_gaps(entry) if name in ("values", "series") else entry
-        for name, entry in value.items()
-        if name != "type"
-    }
-    try:
-        match value.get("type"):
-            case "heatmap":
-                return Heatmap(**fields)
-            case "lines":
-                series = [
-                    Series(**{**entry, "style": Style(entry["style"])})
-                    for entry in fields.pop("series")
-                ]
-                return Lines(series=tuple(series), **fields)
-    except (TypeError, KeyError) as error:
-        raise ValueError(f"not a picture: {error}") from error
-    raise ValueError(f"not a picture: type {value.get('type')!r}")
-
-
-def thinned(series: Series) -> Series:
-    """At most MOST_POINTS points of the series, evenly chosen, both ends included."""
+def _thinned(series: Series) -> Series:
+    """At most MOST_POINTS points of the series, evenly spaced, both ends included."""
     n = len(series.x)
-    if n <= MOST_POINTS:
-        return series
-    kept = [round(i * (n - 1) / (MOST_POINTS - 1)) for i in range(MOST_POINTS)]
+    points = min(n, MOST_POINTS)
+    kept = [round(i * (n - 1) / max(points - 1, 1)) for i in range(points)]
     low, high = (
-        None if values is None else [values[i] for i in kept]
+        None if values is None else _rounded([values[i] for i in kept])
         for values in (series.low, series.high)
     )
-    return replace(
-        series, x=[series.x[i] for i in kept], y=[series.y[i] for i in kept], low=low, high=high
-    )
+    x, y = (_rounded([values[i] for i in kept]) for values in (series.x, series.y))
+    return replace(series, x=x, y=y, low=low, high=high)
 
 
-def _rounded(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(name): _rounded(entry) for name, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [_rounded(entry) for entry in value]
-    if isinstance(value, bool | str) or value is None:
-        return value
-    return float(f"{float(value):.{DIGITS}g}") if math.isfinite(value) else None
-
-
-def _with_gaps(value: Any) -> Any:
-    """None is NaN where a number belongs; low and high of a series may be None as a whole."""
-    if isinstance(value, Mapping):
-        return {name: None if entry is None else _with_gaps(entry) for name, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [_with_gaps(entry) for entry in value]
-    return math.nan if value is None else value
+def _rounded(values: Sequence[float]) -> tuple[float, ...]:
+    return tuple(float(f"{v:.{DIGITS}g}") if math.isfinite(v) else math.nan for v in values)

@@ -1,11 +1,5 @@
-"""From a claim to its verdict: Hypothesis searches for inputs, the evidence of each is judged, the
-record says what was found.
-
-Search, then decide. The statement about each input is first judged on a search stream at level
-SUSPICION; only a suspicious one is judged again, on a fresh independent stream at the claim's share
-of the run's alpha, and only that makes it violated. Why a run's false alarms then stay below alpha
-is proved in `theory_checks.evidence.ledger`.
-"""
+"""From a claim to its verdict: Hypothesis searches for inputs, each is judged (`decide`), and the
+record keeps the results."""
 
 import contextlib
 import time
@@ -26,20 +20,19 @@ from torch import Tensor
 
 from theory_checks.checking.claim import DEFAULT_ALPHA, DEFAULT_SUBJECT, Claim
 from theory_checks.checking.decide import context_of, search_then_decide, wanted_by
-from theory_checks.checking.pictures import to_plain
-from theory_checks.checking.record import ERROR, MORE_THAN_CHANCE, Record, more_than_chance, number
+from theory_checks.checking.pictures import compact
+from theory_checks.checking.record import ERROR, Record
 from theory_checks.checking.registry import described
 from theory_checks.checking.run import Run, digest
 from theory_checks.evidence import Evidence, Verdict
 from theory_checks.evidence.verdict import ATTAINED
 from theory_checks.experiments.trajectories import DECIDE, SEARCH
+from theory_checks.report.words import SMALL_BUT_SIGNIFICANT, number
 
-HARDLY_EVER = 0.1  # of the inputs: a claim whose hypotheses fewer meet is vacuous
-MOST_LISTED = 40  # inputs whose sampled evidence is listed one by one
-# inputs, or members of a conjunction on one, whose margins are kept for comparisons
-MOST_MARGINS = 120
-# new inputs judged once a violation is known; a shrink may ask for hundreds
-MOST_JUDGED_WHILE_SHRINKING = 60
+HARDLY_EVER = 0.1  # a claim is vacuous if a smaller share of the inputs satisfies its hypotheses
+MOST_LISTED = 40  # sampled inputs that the record lists
+MOST_MARGINS = 120  # margins kept for comparisons, of inputs or members of a conjunction
+MOST_JUDGED_WHILE_SHRINKING = 60  # new inputs after a violation; Hypothesis may ask for hundreds
 
 
 class Violation(AssertionError):
@@ -52,7 +45,7 @@ class NotHeld(AssertionError):
 
 @dataclass
 class _Log:
-    """What one check of a claim has judged so far."""
+    """What one check of a claim has judged so far, by digest of the inputs."""
 
     judged: dict[tuple[int, ...], tuple[Evidence, Mapping[str, Any]]] = field(default_factory=dict)
     raised: dict[tuple[int, ...], Exception] = field(default_factory=dict)
@@ -75,19 +68,21 @@ class _Log:
 
 @dataclass(frozen=True)
 class Finding:
-    """What checking a claim found out: the record, and the inputs of the worst case, None if no
-    input met the hypotheses."""
+    """The result of checking a claim.
+
+    record: for the report
+    worst: the inputs of the worst case; None if no input satisfied the hypotheses
+    """
 
     record: Record
     worst: Mapping[str, Any] | None
 
 
 def check(claim: Claim, run: Run, *, shrink: bool = True) -> Record:
-    """Judges a claim over the inputs that Hypothesis finds, and says what was found. Does not raise
-    on a violation.
+    """Judges a claim over the inputs that Hypothesis generates. A violation is recorded, not
+    raised.
 
-    shrink: whether to look for the smallest input that violates the claim, rather than be content
-    with the first.
+    shrink: whether to search for the smallest violating input instead of stopping at the first
     """
     return examine(claim, run, shrink=shrink).record
 
@@ -95,7 +90,10 @@ def check(claim: Claim, run: Run, *, shrink: bool = True) -> Record:
 def examine(
     claim: Claim, run: Run, progress: Callable[[], object] = lambda: None, *, shrink: bool = True
 ) -> Finding:
-    """`check`, with the inputs of the worst case; calls `progress` whenever an input was judged."""
+    """`check`, with the inputs of the worst case.
+
+    progress: called after each input
+    """
     started = time.perf_counter()
     log = _Log()
     over = claim.over(run.profile) if callable(claim.over) else claim.over
@@ -125,8 +123,7 @@ def examine(
             if claim.visits is not None:
                 log.visit(claim.visits(**inputs))
         evidence = log.judged[key][0]
-        # Sampled evidence would make Hypothesis climb on noise, and an attained bound needs no more
-        # hunting.
+        # Sampled evidence would make Hypothesis climb on noise; an attained bound needs none.
         if (
             evidence.tightness is not None
             and evidence.false_pass == 0
@@ -149,10 +146,10 @@ def examine(
         print_blob=False,
         report_multiple_bugs=False,
         phases=(Phase.explicit, Phase.generate, Phase.target, *([Phase.shrink] if shrink else [])),
-        # Checks are slow by nature; hypotheses that are rarely met are counted and reported.
+        # Checks are slow by nature; inputs that do not satisfy the hypotheses are counted.
         suppress_health_check=(HealthCheck.too_slow, HealthCheck.filter_too_much),
     )(test)
-    # Unsatisfiable: no input met the hypotheses, which the record will call vacuous.
+    # Unsatisfiable: no input satisfied the hypotheses; the record says `vacuous`.
     with contextlib.suppress(Violation, Unsatisfiable), _inputs_that_depend_on_the_seed_only():
         test()
     return _finding(claim, run, log, smallest, time.perf_counter() - started)
@@ -160,12 +157,11 @@ def examine(
 
 @contextlib.contextmanager
 def _inputs_that_depend_on_the_seed_only() -> Iterator[None]:
-    """Keeps Hypothesis from trying constants that it finds in the source of the project's modules.
+    """Keeps Hypothesis from trying constants from the source of the project's modules.
 
-    Which modules are loaded differs between a worker, the command line and a run of other claims,
-    and every change of core adds constants or takes some away: the same seed would give other
-    inputs, and no run could be repeated or compared with another. Hypothesis has no setting for it;
-    a version in which these names are gone has to be looked at (a test notices).
+    Workers, commands and runs of other claims load different modules, and changes of core add or
+    remove constants: the same seed would give other inputs, so no run could be repeated or
+    compared. Hypothesis has no setting for this; a test fails if a version lacks these names.
     """
     with (
         mock.patch.object(providers.HypothesisProvider, "_local_constants", Constants()),
@@ -175,17 +171,17 @@ def _inputs_that_depend_on_the_seed_only() -> Iterator[None]:
 
 
 def inputs_tried(claim: Claim, run: Run) -> int:
-    """How many inputs Hypothesis tries besides those that are always tried, by profile, within the
+    """The number of inputs that Hypothesis generates in this profile, besides `always`, within the
     claim's line of the ledger.
 
-    Raises ValueError if the standard profile alone exceeds the line.
+    Raises ValueError if the standard profile exceeds that line.
     """
     reserved = len(claim.always) + MOST_JUDGED_WHILE_SHRINKING
     allowed = run.ledger.line(claim.id).inputs - reserved
     if claim.examples > allowed:
         raise ValueError(
-            f"claim {claim.id}: {claim.examples} inputs and {reserved} others exceed its ledger"
-            f" line by {claim.examples - allowed}"
+            f"claim {claim.id}: {claim.examples} inputs and {reserved} reserved ones exceed its"
+            f" ledger line by {claim.examples - allowed}"
         )
     return min(max(1, round(claim.examples * run.profile.inputs)), allowed)
 
@@ -193,8 +189,8 @@ def inputs_tried(claim: Claim, run: Run) -> int:
 def _with_pictures(
     record: Record, claim: Claim, run: Run, evidence: Evidence, inputs: Mapping[str, Any], log: _Log
 ) -> Record:
-    """The record with the claim's pictures of the worst case. They illustrate: whatever goes wrong
-    leaves the verdict alone."""
+    """The record with the claim's pictures of the worst case. An error while drawing leaves the
+    verdict unchanged."""
     if claim.picture is None:
         return record
     phase = DECIDE if evidence.verdict is Verdict.VIOLATED and evidence.samples else SEARCH
@@ -205,7 +201,7 @@ def _with_pictures(
             **wanted_by(claim.picture, context), **wanted_by(claim.picture, inputs)
         )
         pictures = drawn if isinstance(drawn, tuple) else (drawn,)
-        return replace(record, pictures=tuple(map(to_plain, pictures)))
+        return replace(record, pictures=tuple(map(compact, pictures)))
     except Exception as error:
         return replace(record, undrawn=f"{type(error).__name__}: {error}")
 
@@ -225,12 +221,12 @@ def _finding(
         seconds=seconds,
         seed=run.seed,
         command=reproduce(claim.id, run),
-        detail="the hypotheses were never met",
+        detail="no input satisfied the hypotheses",
     )
     if not log.judged:
         return Finding(found, None)
-    # An input here and there that does not meet the hypotheses says nothing; if hardly any meets
-    # them, neither does the claim.
+    # A few inputs that do not satisfy the hypotheses do not matter; if hardly any input does, the
+    # claim is vacuous.
     clear = [judged for judged in log.judged.values() if judged[0].verdict is not Verdict.VACUOUS]
     found = replace(found, discarded=found.discarded + len(log.judged) - len(clear))
     candidates = clear if len(clear) >= HARDLY_EVER * len(log.judged) else log.judged.values()
@@ -270,8 +266,8 @@ def _finding(
 def _margins(
     judged: Iterable[tuple[Evidence, Mapping[str, Any]]],
 ) -> dict[str, tuple[float, float, int, float]]:
-    """The margins of a record. The names are those of the streams that the draws came from, so far
-    as two runs have one seed."""
+    """The margins of a record, by input and place in a conjunction: in two runs with the same seed,
+    margins of the same name come from the same streams."""
     leaves = (
         leaf
         for evidence, inputs in judged
@@ -291,17 +287,19 @@ def _severity(judged: tuple[Evidence, Mapping[str, Any]]) -> tuple[int, float]:
 
 
 def _summary(counts: Counter[Any]) -> str:
-    """How often a fact held, or the range and number of the values visited."""
+    """How often a fact held, or the range and number of its values."""
     values = list(counts)
     if all(isinstance(value, bool) for value in values):
         return f"{counts[True]} of {counts.total()}"
     if all(isinstance(value, int | float) for value in values):
+        if len(values) == 1:
+            return number(values[0])
         return f"{number(min(values))} to {number(max(values))} ({len(values)} values)"
     return ", ".join(f"{value} ({count})" for value, count in counts.most_common())
 
 
 def describe(inputs: Mapping[str, Any]) -> str:
-    """The inputs on one line; of large tensors only the corners."""
+    """The inputs on one line, large tensors by their corners only."""
     return ", ".join(f"{name}={_shown(value)}" for name, value in inputs.items())
 
 
@@ -312,8 +310,8 @@ def _shown(value: Any) -> str:
     return repr(value)
 
 
-def reproduce(id: str, run: Run) -> str:
-    """The command that checks this claim again with the same draws, and shows every step."""
+def reproduce(claim_id: str, run: Run) -> str:
+    """The command that repeats this check with the same draws, step by step."""
     subject = "" if run.subject_name == DEFAULT_SUBJECT else f" --subject {run.subject_name}"
     device = (
         ""
@@ -323,7 +321,7 @@ def reproduce(id: str, run: Run) -> str:
     alpha = "" if run.ledger.alpha == DEFAULT_ALPHA else f" --alpha {float(run.ledger.alpha)}"
     claims = "".join(f" --claims {module}" for module in run.claims_from)
     return (
-        f"python -m theory_checks reproduce {id} --seed {run.seed} --profile"
+        f"python -m theory_checks reproduce {claim_id} --seed {run.seed} --profile"
         f" {run.profile}{subject}{device}{alpha}{claims}"
     )
 
@@ -341,20 +339,19 @@ def broken(claim: Claim, run: Run, error: Exception) -> Record:
 
 
 ADVICE = {
-    Verdict.VIOLATED.value: "the smallest input found is given below",
+    Verdict.VIOLATED.value: "the smallest violating input is below",
     Verdict.INCONCLUSIVE.value: (
-        "the samples ran out before the evidence was clear: try a larger profile or another"
-        " --theory-seed"
+        "the sample budget ran out before a decision; try a larger profile or another --theory-seed"
     ),
     Verdict.VACUOUS.value: (
-        "no input met the hypotheses: look at the claim's strategies and at the subject's"
+        "hardly any input satisfied the hypotheses; check the claim's strategies and the subject's"
         " initialisation"
     ),
 }
 
 
 def failure(record: Record) -> str:
-    """The message of a claim that was not found to hold."""
+    """The error message of a claim whose verdict is not `holds`."""
     return "\n".join(
         [
             f"claim {record.id} {record.verdict}: {record.statement}",
@@ -362,9 +359,9 @@ def failure(record: Record) -> str:
                 f"  observed {number(record.observed)}, bound {number(record.bound)}, margin"
                 f" {number(record.margin)}: {record.detail}"
             ),
-            *([f"  {MORE_THAN_CHANCE}"] if more_than_chance(record) else []),
+            *([f"  {SMALL_BUT_SIGNIFICANT}"] if record.violated_within_resolution else []),
             f"  {ADVICE[record.verdict]}",
-            f"  input: {record.worst_case or 'none'}",
-            f"  seed {record.seed}; again: {record.command}",
+            f"  input: {record.worst_case or '-'}",
+            f"  seed {record.seed}; replay: {record.command}",
         ]
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 from theory_checks.checking.claim import GROUPS, Claim, Kind
 from theory_checks.checking.profiles import STANDARD
 from theory_checks.commands import CommandError
-from theory_checks.report.terminal import cut
+from theory_checks.report.words import cut
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

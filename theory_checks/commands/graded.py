@@ -10,9 +10,10 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from theory_checks.checking.record import number, plain
 from theory_checks.commands import CommandError
 from theory_checks.commands.faults import add_cell_arguments, chosen_claims, require_cell_arguments
+from theory_checks.report.serial import plain
+from theory_checks.report.words import number
 from theory_checks.report.write import reserve, write_whole
 
 if TYPE_CHECKING:

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 
 from theory_checks.checking.claim import DEFAULT_ALPHA, DEFAULT_SEED, DEFAULT_SUBJECT, Claim
 from theory_checks.checking.profiles import PROFILES
-from theory_checks.checking.record import number
+from theory_checks.checking.record import BROKEN
 from theory_checks.commands import CommandError
 from theory_checks.commands.claims import available, find
-from theory_checks.report.document import BROKEN, EXIT_UNDECIDED
+from theory_checks.report.document import EXIT_UNDECIDED
+from theory_checks.report.words import number
 
 if TYPE_CHECKING:
     from theory_checks.checking.run import Run

@@ -12,9 +12,9 @@ from typing import Any
 
 from theory_checks.checking.claim import DEFAULT_ALPHA, Claim
 from theory_checks.checking.profiles import PROFILES
-from theory_checks.checking.record import plain, restored
 from theory_checks.evidence.ledger import Ledger
 from theory_checks.faults.workers import Workers
+from theory_checks.report.serial import plain, restored
 
 OUTCOMES = {
     "violated": "killed",

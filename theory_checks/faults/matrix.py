@@ -7,10 +7,10 @@ from graphlib import TopologicalSorter
 from typing import Any
 
 from theory_checks.checking.claim import GROUPS, Claim
-from theory_checks.checking.record import plain
 from theory_checks.faults.cells import Cell, Result
 from theory_checks.faults.fault import Fault
-from theory_checks.report.page import group_of, natural
+from theory_checks.report.serial import plain
+from theory_checks.report.words import group_of, natural
 
 SCHEMA = 1
 KEPT: Mapping[str, str] = {

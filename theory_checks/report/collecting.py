@@ -1,10 +1,9 @@
-"""The part of a pytest run that keeps its report: on the controller of parallel runs, or in the
-only process of others."""
+"""The part of a pytest run that writes its report: on the controller of a parallel run, or in its
+only process."""
 
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
@@ -13,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from theory_checks.checking.record import ERROR, NOT_RUN, Record, plain, restored
+from theory_checks.checking.record import ERROR, NOT_RUN, Record
 from theory_checks.report import terminal
-from theory_checks.report.document import BROKEN, EXIT_UNDECIDED, Report
-from theory_checks.report.write import PAGE, begin, write
+from theory_checks.report.document import EXIT_UNDECIDED, Report, Share
+from theory_checks.report.serial import plain, restored
+from theory_checks.report.write import PAGE, begin, write, write_whole
 
 if TYPE_CHECKING:
     from theory_checks.report.compare import Comparison
@@ -24,26 +24,26 @@ if TYPE_CHECKING:
 
 RECORD = "theory_record"  # the attribute of a test report that carries a record, as JSON
 SELECTED = "selected.json"
-REFRESH = 5.0  # seconds between two versions of report.json while a run goes on
+REFRESH = 5.0  # seconds between two versions of report.json during a run
 
 
 def tell_selected(
     shared: Path, claims: Sequence[Record], ledger: Sequence[Mapping[str, Any]], device: str
 ) -> None:
-    """Tells the process that keeps the report what is about to be checked. Every worker does so,
-    all with the same words."""
+    """Tells the process that writes the report what will be checked. Every worker writes the same
+    text."""
     text = json.dumps({"claims": plain(claims), "ledger": plain(ledger), "device": device})
-    partial = shared / f"{SELECTED}.{os.getpid()}"
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(shared / SELECTED)
+    write_whole(shared / SELECTED, text)
 
 
 class Reporter:
-    """Collects records as they arrive; report.json is there from the start of the run, with claims
-    as `not run` until they are.
+    """Collects records as they arrive. report.json exists from the start of the run, with claims as
+    `not run` until their records arrive.
 
-    report: what is known before the run; shared: where workers say what they selected; baseline:
-    the run to compare with.
+    report: what is known before the run
+    directory: of report.json
+    shared: where workers write what they selected
+    baseline: the run to compare with
     """
 
     def __init__(
@@ -61,20 +61,22 @@ class Reporter:
         self.started = self.written = time.monotonic()
 
     def begin(self) -> None:
-        """Writes the first report once it is known which claims were selected."""
+        """Writes the first report once the selected claims are known."""
         if self.records or not (self.shared / SELECTED).exists():
             return
         selected = json.loads((self.shared / SELECTED).read_text(encoding="utf-8"))
         claims = restored(tuple[Record, ...], selected["claims"], "claims")
         self.records = {claim.id: replace(claim, seed=self.report.seed) for claim in claims}
         self.report = replace(
-            self.report, device=selected["device"], ledger=tuple(selected["ledger"])
+            self.report,
+            device=selected["device"],
+            ledger=restored(tuple[Share, ...], selected["ledger"], "ledger"),
         )
         if self.records:
             begin(self.current(), self.directory)
 
     def current(self) -> Report:
-        """The report as far as the run has come."""
+        """The report so far."""
         return replace(
             self.report,
             seconds=time.monotonic() - self.started,
@@ -91,56 +93,53 @@ class Reporter:
         self.begin()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        id = report.nodeid.rpartition("::")[2]
+        claim_id = report.nodeid.rpartition("::")[2]
         text = getattr(report, RECORD, None)
         if text is not None:
-            self.records[id] = Record.from_json(text)
-            self.draw(id)
-        if id in self.records and report.failed and self.records[id].verdict == "holds":
-            # The check went well and something around it did not, in whichever phase: that is not
-            # to be read as passed.
+            self.records[claim_id] = Record.from_json(text)
+            self.draw(claim_id)
+        if claim_id in self.records and report.failed and self.records[claim_id].verdict == "holds":
+            # The check passed, but something around it failed, in whichever phase.
             detail = report.longreprtext.strip().rpartition("\n")[2] or f"failed in {report.when}"
-            self.records[id] = replace(self.records[id], verdict=ERROR, detail=detail)
+            self.records[claim_id] = replace(self.records[claim_id], verdict=ERROR, detail=detail)
         elif (
             text is None
-            and id in self.records
+            and claim_id in self.records
             and report.when not in ("setup", "call", "teardown")
-            and id not in self.finished
+            and claim_id not in self.finished
         ):
-            self.records[id] = replace(
-                self.records[id], verdict=NOT_RUN, detail="its worker crashed"
+            self.records[claim_id] = replace(
+                self.records[claim_id], verdict=NOT_RUN, detail="its worker crashed"
             )
         elif text is None and report.failed:
             self.something_else_failed = True
-        if id in self.records and report.when != "setup":
-            self.finished.add(id)
+        if claim_id in self.records and report.when != "setup":
+            self.finished.add(claim_id)
         if self.records and time.monotonic() - self.written > REFRESH:
             begin(self.current(), self.directory)
             self.written = time.monotonic()
 
-    def draw(self, id: str) -> None:
-        """Draws a claim's pictures as soon as it is known, while workers go on: the end of the run
-        need not wait for them."""
+    def draw(self, claim_id: str) -> None:
+        """Draws a claim's pictures as soon as its record arrives, while workers go on, so that the
+        end of the run is not delayed."""
         from theory_checks.report.page import drawings
 
-        self.drawn[id] = drawings(self.records[id])
+        self.drawn[claim_id] = drawings(self.records[claim_id])
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, None, None]:
         try:
             yield
-        # also where an interrupt meets the end of the workers; before the terminal's summary, which
-        # is an outer wrapper
-        finally:
+        finally:  # after an interrupt as well; the terminal's summary, an outer wrapper, follows
             self.finish(session)
 
     def finish(self, session: pytest.Session) -> None:
         """Writes the last report and sets the exit status."""
         if not self.records:
             return
-        for id in self.records.keys() - self.finished:
-            self.records[id] = replace(
-                self.records[id], detail="the run ended before it was checked"
+        for claim_id in self.records.keys() - self.finished:
+            self.records[claim_id] = replace(
+                self.records[claim_id], detail="the run ended before it was checked"
             )
         report = self.current()
         if self.baseline is not None:
@@ -151,9 +150,9 @@ class Reporter:
         session.exitstatus = self.exit_status(session.exitstatus)
 
     def exit_status(self, status: int) -> int:
-        """That of pytest, except: undecided if claims failed, but none is broken; failed if a
-        baseline was better."""
-        broken = any(record.verdict in BROKEN for record in self.records.values())
+        """The exit status of pytest, except: undecided if claims failed but none of them is broken;
+        failed if the baseline was better."""
+        broken = any(record.broken for record in self.records.values())
         if status == pytest.ExitCode.TESTS_FAILED and not broken and not self.something_else_failed:
             return EXIT_UNDECIDED
         if status == pytest.ExitCode.OK and self.comparison is not None and self.comparison.worse:
@@ -163,7 +162,9 @@ class Reporter:
     def pytest_terminal_summary(self, terminalreporter: Any, config: pytest.Config) -> None:
         wanted = config.getoption("--theory-claim")
         absent = [
-            f"{id}: no check of this claim was collected" for id in wanted if id not in self.records
+            f"{claim_id}: no check of this claim was collected"
+            for claim_id in wanted
+            if claim_id not in self.records
         ]
         if not self.records:
             for line in absent:
@@ -179,9 +180,8 @@ class Reporter:
             lines += terminal.changes(self.comparison)
         lines += absent
         if config.getoption("--theory-seed") == "random":
-            lines.append(
-                f"seed: {self.report.seed}"
-            )  # the header, which has it too, is not printed with -q
+            # -q suppresses the header, which has the seed as well
+            lines.append(f"seed: {self.report.seed}")
         lines.append(f"report: {self.directory / PAGE}")
         terminalreporter.section("claims")
         for line in lines:

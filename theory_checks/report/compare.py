@@ -1,25 +1,25 @@
-"""Two runs, claim by claim: what got worse, what got better, and by how much margins moved.
+"""Two runs, claim by claim: which became worse or better, and by how much margins moved.
 
 A margin is compared where both runs judged the same input (and, in a conjunction, the same member):
-at the worst case of the new run, or else at that of the old one. The interval of its change is the
-intersection of two:
+at the worst case of the new run if possible, else at that of the old one. The interval of its
+change is the intersection of two:
 
-- *Separately*. A statistic of n independent draws of which each changes it by at most spread / n is
-  within spread sqrt(log(2 / level) / (2 n)) of its expectation (Hoeffding for means, McDiarmid for
-  distances between laws); the two runs' radii add up. A test that looks after every batch may have
-  stopped at any of them: the k-th look gets level / (k (k + 1)). Exact evidence has its rounding
-  tolerance as radius.
-- *Common random numbers*. With one seed and one claim hash, both runs drew from the same streams,
-  batch by batch: then the means of corresponding batches are subtracted, and what both draws have
-  in common cancels. The batches' differences, weighted by size, give Student's interval; twice 7
-  spread log(2 / level) / (3 n) is added for differences too rare to have been seen (the last term
-  of the empirical Bernstein bound of Maurer and Pontil 2009). Student's part is approximate, for
-  batches that are not normal. It applies to means and frequencies whose margin is their distance to
-  a bound on one side.
+- *Separately*. A statistic of n independent draws, each of which changes it by at most spread / n,
+  is within spread sqrt(log(2 / level) / (2 n)) of its expectation (Hoeffding for means, McDiarmid
+  for distances between laws); the two runs' radii add up. A test that looks after every batch may
+  have stopped at any of them: the k-th look gets level / (k (k + 1)). For exact evidence the radius
+  is the rounding tolerance.
+- *Common random numbers*. With the same seed and claim hash, both runs drew from the same streams,
+  batch by batch: if the means of corresponding batches are subtracted, what both draws share
+  cancels. The differences, weighted by batch size, give Student's interval; twice 7 spread
+  log(2 / level) / (3 n) is added for differences too rare to be observed (the last term of the
+  empirical Bernstein bound of Maurer and Pontil 2009). Student's part is approximate where batches
+  are not normal. This applies to means and frequencies whose margin is the distance to a bound on
+  one side.
 
-The level is LEVEL for the whole comparison, shared by all margins that it could have looked at:
-whatever the code under test does, with probability 95 % no margin is said to move that did not.
-Intervals are therefore wider than one looked at alone would be.
+LEVEL holds for the whole comparison, and is shared by all margins that it could look at: whatever
+the code under test does, with probability 95 % no margin is reported as moved that did not move.
+The intervals are therefore wider than each would be alone.
 """
 
 from __future__ import annotations
@@ -30,12 +30,13 @@ from itertools import pairwise
 
 from scipy.special import stdtrit
 
-from theory_checks.checking.record import ERROR, VERDICTS, Record, number
+from theory_checks.checking.record import BROKEN, ERROR, VERDICTS, Record
 from theory_checks.evidence.sampling import looks
-from theory_checks.report.document import BROKEN, Report
+from theory_checks.report.document import Report
+from theory_checks.report.words import natural, number
 
 LEVEL = 0.05
-FEWEST_BATCHES = 5  # below which batches say too little about how much they vary
+FEWEST_BATCHES = 5  # fewer say too little about their variance
 LOOKS_LIKE = 1e-9  # relative: margins that are bound - observed, up to rounding
 
 Margin = tuple[float, float, int, float]  # margin, resolution, samples, spread
@@ -45,14 +46,18 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True)
 class Change:
-    """What became of one claim.
+    """How one claim changed.
 
+    id: of the claim
     kind: unchanged; newly violated; fixed (it holds, and was violated or in error); worse or better
-    (any other change of verdict); margin moved (the verdict is the same, the interval of the change
-    excludes 0); not comparable (another profile, or the claim or its check changed); added or
-    removed (only one of the runs selected it). low, high: the interval of the change of the margin,
-    positive away from the bound, where there is one; place: the input that it is about, a name in
-    `margins` of both records; note: what else there is to know.
+        (any other change of verdict); margin moved (the verdict is the same, and the interval of
+        the change excludes 0); not comparable (another profile, or the claim or its check
+        changed); added or removed (only one of the runs selected it)
+    old, new: its records; None if the run did not select it
+    low, high: ends of the interval of the margin's change, positive away from the bound; None
+        without margins to compare
+    place: the input of this interval, a name in `margins` of both records
+    note: anything else a reader should know
     """
 
     id: str
@@ -66,10 +71,10 @@ class Change:
 
     @property
     def worse(self) -> bool:
-        """Whether the claim's verdict or its margin got worse.
+        """Whether the claim's verdict or its margin became worse.
 
-        An exact margin that moved is a fact about one input and what was drawn for it, perhaps in
-        another order now: it is told, but only a verdict makes such a claim worse.
+        An exact margin depends on one input and its draws, perhaps in another order now: its change
+        is reported, but only a verdict makes such a claim worse.
         """
         fell = self.kind == "margin moved" and self.high is not None and self.high < 0
         return self.kind in ("newly violated", "worse") or (fell and self.sampled)
@@ -82,7 +87,11 @@ class Change:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All claims of two runs, in the order of the new one, then those that it lacks."""
+    """Two runs.
+
+    old, new: their reports
+    changes: of all claims, in the order of the new run, then those that it lacks
+    """
 
     old: Report
     new: Report
@@ -90,24 +99,36 @@ class Comparison:
 
     @property
     def worse(self) -> bool:
-        """Whether anything got worse."""
+        """Whether anything became worse."""
         return any(change.worse for change in self.changes)
+
+    def worst_first(self, also_unchanged: bool = False) -> list[Change]:
+        """The changes for a reader: what became worse first, then by id."""
+        return sorted(
+            (c for c in self.changes if also_unchanged or c.kind != "unchanged"),
+            key=lambda c: (not c.worse, natural(c.id)),
+        )
 
 
 def compare(old: Report, new: Report) -> Comparison:
     """What changed from the old run to the new one."""
     before, after = ({record.id: record for record in report.records} for report in (old, new))
-    shared = [id for id in after if id in before]
-    sampled = [record for id in shared for record in (before[id], after[id]) if record.samples]
+    shared = [claim_id for claim_id in after if claim_id in before]
+    sampled = [
+        record
+        for claim_id in shared
+        for record in (before[claim_id], after[claim_id])
+        if record.samples
+    ]
     looked_at = sum(max(len(record.margins), record.examples) for record in sampled)
     level = LEVEL / max(looked_at, 1)
     changes = []
-    for id in (*after, *(id for id in before if id not in after)):
-        was, now = before.get(id), after.get(id)
+    for claim_id in (*after, *(claim_id for claim_id in before if claim_id not in after)):
+        was, now = before.get(claim_id), after.get(claim_id)
         if was is None or now is None:
-            changes.append(Change(id, "added" if was is None else "removed", was, now))
+            changes.append(Change(claim_id, "added" if was is None else "removed", was, now))
         elif reason := incomparable(old, new, was, now):
-            changes.append(Change(id, "not comparable", was, now, note=reason))
+            changes.append(Change(claim_id, "not comparable", was, now, note=reason))
         else:
             changes.append(_change(was, now, level))
     return Comparison(old, new, tuple(changes))
@@ -175,14 +196,17 @@ def _worst(record: Record) -> str:
 
 
 def change_of_margin(was: Record, now: Record, place: str, level: float) -> Interval | None:
-    """The interval in which the margin at this place changed (module docstring); None if there is
-    no margin to speak of."""
+    """The interval of the change of the margin at this place (module docstring); None if the margin
+    is not finite.
+
+    level: probability that the interval misses the change
+    """
     old, new = was.margins[place], now.margins[place]
     change = new[0] - old[0]
     if not math.isfinite(change):
         return None
     around = radius(old, level / 4) + radius(new, level / 4)
-    farthest = max(old[3], new[3]) or math.inf  # between two means of draws in one range
+    farthest = max(old[3], new[3]) or math.inf  # of two means of draws in the same range
     low, high = max(change - around, -farthest), min(change + around, farthest)
     common = place == _worst(was) == _worst(now) and was.seed == now.seed
     slopes = (
@@ -201,7 +225,8 @@ def change_of_margin(was: Record, now: Record, place: str, level: float) -> Inte
 
 
 def radius(margin: Margin, level: float) -> float:
-    """How far the margin may be from its expectation, except with probability `level`."""
+    """The distance of the margin from its expectation is at most this, except with probability
+    `level`."""
     _, resolution, samples, spread = margin
     if samples == 0:
         return resolution
@@ -210,8 +235,11 @@ def radius(margin: Margin, level: float) -> float:
 
 
 def margin_slope(record: Record, around: float) -> int:
-    """How the margin moves with the observed mean, 1 or -1; 0 if it is no mean, or if it is not
-    sure on which side of the expected value it lies."""
+    """How the margin moves with the observed mean: 1 or -1, or 0 if it is not a mean or may lie on
+    either side of the expected value.
+
+    around: uncertainty of the observed mean
+    """
     if (
         not record.averages
         or record.observed is None
@@ -232,8 +260,12 @@ def difference_of_means(
     spread: float,
     level: float,
 ) -> Interval | None:
-    """The interval of the mean of new minus old draws, from the paths of their means; None if they
-    share too few batches."""
+    """The interval of the mean of new minus old draws; None if they share too few batches.
+
+    old, new: (draws so far, their mean) after each batch
+    spread: width of the range of a draw
+    level: probability that the interval misses the mean
+    """
     before, after = dict(old), dict(new)
     points = [0.0, *sorted(before.keys() & after.keys())]
     if len(points) <= FEWEST_BATCHES:

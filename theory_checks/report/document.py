@@ -1,7 +1,7 @@
-"""report.json: what one run found, as a document that outlives it.
+"""report.json: the result of one run, as a document that outlives it.
 
-`report.schema.json`, beside this file, describes it. Its version is the field `schema`; it changes
-when a reader of the old documents would misread the new ones.
+`python -m theory_checks report --schema` prints its JSON schema. The version of the format is the
+field `schema`; it changes when a reader of old documents would misread new ones.
 """
 
 from __future__ import annotations
@@ -11,34 +11,61 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from theory_checks.checking.record import ERROR, VERDICTS, Record, plain, restored, shortened
+from theory_checks.checking.claim import with_dependencies
+from theory_checks.checking.record import BROKEN, Record, Whole
+from theory_checks.report.serial import plain, restored, schema
+from theory_checks.report.words import natural, plural, shortened
 
-SCHEMA = "1"
-BROKEN = ("violated", ERROR)
+SCHEMA = "2"
 FILE = "report.json"
-# the exit status of a run in which no claim is violated, but not all were found to hold
-EXIT_UNDECIDED = 6
+EXIT_UNDECIDED = 6  # exit status if no claim is violated or in error, but not all hold
+
+
+@dataclass(frozen=True)
+class Share:
+    """One claim's line in the error budget.
+
+    id: of the claim
+    share: its part of alpha; 0 for exact claims
+    inputs: the largest number of inputs that it may try
+    reason: of both numbers
+    """
+
+    id: str
+    share: float
+    inputs: Whole
+    reason: str
 
 
 @dataclass(frozen=True)
 class Report:
-    """One run.
+    """The result of one run.
 
-    created: when it began, ISO 8601 in UTC; device: as asked for; command: the command line;
-    commit: of git, "" if there is none; dirty: whether there were uncommitted changes; seconds:
-    wall time; complete: False while the run goes on, and if it ended early; ledger: id, share of
-    alpha, inputs allowed and reason of every claim; records: one for each claim that was selected,
-    `not run` if it left no evidence.
+    schema: version of this format
+    created: when the run began, ISO 8601 in UTC
+    subject: the Subject under test, module:NAME
+    profile: how much evidence was gathered
+    device: where training ran
+    seed: determines every draw of the run
+    alpha: bound on the probability of any false alarm in the run
+    command: the command line
+    environment: versions, platform and number of processors
+    commit: of git; empty outside a repository
+    dirty: whether there were uncommitted changes or untracked files; null outside a repository
+    seconds: wall time, so far if the run is not complete
+    complete: false while the run goes on, and if it ended before every claim was checked
+    ledger: how alpha is divided among the claims
+    records: one for each claim that was selected
     """
 
-    schema: str
+    schema: Annotated[str, {"enum": (SCHEMA,)}]
     created: str
     subject: str
     profile: str
     device: str
-    seed: int
+    seed: Whole
     alpha: float
     command: str
     environment: Mapping[str, str]
@@ -46,23 +73,44 @@ class Report:
     dirty: bool | None
     seconds: float
     complete: bool
-    ledger: tuple[Mapping[str, Any], ...]
+    ledger: tuple[Share, ...]
     records: tuple[Record, ...]
 
     def to_json(self) -> str:
-        """The document; it adds `suspects`, which follows from the records, for readers that are
-        not this program.
+        """The document. It adds `suspects`, which follows from the records, for other programs.
 
-        Laid out for reading once it is complete: before, it is written again and again, and the
-        fast encoder knows no layout.
+        Indented only once it is complete: until then it is written again and again, and the fast
+        encoder cannot indent.
         """
         document = {**plain(self), "suspects": plain(suspects(self.records))}
         return json.dumps(document, allow_nan=False, indent=1 if self.complete else None)
 
 
+def document_schema() -> dict[str, Any]:
+    """The JSON schema of report.json, from the fields of Report and their descriptions."""
+    definitions: dict[str, Any] = {}
+    schema(Report, definitions)
+    top = definitions.pop("Report")
+    top["properties"]["suspects"] = {
+        **schema(Mapping[str, tuple[str, ...]], definitions),
+        "description": "for each claim that builds on broken ones (violated or in error), directly"
+        " or not: their ids; follows from the records",
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"urn:moe-theory-checks:report:{SCHEMA}",
+        "title": f"Report of a run of theory checks, version {SCHEMA}",
+        **top,
+        "required": list(top["properties"]),
+        "$defs": definitions,
+    }
+
+
 def read_report(path: Path) -> Report:
-    """The report in a file, or in the directory that holds it. Raises ValueError that names the
-    file and says what is wrong."""
+    """The report in a file, or in the directory that holds it.
+
+    Raises ValueError, which names the file and what is wrong with it.
+    """
     path = path / FILE if path.is_dir() else path
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
@@ -76,90 +124,62 @@ def read_report(path: Path) -> Report:
         raise ValueError(f"{path}: not a report of theory checks, it has no field 'schema'")
     if document["schema"] != SCHEMA:
         raise ValueError(
-            f"{path}: a report of schema {shortened(document['schema'])}, this version reads"
-            f" {SCHEMA!r}; run the checks again"
+            f"{path}: report schema {shortened(document['schema'])}, but this version of"
+            f" theory_checks reads {SCHEMA!r}; run the checks again to get a new report"
         )
     document.pop("suspects", None)
     try:
-        found: Report = restored(Report, document, "report")
-        _require_sound(found.records)
+        report: Report = restored(Report, document, "report")
+        (twice, times), *_ = [*Counter(r.id for r in report.records).most_common(1), ("", 0)]
+        if times > 1:
+            raise ValueError(f"report.records has {times} records of {shortened(twice)}")
     except ValueError as error:
         raise ValueError(f"{path}: not a report of theory checks, {error}") from error
-    return found
-
-
-def _require_sound(records: Iterable[Record]) -> None:
-    """Raises ValueError unless every verdict is one and no claim has two."""
-    seen: set[str] = set()
-    for i, record in enumerate(records):
-        if record.verdict not in VERDICTS:
-            raise ValueError(
-                f"report.records[{i}].verdict is {shortened(record.verdict)}, needs one of"
-                f" {', '.join(VERDICTS)}"
-            )
-        if record.id in seen:
-            raise ValueError(f"report.records[{i}] is a second record of {shortened(record.id)}")
-        seen.add(record.id)
+    return report
 
 
 def headline(report: Report) -> str:
     """The verdict of the whole run in one sentence."""
-    found, total = Counter(record.verdict for record in report.records), len(report.records)
-    claims = "1 claim" if total == 1 else f"{total} claims"
-    undecided = total - found["holds"] - sum(found[verdict] for verdict in BROKEN)
+    verdicts, total = Counter(r.verdict for r in report.records), len(report.records)
+    claims = plural(total, "claim")
     if not total:
         return "No claim was checked."
-    if found["holds"] == total:
+    if verdicts["holds"] == total:
         return "The claim holds." if total == 1 else f"All {claims} hold."
+    undecided = total - verdicts["holds"] - sum(verdicts[verdict] for verdict in BROKEN)
     parts = [
-        f"{number} {'is' if number == 1 else 'are'} {what}"
-        for number, what in (
-            (found["violated"], "violated"),
-            (found["error"], "in error, since the code under test raised"),
+        f"{n} {'is' if n == 1 else 'are'} {what}"
+        for n, what in (
+            (verdicts["violated"], "violated"),
+            (verdicts["error"], "in error (the code under test raised)"),
             (undecided, "undecided"),
         )
-        if number
+        if n
     ]
     parts[0] = parts[0].replace(" ", f" of {claims} ", 1)
-    nothing_worse = "" if found["violated"] or found["error"] else "No claim is violated; "
+    nothing_worse = "" if any(verdicts[v] for v in BROKEN) else "No claim is violated; "
     return f"{nothing_worse}{', '.join(parts)}."
 
 
 def suspects(records: Iterable[Record]) -> dict[str, tuple[str, ...]]:
-    """For each claim that builds on broken ones (violated or in error), directly or not: those, in
-    the order of the records.
+    """For each claim that builds on broken ones, directly or not: those; all in the order of ids.
 
-    What a broken lemma implies is not known any more, whatever its own verdict; if that is
-    `violated` too, the lemma may be why.
+    If a lemma is broken, what was derived from it is in doubt whatever its own verdict; if that is
+    `violated` too, the lemma may be the cause.
     """
-    by_id = {record.id: record for record in records}
-    found = {}
-    for id in by_id:
-        below = _builds_on(id, by_id)
-        broken = tuple(
-            lemma for lemma in by_id if lemma in below and by_id[lemma].verdict in BROKEN
-        )
-        if broken:
-            found[id] = broken
-    return found
+    by_id = {record.id: record for record in sorted(records, key=lambda r: natural(r.id))}
+    suspect = {}
+    for claim_id, record in by_id.items():
+        below = with_dependencies(record.depends_on, by_id)
+        if broken := tuple(lemma for lemma in by_id if lemma in below and by_id[lemma].broken):
+            suspect[claim_id] = broken
+    return suspect
 
 
 def origins(suspect: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
-    """Of the broken claims that each suspect builds on, those that build on no broken one
-    themselves: where to look first."""
+    """Of the broken claims that each suspect builds on, those that are no suspects themselves:
+    where to start."""
     return {
-        id: tuple(lemma for lemma in lemmas if lemma not in suspect)
-        for id, lemmas in suspect.items()
+        claim_id: tuple(lemma for lemma in lemmas if lemma not in suspect)
+        for claim_id, lemmas in suspect.items()
     }
-
-
-def _builds_on(id: str, records: Mapping[str, Record]) -> set[str]:
-    """All that a claim depends on, directly or not, as far as the records tell."""
-    below: set[str] = set()
-    pending = list(records[id].depends_on)
-    while pending:
-        lemma = pending.pop()
-        if lemma not in below:
-            below.add(lemma)
-            pending.extend(records[lemma].depends_on if lemma in records else ())
-    return below

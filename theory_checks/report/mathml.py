@@ -1,28 +1,29 @@
-"""Formulas for the page: LaTeX to MathML that browsers lay out as the paper does."""
+"""Formulas for the page: LaTeX to MathML, laid out as in the paper."""
 
 from __future__ import annotations
 
 import itertools
 import re
 import unicodedata
+from collections.abc import Iterator
 from xml.etree import ElementTree
-from xml.etree.ElementTree import Element
+from xml.etree.ElementTree import Element, SubElement
 
 from latex2mathml import converter
 
 ALPHABETS = {"bold": "BOLD", "script": "SCRIPT", "double-struck": "DOUBLE-STRUCK"}
-OPERATORS = {"~": "\u223c", ";": ";", ":": ":"}  # which the converter takes for identifiers
+OPERATORS = {"~": "\u223c", ";": ";", ":": ":"}  # identifiers, to the converter
 FENCES = {"\u27e8": "prefix", "\u27e9": "postfix"}  # angle brackets, likewise
 BEFORE_A_SIGN = "([|,=\u2264\u2265:"  # after which a minus is a sign, not a difference
-APART = (
-    "1em",
-    "2em",
-)  # the spaces of \quad and \qquad, which separate what may stand on lines of its own
+APART = ("1em", "2em")  # the spaces of \\quad and \\qquad, which separate parts
+OPENING, CLOSING = "([{\u27e8", ")]}\u27e9"
+RELATIONS = "=<>\u2264\u2265\u2260\u223c\u2248\u226b\u2208\u2287\u2190\u2192\u219b\u21a6"
+BREAK_BEFORE = RELATIONS + "+\u2212"
 
 
 def mathml(latex: str) -> str:
-    """One <math> element for each part of the formula between \\quad or \\qquad, so that a narrow
-    page can break it there.
+    """The formula as HTML that can wrap: for each part between \\quad or \\qquad a <span> of <math>
+    elements and words. Lines break between parts and at relations, sums, commas and words.
 
     Raises ValueError if the formula cannot be converted.
     """
@@ -31,33 +32,57 @@ def mathml(latex: str) -> str:
         raise ValueError(f"not a formula: {latex!r} leaves a brace open")
     try:
         root = ElementTree.fromstring(converter.convert(latex))
-    except (
-        Exception
-    ) as error:  # the converter has many of its own, and lets IndexError and others through
+    except Exception as error:  # the converter raises many types, IndexError among them
         raise ValueError(f"not a formula: {latex!r} ({type(error).__name__})") from error
     for element in root.iter():
         element.tag = element.tag.rpartition("}")[2]
     for element in root.iter():
         _corrected(element)
-    row = next(iter(root))
-    parts = [Element("mrow")]
-    for child in row:
-        if child.tag == "mspace" and child.get("width") in APART:
-            parts.append(Element("mrow"))
-        else:
-            parts[-1].append(child)
-    found = "".join(
-        f'<math displaystyle="true">{ElementTree.tostring(part, encoding="unicode")}</math>'
-        for part in parts
-    )
-    if "\\" in found:
+    html = ElementTree.tostring(root[0], encoding="unicode")
+    if "\\" in html:
         raise ValueError(f"not a formula: {latex!r} has a command that is unknown")
-    return found
+    return "".join(ElementTree.tostring(part, encoding="unicode") for part in _parts(root[0]))
+
+
+def _parts(row: Element) -> list[Element]:
+    """The parts of a formula, in pieces between which lines can break."""
+    parts = [Element("span")]
+    depth, piece = 0, None
+    for child, display in _flat(row):
+        text = child.text or ""
+        operator = child.tag == "mo" and text
+        if child.tag == "mspace" and child.get("width") in APART:
+            parts.append(Element("span"))
+            piece = None
+            continue
+        if child.tag == "mtext":
+            SubElement(parts[-1], "span").text = text.replace("\u00a0", " ")
+            piece = None
+            continue
+        if operator and depth == 0 and text in BREAK_BEFORE and child.get("form") != "prefix":
+            child.set("form", "infix")  # though it stands first in its piece
+            piece = None
+        if piece is None or piece.get("displaystyle") != display:
+            piece = SubElement(parts[-1], "math", {"displaystyle": display})
+        piece.append(child)
+        if operator:
+            depth += (text in OPENING) - (text in CLOSING)
+            piece = None if text == "," and depth == 0 else piece
+    return parts
+
+
+def _flat(row: Element, display: str = "true") -> Iterator[tuple[Element, str]]:
+    """The children of a row, with those of its styles, and whether each is in display style."""
+    for child in row:
+        if child.tag == "mstyle":
+            yield from _flat(child, child.get("displaystyle", display))
+        else:
+            yield child, display
 
 
 def _corrected(element: Element) -> None:
-    """What the converter leaves to old browsers, or gets wrong: alphabets, words, relations,
-    brackets, spaces. In place."""
+    """Corrects in place what the converter gets wrong or leaves to old browsers: alphabets, words,
+    relations, brackets, spaces."""
     children = list(element)
     if (
         element.tag == "mrow"
@@ -82,6 +107,9 @@ def _corrected(element: Element) -> None:
     elif element.get("width") == "negativethinmathspace":
         element.set("width", "-0.167em")
     for child, follower in itertools.pairwise(children):
+        if child.tag == "mpadded":  # the slash of \\not, beside the relation
+            element.remove(child)
+            follower.text = unicodedata.normalize("NFC", f"{follower.text}\u0338")
         if (
             child.tag == "mo"
             and (child.text or "") in BEFORE_A_SIGN
@@ -100,8 +128,7 @@ def _corrected(element: Element) -> None:
 
 
 def _letter(text: str, alphabet: str) -> str:
-    """The letter or digit in another alphabet; a few of these are older characters with shorter
-    names."""
+    """The letter or digit in another alphabet; some are older characters with shorter names."""
     name = unicodedata.name(text).removeprefix("LATIN ").replace("LETTER ", "")
     try:
         return unicodedata.lookup(f"MATHEMATICAL {alphabet} {name}")

@@ -1,43 +1,32 @@
-"""index.html: a run as one self-contained page, for reading on a screen of any size and in
-print."""
+"""index.html: a run as one self-contained page, for screens of any size and for print."""
 
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from importlib.metadata import version
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from theory_checks.checking.claim import GROUPS
-from theory_checks.checking.pictures import Lines, Series, Style, from_plain, to_plain
-from theory_checks.checking.record import MORE_THAN_CHANCE, VERDICTS, Record, more_than_chance
-from theory_checks.report.document import BROKEN, Report, headline, suspects
+from theory_checks.checking.pictures import Lines, Series, Style
+from theory_checks.checking.record import VERDICTS, Record
+from theory_checks.report import words
+from theory_checks.report.document import Report, headline, suspects
 from theory_checks.report.mathml import mathml
 from theory_checks.report.tables import joint_tables
 from theory_checks.report.terminal import tally
+from theory_checks.report.words import group_of, natural, quantity, slug
 
 if TYPE_CHECKING:
     from theory_checks.report.compare import Comparison
     from theory_checks.report.plots import Drawing
 
-SYMBOLS = {
-    "violated": "✗",
-    "error": "!",
-    "not run": "–",
-    "vacuous": "∅",
-    "inconclusive": "?",
-    "holds": "✓",
-}
-SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
-DASH, MINUS, THIN = "–", "−", "\u202f"
 AT_THE_BOUND = 5e-4  # of the unit of a margin: closer than anybody sees
 INSIDE, BEYOND = 1.0, 2.0  # units of the margin that the bar shows on each side of the bound
 
@@ -47,57 +36,52 @@ def render(
     comparison: Comparison | None = None,
     drawn: Mapping[str, Drawings] = MappingProxyType({}),
 ) -> str:
-    """The page. drawn: the drawings of claims, by id, that were made before."""
-    from theory_checks.report.plots import Node, graph
+    """The page.
+
+    comparison: with the baseline
+    drawn: drawings made before, by claim
+    """
+    from theory_checks.report.plots import graph
 
     doubts = suspects(report.records)
+    records = sorted(report.records, key=lambda r: natural(r.id))
     rows = [
-        _row(record, report, doubts, drawn.get(record.id) or drawings(record))
-        for record in sorted(report.records, key=lambda r: natural(r.id))
+        Row(
+            record,
+            place,
+            standing(record),
+            _formula(record.formula),
+            doubts.get(record.id, ()),
+            tuple(claim_id for claim_id, lemmas in doubts.items() if record.id in lemmas),
+            drawn.get(record.id) or drawings(record),
+        )
+        for place, record in enumerate(records)
     ]
-    nodes = [
-        Node(r.record.id, r.group, slug(r.record.verdict), r.record.depends_on, bool(r.doubted_by))
-        for r in rows
-    ]
-    names = {**GROUPS, **{row.group: "" for row in rows if row.group not in GROUPS}}
+    groups = {
+        group: GROUPS.get(group, "") for group in dict.fromkeys(group_of(r.id) for r in records)
+    }
     return (
         templates()
         .get_template("index.html")
         .render(
             report=report,
-            comparison=comparison,
-            rows=sorted(rows, key=lambda row: row.rank),
-            counts=Counter(row.record.verdict for row in rows),
-            broken=[row for row in rows if row.broken],
-            undecided=[row for row in rows if not row.broken and row.record.verdict != "holds"],
-            doubted=sum(bool(row.doubted_by) for row in rows),
-            changes=(
-                []
-                if comparison is None
-                else sorted(
-                    (c for c in comparison.changes if c.kind != "unchanged"),
-                    key=lambda c: (not c.worse, natural(c.id)),
-                )
-            ),
-            comparison_summary="" if comparison is None else tally(comparison),
-            order=VERDICTS,
-            symbols=SYMBOLS,
             headline=headline(report),
-            groups={
-                group: name
-                for group, name in names.items()
-                if any(row.group == group for row in rows)
-            },
-            kinds=sorted({row.record.kind for row in rows if row.record.kind}),
-            tables=joint_tables(row.record for row in rows),
-            graph=Markup(graph(nodes, names, "graph")) if nodes else "",
+            rows=sorted(rows, key=lambda row: row.rank),
+            counts=Counter(r.verdict for r in records),
+            suspects=len(doubts),
+            comparison=comparison,
+            comparison_summary="" if comparison is None else tally(comparison),
+            groups=groups,
+            kinds=sorted({r.kind for r in records if r.kind}),
+            tables=joint_tables(records),
+            graph=Markup(graph(records, doubts, groups, "graph")) if records else "",
             version=version("moe-theory-checks"),
         )
     )
 
 
 def templates() -> Environment:
-    """The templates of pages, with the filters that they use."""
+    """The templates of pages, with the words and filters that they use."""
     environment = Environment(
         loader=PackageLoader("theory_checks.report"),
         autoescape=True,
@@ -105,13 +89,11 @@ def templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {
-        "quantity": quantity,
-        "count": count,
-        "slug": slug,
-        "duration": duration,
-        "when": when,
-    }
+    environment.globals["words"] = words
+    for function in (
+        *(quantity, slug, words.count, words.duration, words.percent, words.plural, words.when),
+    ):
+        environment.filters[function.__name__] = function
     return environment
 
 
@@ -119,46 +101,31 @@ def templates() -> Environment:
 class Row:
     """What the page shows of a claim.
 
-    place: in the order of ids; doubted_by: the broken claims it builds on; doubts: the claims that
-    it makes suspect, if it is broken; undrawn: why a picture is missing.
+    record: of the claim
+    place: in the order of ids
+    standing: distance from the bound; None if there is nothing to compare
+    formula: in MathML
+    doubted_by: ids of the broken claims that it builds on
+    doubts: ids of the claims that build on it, if it is broken
+    drawings: of its pictures
     """
 
     record: Record
-    group: str
     place: int
-    rank: int
     standing: Standing | None
     formula: Markup
     doubted_by: tuple[str, ...]
     doubts: tuple[str, ...]
-    drawings: tuple[Drawing, ...]
-    undrawn: tuple[str, ...]
+    drawings: Drawings
 
     @property
-    def broken(self) -> bool:
-        return self.record.verdict in BROKEN
-
-
-def _row(
-    record: Record, report: Report, doubts: Mapping[str, tuple[str, ...]], drawn: Drawings
-) -> Row:
-    ids = sorted((r.id for r in report.records), key=natural)
-    return Row(
-        record,
-        group=group_of(record.id),
-        place=ids.index(record.id),
-        rank=VERDICTS.index(record.verdict),
-        standing=standing(record),
-        formula=_formula(record.formula),
-        doubted_by=doubts.get(record.id, ()),
-        doubts=tuple(id for id, lemmas in doubts.items() if record.id in lemmas),
-        drawings=drawn.found,
-        undrawn=drawn.missing,
-    )
+    def rank(self) -> int:
+        """Place of the verdict, worst first."""
+        return VERDICTS.index(self.record.verdict)
 
 
 def _formula(latex: str) -> Markup:
-    """The formula as MathML; as it is written, if it cannot be converted."""
+    """The formula as MathML; in LaTeX if it cannot be converted."""
     try:
         return Markup(mathml(latex)) if latex else Markup()
     except ValueError:
@@ -167,30 +134,35 @@ def _formula(latex: str) -> Markup:
 
 @dataclass(frozen=True)
 class Drawings:
-    """A claim's pictures and the observed sequence, and why others are missing: they illustrate,
-    the page does without."""
+    """A claim's pictures and its observed sequence.
 
-    found: tuple[Drawing, ...]
+    made: those that could be drawn
+    missing: for each of the others the reason
+    """
+
+    made: tuple[Drawing, ...]
     missing: tuple[str, ...]
 
 
 def drawings(record: Record) -> Drawings:
-    """The drawings of a claim. matplotlib is imported here, not before: that takes as long as most
-    runs of a few claims. If it cannot be, every picture is missing: this is called while the run
-    goes on, which pictures must not end."""
-    found, missing = [], [record.undrawn] if record.undrawn else []
+    """The drawings of a claim.
+
+    This is called during the run, which pictures must neither delay nor end: matplotlib is imported
+    here, since that takes as long as most runs of a few claims, and any error is a missing picture.
+    """
+    made, missing = [], [record.undrawn] if record.undrawn else []
     sequence = observed_sequence(record)
-    pictures = [*record.pictures, *([] if sequence is None else [to_plain(sequence)])]
+    pictures = [*record.pictures, *([] if sequence is None else [sequence])]
     for index, picture in enumerate(
         reversed(pictures) if record.verdict == "violated" else pictures
     ):
         try:
             from theory_checks.report.plots import drawn
 
-            found.append(drawn(from_plain(picture), f"{record.id}-{index}"))
+            made.append(drawn(picture, f"{record.id}-{index}"))
         except Exception as error:
             missing.append(f"{type(error).__name__}: {error}")
-    return Drawings(tuple(found), tuple(missing))
+    return Drawings(tuple(made), tuple(missing))
 
 
 # How far from its bound
@@ -198,11 +170,12 @@ def drawings(record: Record) -> Drawings:
 
 @dataclass(frozen=True)
 class Standing:
-    """Where the observed value stands, in units in which claims can be compared.
+    """Where the observed value stands, in units that make claims comparable.
 
-    inside: by how many units it is inside its bound, negative beyond it; what is claimed to be
-    equal is never inside, and beyond by its difference. zone: up to how many units beyond it may
-    lie although the claim holds (resolution, or rounding).
+    inside: distance from the bound in units, negative beyond it; values claimed to be equal are
+        never inside, and beyond by their difference
+    zone: units beyond the bound within which the claim may hold (resolution, or rounding)
+    text: the same in words
     """
 
     inside: float
@@ -211,15 +184,18 @@ class Standing:
 
     @property
     def place(self) -> float:
-        """On the bar, from 0 (inside by one unit or more) to 100 (beyond by two or more)."""
+        """Position on the bar, from 0 (inside by one unit or more) to 100 (beyond by two or
+        more)."""
         return _place(self.inside)
 
     @property
     def zone_width(self) -> float:
+        """Width of the zone on the bar, from 0 to 100."""
         return _place(-self.zone) - _place(0.0)
 
     @property
     def outside_the_bar(self) -> str:
+        """left or right if the value lies further out than the bar shows; else empty."""
         return "left" if self.inside > INSIDE else "right" if self.inside < -BEYOND else ""
 
 
@@ -228,15 +204,15 @@ def _place(inside: float) -> float:
 
 
 def side(record: Record) -> int:
-    """1 if the claim is that observed is at most its bound, -1 at least, 0 that two things are
-    equal: as the margin tells."""
+    """1 if the claim is that observed is at most its bound, -1 if at least, 0 if two things are
+    claimed to be equal; follows from the margin."""
     if (
         record.observed is None
         or record.bound is None
         or record.margin is None
         or record.bound == record.resolution
     ):
-        return 0  # a difference or a distance, whose bound is what may be rounding or chance
+        return 0  # a difference or a distance, whose bound allows for rounding or chance
     above = record.observed - record.bound
     return (
         1
@@ -248,9 +224,11 @@ def side(record: Record) -> int:
 
 
 def standing(record: Record) -> Standing | None:
-    """Where samples decide the unit is the resolution, since the ratio of an estimate to a small
-    bound is mostly noise; for exact claims it is the bound, or the tolerance for rounding where
-    that is larger. None if there is nothing to compare."""
+    """Where the observed value stands; None if there is nothing to compare.
+
+    The unit is the resolution where samples decide, since the ratio of an estimate to a small bound
+    is mostly noise. For exact claims it is the bound, or the rounding tolerance if that is larger.
+    """
     margin, bound, resolution = record.margin, record.bound, record.resolution
     if (
         margin is None
@@ -285,10 +263,11 @@ def _in_words(inside: float, unit: str, equality: bool, record: Record) -> str:
         inside, unit = (record.margin or 0.0) / record.resolution, "tolerance"
     size = quantity(-inside, 2)
     amount = f"{size} times the bound" if unit == "bound" else f"{size} {unit}{'s' * (size != '1')}"
-    beyond_chance = (
-        ", which is more than chance" if violated and unit == "resolution" and inside > -1 else ""
+    significant = violated and unit == "resolution" and inside > -1
+    return (
+        f"{'off' if equality else 'beyond'} by {amount}"
+        f"{', yet statistically significant' if significant else ''}"
     )
-    return f"{'off' if equality else 'beyond'} by {amount}{beyond_chance}"
 
 
 def observed_sequence(record: Record) -> Lines | None:
@@ -298,93 +277,27 @@ def observed_sequence(record: Record) -> Lines | None:
         return None
     samples, values = [n for n, _ in record.path], [y for _, y in record.path]
     ends = [samples[0], samples[-1]]
-    observed = Series("observed so far", samples, values)
+    observed = Series("running estimate", samples, values)
     if bound == width:
-        against = Series("what this run resolves", ends, [bound] * 2, style=Style.BOUND)
-        label, caption = (
-            "distance",
-            (
-                "The distance from what is claimed, as the samples came in; chance alone makes it"
-                " fall to 0."
-            ),
+        against = Series("resolution of this run", ends, [bound] * 2, style=Style.BOUND)
+        label = "distance"
+        caption = (
+            "Distance from the claimed value after each batch of samples. By chance alone it would"
+            " tend to 0"
         )
-        if more_than_chance(record):
-            caption += f" It stays: {MORE_THAN_CHANCE}."
+        if record.violated_within_resolution:
+            caption += f"; it does not: it is {words.SMALL_BUT_SIGNIFICANT}"
     else:
         low, high = bound - width * (side(record) != 1), bound + width * (side(record) != -1)
         against = Series(
-            "bound, and as far beyond as this run does not resolve",
-            ends,
-            [bound] * 2,
-            [low] * 2,
-            [high] * 2,
-            Style.BOUND,
+            words.UNRESOLVED_BAND, ends, [bound] * 2, [low] * 2, [high] * 2, Style.BOUND
         )
-        label, caption = "mean", "The worst case found, as its samples came in."
+        label, caption = "mean", "The worst case after each batch of samples"
     return Lines(
-        "The observed sequence", "samples", label, (observed, against), log_x=True, caption=caption
+        "Running estimate",
+        "samples",
+        label,
+        (observed, against),
+        log_x=True,
+        caption=f"{caption}.",
     )
-
-
-# Words and numbers
-
-
-def group_of(id: str) -> str:
-    """The letters that an id begins with."""
-    return id.partition(".")[0]
-
-
-def natural(id: str) -> tuple[int, str, tuple[int, ...]]:
-    """Sorts ids by group, then by number: G.9 before G.10."""
-    group = group_of(id)
-    place = list(GROUPS).index(group) if group in GROUPS else len(GROUPS)
-    return place, group, tuple(map(int, re.findall(r"\d+", id)))
-
-
-def slug(verdict: str) -> str:
-    """The verdict as a name in style sheets."""
-    return verdict.replace(" ", "-")
-
-
-def quantity(value: Any, digits: int = 3) -> str:
-    """A number for people: a few significant digits, powers of ten where they are shorter, a dash
-    for none."""
-    if value is None:
-        return DASH
-    number = float(value)
-    if not math.isfinite(number):
-        return {math.inf: "∞", -math.inf: f"{MINUS}∞"}.get(number, "not a number")
-    if number != 0 and not 1e-3 <= abs(number) < 1e5:
-        mantissa, _, exponent = f"{number:.{digits - 1}e}".partition("e")
-        mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
-        text = f"{mantissa}×10{str(int(exponent)).translate(SUPERSCRIPTS)}"
-    else:
-        text = count(round(number)) if abs(number) >= 10**digits else f"{number:.{digits}g}"
-    return text.replace("-", MINUS)
-
-
-def count(value: int) -> str:
-    """A whole number in groups of three digits."""
-    return f"{value:,}".replace(",", THIN) if abs(value) >= 10_000 else str(value)
-
-
-def duration(seconds: float) -> str:
-    """Seconds for people."""
-    if seconds < 9.95:
-        return f"{seconds:.1f}{THIN}s"
-    minutes, rest = divmod(round(seconds), 60)
-    return (
-        f"{minutes // 60}{THIN}h {minutes % 60}{THIN}min"
-        if minutes >= 60
-        else f"{minutes}{THIN}min {rest}{THIN}s"
-        if minutes
-        else f"{rest}{THIN}s"
-    )
-
-
-def when(created: str) -> str:
-    """An ISO time to the minute; as it is, if it is none."""
-    try:
-        return datetime.fromisoformat(created).strftime("%-d %B %Y, %H:%M %Z").strip()
-    except ValueError:
-        return created

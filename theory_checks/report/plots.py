@@ -1,9 +1,8 @@
-"""Pictures as SVG to stand inside the page, drawn by matplotlib in colours that the page chooses,
-light or dark.
+"""Pictures as SVG elements of the page, drawn by matplotlib in colours that the page chooses, light
+or dark.
 
 matplotlib draws in placeholder colours, one for each role; in the text of the SVG these become CSS
-variables. Only this module imports matplotlib and networkx, and the page imports it when it is
-rendered.
+variables. Only this module imports matplotlib, and the page imports it when it is rendered.
 """
 
 from __future__ import annotations
@@ -12,13 +11,12 @@ import io
 import itertools
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree
 
 import matplotlib
-import networkx
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -33,9 +31,12 @@ from matplotlib.ticker import (
     StrMethodFormatter,
 )
 
+from theory_checks.checking.claim import with_dependencies
 from theory_checks.checking.pictures import Heatmap, Lines, Picture, Series, Style
+from theory_checks.checking.record import Record
+from theory_checks.report.words import group_of, slug
 
-SERIES = 6  # colours for series, told apart also by people who do not see red or green
+SERIES = 6  # colours for series, which people who do not see red or green can tell apart
 ROLES = (
     *("ink", "muted", "grid", "paper", "high", "low"),
     *("holds", "violated", "inconclusive", "vacuous", "error", "not-run"),
@@ -44,26 +45,23 @@ ROLES = (
 PLACEHOLDER = re.compile("#fe00([0-9a-f]{2})")
 LONG_NUMBER = re.compile(r"\d+\.\d{3,}")
 REFERENCE = re.compile(r"#([\w.-]+)")
-MARKED = "data "  # what begins like this as matplotlib's gid becomes attributes: "data id=S.3"
+MARKED = "data "  # a gid of matplotlib that begins so becomes attributes: "data id=S.3"
 
 
 def colour(role: str) -> str:
-    """The placeholder that stands for a role."""
+    """The placeholder of a role."""
     return f"#fe00{ROLES.index(role):02x}"
 
 
 SIZE = 8.5  # of text, in points
 WIDTH = 310  # of a picture, in points
-MOST_SIZES = 6  # on an axis, each with its number
-PIXELS = 1.4  # for a point, where there is room
-RULES: Any = {  # matplotlib's own type lists all parameters that there are
+MOST_SIZES = 6  # numbers on an axis of problem sizes
+PIXELS = 1.4  # per point, where there is room
+RULES: Any = {  # Any, since matplotlib's own type lists all of its parameters
     "svg.fonttype": "none",
     "svg.hashsalt": "theory-report",
     "text.parse_math": False,
     "font.size": SIZE,
-    "axes.labelsize": SIZE,
-    "xtick.labelsize": SIZE,
-    "ytick.labelsize": SIZE,
     "text.color": colour("ink"),
     "axes.labelcolor": colour("ink"),
     "axes.edgecolor": colour("muted"),
@@ -89,8 +87,12 @@ RULES: Any = {  # matplotlib's own type lists all parameters that there are
 
 @dataclass(frozen=True)
 class Key:
-    """A line of a picture's legend: the names of the series that are drawn in this style and
-    colour."""
+    """A line of a picture's legend.
+
+    names: of the series that are drawn in this style and colour
+    style: of Style
+    role: of the colour
+    """
 
     names: tuple[str, ...]
     style: str
@@ -99,7 +101,12 @@ class Key:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A picture as the page shows it; the legend stands outside the SVG, as text that can wrap."""
+    """A picture as the page shows it.
+
+    svg: the element
+    title, caption: text above or below it
+    legend: outside the SVG, as text that can wrap
+    """
 
     svg: str
     title: str
@@ -108,8 +115,11 @@ class Drawing:
 
 
 def drawn(picture: Picture, name: str, width: float = WIDTH) -> Drawing:
-    """The picture; the name, unique in the page, begins all ids in the SVG. width: of a heat map,
-    in points."""
+    """The picture as SVG.
+
+    name: unique in the page; all ids in the SVG begin with it
+    width: of a heat map, in points
+    """
     with matplotlib.rc_context(RULES):
         figure, legend = (
             _heatmap(picture, width) if isinstance(picture, Heatmap) else _lines(picture)
@@ -185,7 +195,7 @@ def _series(axes: Axes, series: Series, ink: str, bars: Sequence[Series]) -> Non
 
 
 def _scale(axes: Axes, picture: Lines) -> None:
-    """Logarithmic where asked for and there is something positive to show; ticks as plain
+    """Sets logarithmic axes, where requested and a positive value exists, and ticks as plain
     numbers."""
     for axis, log, values in (
         (axes.xaxis, picture.log_x, [v for s in picture.series for v in s.x]),
@@ -215,7 +225,8 @@ def _scale(axes: Axes, picture: Lines) -> None:
 
 
 def _apart(values: Sequence[float]) -> list[float]:
-    """Those of the increasing values whose numbers do not touch on a logarithmic axis."""
+    """The largest set of the increasing values, from the first, whose labels do not touch on a
+    logarithmic axis."""
     room = math.log(values[-1] / values[0]) / MOST_SIZES
     kept = [values[0]]
     kept += [b for a, b in itertools.pairwise(values) if math.log(b / a) >= room]
@@ -226,8 +237,8 @@ def _apart(values: Sequence[float]) -> list[float]:
 
 
 def _heatmap(picture: Heatmap, whole_width: float) -> tuple[Figure, tuple[Key, ...]]:
-    """Cells in one hue, stronger for larger values; in two, if the scale has values on both sides
-    of 0. The numbers stand inside where there is room."""
+    """Cells in one hue, stronger for larger values, or in two if the scale has values on both sides
+    of 0; with their numbers where there is room."""
     rows, columns = len(picture.rows), len(picture.columns)
     left = 10 + (14 if picture.row_label else 0) + 0.58 * SIZE * max(map(len, picture.rows))
     above = 8.0 + (14 if picture.column_label else 0)
@@ -285,34 +296,23 @@ def _heatmap(picture: Heatmap, whole_width: float) -> tuple[Figure, tuple[Key, .
 # The graph of dependencies
 
 
-@dataclass(frozen=True)
-class Node:
-    """A claim in the graph. broken: claims below it that are violated or in error; those among
-    depends_on carry the doubt on."""
-
-    id: str
-    group: str
-    role: str
-    depends_on: tuple[str, ...]
-    doubted: bool
-
-
 COLUMN, ROW, BOX = 76, 25, (44, 16)  # points
 
 
-def graph(nodes: Sequence[Node], groups: Mapping[str, str], name: str) -> str:
-    """Who builds on whom: a column for each group, in the order of `groups`, which names them; what
-    follows from other edges is left out. Every node links to #claim-ID; nodes and edges carry their
-    ids as data attributes."""
-    by_id = {node.id: node for node in nodes}
-    below = networkx.DiGraph(
-        [(lemma, node.id) for node in nodes for lemma in node.depends_on if lemma in by_id]
-    )
-    below.add_nodes_from(by_id)
-    if networkx.is_directed_acyclic_graph(below):
-        below = networkx.transitive_reduction(below)
-    columns = [[node.id for node in nodes if node.group == group] for group in groups]
-    places = _places([column for column in columns if column], below)
+def graph(
+    records: Sequence[Record], doubted: Container[str], groups: Mapping[str, str], name: str
+) -> str:
+    """Which claim builds on which, without the edges that follow from others, as an SVG. Every node
+    links to #claim-ID; nodes and edges carry their ids as data attributes.
+
+    doubted: ids of the claims that build on broken ones
+    groups: names of the groups, in the order of their columns
+    name: all ids in the SVG begin with it
+    """
+    by_id = {record.id: record for record in records}
+    edges = _reduced(by_id)
+    columns = [[claim_id for claim_id in by_id if group_of(claim_id) == group] for group in groups]
+    places = _places([column for column in columns if column], edges)
     used = [group for group, column in zip(groups, columns, strict=True) if column]
     tallest = max(map(len, columns))
     with matplotlib.rc_context(RULES):
@@ -332,26 +332,50 @@ def graph(nodes: Sequence[Node], groups: Mapping[str, str], name: str) -> str:
                 color=colour("muted"),
                 fontsize=SIZE - 1,
             )
-        for lemma, id in sorted(below.edges):
-            _edge(axes, by_id[lemma], by_id[id], places)
-        for node in nodes:
-            _node(axes, node, places[node.id])
+        for lemma, claim_id in edges:
+            carried = claim_id in doubted and (lemma in doubted or by_id[lemma].broken)
+            _edge(axes, lemma, claim_id, places, "violated" if carried else "muted")
+        for record in records:
+            _node(axes, record, places[record.id], record.id in doubted)
         return _svg(figure, name, "Which claim builds on which", role="group")
 
 
+def _reduced(records: Mapping[str, Record]) -> list[tuple[str, str]]:
+    """The edges (lemma, id) that do not follow from others: no other lemma of the same claim builds
+    on this one. In a cycle all edges stay."""
+    below = {
+        claim_id: with_dependencies(record.depends_on, records)
+        for claim_id, record in records.items()
+    }
+    return sorted(
+        (lemma, claim_id)
+        for claim_id, record in records.items()
+        for lemma in record.depends_on
+        if lemma in records
+        and not any(
+            lemma in below[other] and other not in below[lemma]
+            for other in set(record.depends_on) & set(records)
+        )
+    )
+
+
 def _places(
-    columns: Sequence[Sequence[str]], below: networkx.DiGraph
+    columns: Sequence[Sequence[str]], edges: Iterable[tuple[str, str]]
 ) -> dict[str, tuple[float, float]]:
     """Where each node is, in points: columns are centred, and sorted by the mean height of
     neighbours, so that few edges cross."""
     tallest = max(map(len, columns))
+    near: dict[str, list[str]] = {}
+    for one, other in edges:
+        near.setdefault(one, []).append(other)
+        near.setdefault(other, []).append(one)
     orders = [list(column) for column in columns]
 
     def heights() -> dict[str, float]:
         return {
-            id: (y + (tallest - len(order)) / 2) * ROW
+            claim_id: (y + (tallest - len(order)) / 2) * ROW
             for order in orders
-            for y, id in enumerate(order)
+            for y, claim_id in enumerate(order)
         }
 
     for sweep in range(12):
@@ -360,22 +384,24 @@ def _places(
             inside = set(orders[index])
 
             def mean(
-                id: str, height: Mapping[str, float] = height, inside: set[str] = inside
+                claim_id: str, height: Mapping[str, float] = height, inside: set[str] = inside
             ) -> float:
-                near = [
-                    height[other]
-                    for other in itertools.chain(below.predecessors(id), below.successors(id))
-                    if other not in inside
-                ]
-                return sum(near) / len(near) if near else height[id]
+                outside = [height[other] for other in near.get(claim_id, ()) if other not in inside]
+                return sum(outside) / len(outside) if outside else height[claim_id]
 
             orders[index].sort(key=mean)
     height = heights()
-    return {id: (x * COLUMN, height[id]) for x, order in enumerate(orders) for id in order}
+    return {
+        claim_id: (x * COLUMN, height[claim_id])
+        for x, order in enumerate(orders)
+        for claim_id in order
+    }
 
 
-def _edge(axes: Axes, lemma: Node, node: Node, places: Mapping[str, tuple[float, float]]) -> None:
-    (x0, y0), (x1, y1) = places[lemma.id], places[node.id]
+def _edge(
+    axes: Axes, lemma: str, claim_id: str, places: Mapping[str, tuple[float, float]], role: str
+) -> None:
+    (x0, y0), (x1, y1) = places[lemma], places[claim_id]
     half = BOX[0] / 2
     if x0 == x1:
         bend = 8 + 0.14 * abs(y1 - y0)
@@ -385,21 +411,20 @@ def _edge(axes: Axes, lemma: Node, node: Node, places: Mapping[str, tuple[float,
         start, end = x0 + way * half, x1 - way * half
         bend = way * max(18.0, 0.4 * abs(end - start))
         points = [(start, y0), (start + bend, y0), (end - bend, y1), (end, y1)]
-    doubtful = node.doubted and (lemma.doubted or lemma.role in ("violated", "error"))
     curve = PathPatch(
         Path(points, [Path.MOVETO, Path.CURVE4, Path.CURVE4, Path.CURVE4]),
         facecolor="none",
-        edgecolor=colour("violated" if doubtful else "muted"),
-        linewidth=1.4 if doubtful else 0.6,
-        zorder=1.5 if doubtful else 1,
+        edgecolor=colour(role),
+        linewidth=0.6 if role == "muted" else 1.4,
+        zorder=1 if role == "muted" else 1.5,
     )
-    curve.set_gid(f"{MARKED}from={lemma.id} to={node.id}")
+    curve.set_gid(f"{MARKED}from={lemma} to={claim_id}")
     axes.add_patch(curve)
 
 
-def _node(axes: Axes, node: Node, place: tuple[float, float]) -> None:
+def _node(axes: Axes, record: Record, place: tuple[float, float], doubted: bool) -> None:
     (x, y), (width, height) = place, BOX
-    outline = colour(node.role)
+    outline = colour(slug(record.verdict))
     box = FancyBboxPatch(
         (x - width / 2 + 3, y - height / 2 + 3),
         width - 6,
@@ -408,13 +433,13 @@ def _node(axes: Axes, node: Node, place: tuple[float, float]) -> None:
         facecolor=colour("paper"),
         edgecolor=outline,
         linewidth=1.2,
-        linestyle=(0, (2, 1.5)) if node.doubted else "solid",
+        linestyle=(0, (2, 1.5)) if doubted else "solid",
         zorder=2,
     )
-    box.set_gid(f"{MARKED}id={node.id}")
-    label = axes.text(x, y, node.id, ha="center", va="center", zorder=3, color=outline)
+    box.set_gid(f"{MARKED}id={record.id}")
+    label = axes.text(x, y, record.id, ha="center", va="center", zorder=3, color=outline)
     for artist in (box, label):
-        artist.set_url(f"#claim-{node.id}")
+        artist.set_url(f"#claim-{record.id}")
     axes.add_patch(box)
 
 
@@ -436,16 +461,16 @@ def _axes(
 
 
 def _svg(figure: Figure, name: str, title: str, role: str = "img") -> str:
-    """The figure as an element of the page: no ids but those referred to, which begin with the
-    name; no style sheet, no fonts."""
+    """The figure as an element of the page, without style sheet and fonts. Its ids are those that
+    are referred to, and begin with the name."""
     text = io.StringIO()
     figure.savefig(text, format="svg", metadata={"Date": None})
     root = ElementTree.fromstring(text.getvalue())
     referred = {
-        id
+        target
         for element in root.iter()
         for value in element.attrib.values()
-        for id in REFERENCE.findall(value)
+        for target in REFERENCE.findall(value)
     }
     for element in root.iter():
         for unwanted in [child for child in element if child.tag.endswith(("}metadata", "}style"))]:
@@ -468,12 +493,12 @@ def _svg(figure: Figure, name: str, title: str, role: str = "img") -> str:
 
 
 def _rewrite(attributes: dict[str, str], name: str, referred: set[str]) -> None:
-    """Ids, colours and numbers of one element, in place."""
-    id = attributes.pop("id", "")
-    if id.startswith(MARKED):
-        attributes.update(_data(id))
-    elif id in referred:
-        attributes["id"] = f"{name}-{id}"
+    """Rewrites ids, colours and numbers of one element, in place."""
+    own = attributes.pop("id", "")
+    if own.startswith(MARKED):
+        attributes.update(_data(own))
+    elif own in referred:
+        attributes["id"] = f"{name}-{own}"
     for key in ("href", "clip-path"):
         if not attributes.get(key, "#claim-").startswith("#claim-"):
             attributes[key] = attributes[key].replace("#", f"#{name}-")

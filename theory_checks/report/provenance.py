@@ -1,4 +1,4 @@
-"""What a run ran on and with."""
+"""The environment of a run: versions, machine and commit."""
 
 import os
 import platform
@@ -19,22 +19,14 @@ def environment(packages: Iterable[str]) -> dict[str, str]:
 
 
 def git_state(directory: Path) -> tuple[str, bool | None]:
-    """The commit that is checked out there and whether anything differs from it; ("", None) without
-    git."""
-    commit, status = (
-        _git(directory, *arguments)
-        for arguments in (("rev-parse", "HEAD"), ("status", "--porcelain"))
-    )
-    return (
-        (commit.strip(), bool(status)) if commit is not None and status is not None else ("", None)
-    )
-
-
-def _git(directory: Path, *arguments: str) -> str | None:
+    """The commit that is checked out there, and whether anything differs from it; ("", None)
+    outside a repository."""
+    command = ["git", "-C", str(directory), "status", "--porcelain=v2", "--branch"]
     try:
-        command = ["git", "-C", str(directory), *arguments]
-        return subprocess.run(
-            command, capture_output=True, text=True, check=True, timeout=10
-        ).stdout
+        run = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
     except (OSError, subprocess.SubprocessError):
-        return None
+        return "", None
+    first, *rest = run.stdout.splitlines()  # "# branch.oid COMMIT", other headers, then changes
+    commit = first.split()[-1]  # "(initial)" before the first one
+    dirty = any(not line.startswith("#") for line in rest)
+    return commit if commit.isalnum() else "", dirty

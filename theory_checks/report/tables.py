@@ -1,18 +1,22 @@
-"""Tables that several claims fill together: their heat maps with one and the same `joint` title,
-stacked."""
+"""Tables that several claims fill together: stacked heat maps that name the same `joint` table."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from theory_checks.checking.pictures import Heatmap, from_plain
+from theory_checks.checking.pictures import Heatmap
 from theory_checks.checking.record import Record
 
 
 @dataclass(frozen=True)
 class JointRow:
-    """ids: the claims that have this row; values: one for each column, NaN for a gap."""
+    """A row of a joint table.
+
+    ids: of the claims that have this row
+    name: of the row
+    values: one for each column; NaN is a gap
+    """
 
     ids: tuple[str, ...]
     name: str
@@ -21,7 +25,13 @@ class JointRow:
 
 @dataclass(frozen=True)
 class JointTable:
-    """A table of numbers between 0 and 1. caption: that of the first claim's picture."""
+    """A table of numbers between 0 and 1.
+
+    title: as the claims name it
+    columns: their names
+    rows: of all claims
+    caption: of the first claim's picture
+    """
 
     title: str
     columns: tuple[str, ...]
@@ -30,30 +40,25 @@ class JointTable:
 
 
 def joint_tables(records: Iterable[Record]) -> tuple[JointTable, ...]:
-    """The tables that the records' pictures are parts of, in the order of the records.
+    """The tables to which the records' pictures belong, in the order of the records.
 
-    A row that several claims have, with one name and the same values, is shown once. A part with
-    other columns than the first's is a table of its own.
+    A row that several claims share, with its name and values, appears once. A part whose columns
+    differ is a table of its own.
     """
-    tables: dict[tuple[str, tuple[str, ...]], tuple[str, dict[tuple[str, str], list[str]]]] = {}
-    values: dict[tuple[str, str], tuple[float, ...]] = {}
+    captions: dict[tuple[str, tuple[str, ...]], str] = {}
+    rows: dict[tuple[str, tuple[str, ...]], dict[str, JointRow]] = {}
     for record in records:
-        for picture in (from_plain(plain) for plain in record.pictures if plain.get("joint")):
-            if not isinstance(picture, Heatmap):
+        for picture in record.pictures:
+            if not isinstance(picture, Heatmap) or not picture.joint:
                 continue
-            _, rows = tables.setdefault(
-                (picture.joint, tuple(picture.columns)), (picture.caption, {})
-            )
-            for name, numbers in zip(picture.rows, picture.values, strict=True):
-                key = (name, repr(numbers))
-                values[key] = tuple(numbers)
-                rows.setdefault(key, []).append(record.id)
+            table = picture.joint, tuple(picture.columns)
+            captions.setdefault(table, picture.caption)
+            of_table = rows.setdefault(table, {})
+            for name, values in zip(picture.rows, picture.values, strict=True):
+                key = f"{name} {values}"  # as text, since NaN is not equal to itself
+                ids = of_table[key].ids if key in of_table else ()
+                of_table[key] = JointRow((*ids, record.id), name, tuple(values))
     return tuple(
-        JointTable(
-            title,
-            columns,
-            tuple(JointRow(tuple(ids), key[0], values[key]) for key, ids in rows.items()),
-            caption,
-        )
-        for (title, columns), (caption, rows) in tables.items()
+        JointTable(title, columns, tuple(rows[title, columns].values()), caption)
+        for (title, columns), caption in captions.items()
     )

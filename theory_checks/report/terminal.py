@@ -1,28 +1,34 @@
-"""The end of a run, for the terminal: the table of claims, what is suspect, what changed."""
+"""The end of a run in the terminal: the table of claims, the suspects, the changes."""
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from theory_checks.checking.record import VERDICTS, Record, number
-from theory_checks.report.document import BROKEN, origins, suspects
+from theory_checks.checking.record import VERDICTS, Record
+from theory_checks.report.document import origins, suspects
+from theory_checks.report.words import SUSPECT, cut, natural, number, percent, plural
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from theory_checks.report.compare import Change, Comparison
 
-STATEMENT_WIDTH = 30  # characters that a statement should have, if need be at the cost of columns
+STATEMENT_WIDTH = 30  # characters that a statement needs; columns give way to it
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column of the table; the dearer, the later it gives way to the statement on a narrow
-    terminal."""
+    """One column of the table.
+
+    name: its heading
+    width: in characters
+    worth: on a narrow terminal the least worthy columns give way first
+    cell: the text for a record
+    left: whether it is aligned to the left
+    """
 
     name: str
     width: int
@@ -31,6 +37,7 @@ class Column:
     left: bool = False
 
     def text(self, cell: str) -> str:
+        """The cell, padded to the width."""
         return f"{cell:<{self.width}}" if self.left else f"{cell:>{self.width}}"
 
 
@@ -46,30 +53,20 @@ COLUMNS = (
 )
 
 
-def rank(record: Record) -> tuple[int, list[str]]:
-    """Sorts by verdict, worst first, then by id, G.9 before G.10."""
-    return VERDICTS.index(record.verdict), [
-        part.zfill(9) if part.isdigit() else part for part in re.split(r"(\d+)", record.id)
-    ]
-
-
 def in_order(records: Iterable[Record]) -> list[Record]:
-    """The worst first; among broken ones those whose failure may follow from another's last."""
+    """The worst verdicts first, then by id; broken claims that build on other broken ones follow
+    those."""
     records = list(records)
     suspect = suspects(records)
     return sorted(
         records,
-        key=lambda record: (
-            rank(record)[0],
-            record.verdict in BROKEN and record.id in suspect,
-            rank(record),
-        ),
+        key=lambda r: (VERDICTS.index(r.verdict), r.broken and r.id in suspect, natural(r.id)),
     )
 
 
 def columns_for(width: int) -> tuple[Column, ...]:
-    """The columns for which a terminal of this width has room beside the statement; id, verdict and
-    observed always."""
+    """The columns for which a terminal of this width has room beside the statement; at least id,
+    verdict and observed."""
     kept = list(COLUMNS)
     for column in sorted(COLUMNS, key=lambda column: column.worth):
         if sum(c.width + 1 for c in kept) + STATEMENT_WIDTH <= width or column.worth >= 5:
@@ -86,80 +83,63 @@ def table(records: Iterable[Record], width: int) -> list[str]:
     lines = [" ".join([*(column.text(column.name) for column in columns), " claim"])]
     for r in ordered:
         doubt = f"(builds on {', '.join(origin[r.id])}) " if r.id in origin else ""
-        lines.append(
-            " ".join(
-                [
-                    *(column.text(column.cell(r)) for column in columns),
-                    f" {doubt}{r.statement or r.detail}",
-                ]
-            )
-        )
+        cells = (column.text(column.cell(r)) for column in columns)
+        lines.append(" ".join([*cells, f" {doubt}{r.statement or r.detail}"]))
     return [cut(line, width) for line in (*lines, *counts(ordered))]
 
 
 def counts(records: Sequence[Record]) -> list[str]:
     """How many claims have which verdict, and which of them build on broken ones."""
-    found, suspect = Counter(r.verdict for r in records), suspects(records)
-    claims = "1 claim" if len(records) == 1 else f"{len(records)} claims"
-    lines = [f"{claims}: " + ", ".join(f"{found[v]} {v}" for v in VERDICTS if found[v])]
+    verdicts, suspect = Counter(r.verdict for r in records), suspects(records)
+    by_verdict = ", ".join(f"{verdicts[v]} {v}" for v in VERDICTS if verdicts[v])
+    lines = [f"{plural(len(records), 'claim')}: {by_verdict}"]
     if suspect:
-        lines.append(
-            f"suspect, since they build on what is violated or in error: {', '.join(suspect)}"
-        )
+        lines.append(f"suspect (each {SUSPECT}): {', '.join(suspect)}")
     return lines
-
-
-def cut(line: str, width: int) -> str:
-    """The line, at most this long."""
-    return line if len(line) <= width else line[: width - 1] + "…"
 
 
 def details(record: Record) -> list[str]:
-    """What stands behind a line of the table: source, hypotheses, what was visited, the worst case,
-    cases listed by name."""
+    """What stands behind a line of the table: source, hypotheses, inputs, the worst case, and the
+    cases that were sampled."""
     lines = [f"{record.id} ({record.kind}; {record.source}) {record.statement}"]
     if record.given:
         lines.append(f"  given: {record.given}")
-    lines.append(
-        f"  {record.detail}; {record.stopped}, {record.examples} inputs, {record.samples} samples"
-    )
+    tried = f"{plural(record.examples, 'input')}, {plural(record.samples, 'sample')}"
+    lines.append(f"  {record.detail}; {record.stopped}, {tried}")
     if record.tried:
         lines.append(
-            f"  hypotheses met in {record.met} of {record.tried} draws"
-            f" ({100 * record.met / record.tried:.1f} %)"
+            f"  hypotheses satisfied in {record.met} of {record.tried} draws"
+            f" ({percent(record.met / record.tried, 1)})"
         )
     if record.visited:
-        lines.append(
-            "  visited: "
-            + "; ".join(f"{name} {summary}" for name, summary in record.visited.items())
-        )
+        covered = (f"{name} {summary}" for name, summary in record.visited.items())
+        lines.append(f"  visited: {'; '.join(covered)}")
     if record.worst_case:
         lines.append(f"  worst case: {record.worst_case}")
-    lines.extend(f"  {case}" for case in record.measured)
-    return lines
+    return [*lines, *(f"  {case}" for case in record.measured)]
 
 
 def changes(comparison: Comparison, also_unchanged: bool = False) -> list[str]:
-    """The claims that changed, what got worse first, and how many did not."""
-    ordered = sorted(comparison.changes, key=lambda change: not change.worse)
-    listed = [change for change in ordered if also_unchanged or change.kind != "unchanged"]
-    lines = [f"{change.id:5} {change.kind:15} {told(change)}".rstrip() for change in listed]
-    return [*lines, tally(comparison)]
+    """The claims that changed, one line each, and the summary."""
+    return [
+        *(
+            f"{change.id:5} {change.kind:15} {described(change)}".rstrip()
+            for change in comparison.worst_first(also_unchanged)
+        ),
+        tally(comparison),
+    ]
 
 
 def tally(comparison: Comparison) -> str:
-    """How many claims changed in which way, and whether anything got worse."""
-    found = Counter(change.kind for change in comparison.changes)
-    summary = ", ".join(
-        f"{n} {kind}" for kind, n in sorted(found.items(), key=lambda item: item[0] == "unchanged")
-    )
-    return (
-        f"compared with {comparison.old.created}: {summary or 'no claims'};"
-        f" {'worse' if comparison.worse else 'nothing is worse'}"
-    )
+    """How many claims changed in which way, and whether anything became worse."""
+    kinds = Counter(change.kind for change in comparison.changes)
+    ordered = sorted(kinds.items(), key=lambda item: item[0] == "unchanged")
+    summary = ", ".join(f"{n} {kind}" for kind, n in ordered) or "no claims"
+    worse = "worse" if comparison.worse else "nothing is worse"
+    return f"compared with {comparison.old.created}: {summary}; {worse}"
 
 
-def told(change: Change) -> str:
+def described(change: Change) -> str:
     """A change in words, without its kind."""
     old, new = change.old, change.new
     parts = []
@@ -171,6 +151,4 @@ def told(change: Change) -> str:
             f"margin {number(before)} -> {number(after)}, changed by {number(change.low)} to"
             f" {number(change.high)}"
         )
-    if change.note:
-        parts.append(change.note)
-    return ", ".join(parts)
+    return ", ".join([*parts, *([change.note] if change.note else [])])

@@ -1,4 +1,4 @@
-"""theory-report/: each file of it is whole at any time, and it belongs to one run at a time."""
+"""theory-report/: each file is complete at any time, and one run at a time writes there."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def reserve(directory: Path) -> FileLock:
     """Makes the directory and keeps other runs from writing there until the lock is released or
     this process ends, however it ends.
 
-    Raises ValueError that says why if it cannot be written to, or if another run has it.
+    Raises ValueError if the directory cannot be written to, or another run has reserved it.
     """
     lock = FileLock(directory / ".lock")
     try:
@@ -44,8 +44,8 @@ def reserve(directory: Path) -> FileLock:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Writes a file so that whoever reads it sees the old text or the new one, also if this process
-    is killed on the way."""
+    """Writes a file so that readers see either the old text or the new one, even if this process is
+    killed meanwhile."""
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with partial.open("w", encoding="utf-8", newline="\n") as file:
@@ -58,7 +58,7 @@ def write_whole(path: Path, text: str) -> None:
 
 
 def begin(report: Report, directory: Path) -> None:
-    """Writes report.json of a run that goes on, and removes what an earlier run left beside it."""
+    """Writes report.json of a run that goes on, and removes the pages of an earlier run."""
     write_whole(directory / FILE, report.to_json())
     for name in (SUMMARY, PAGE):
         (directory / name).unlink(missing_ok=True)
@@ -70,7 +70,7 @@ def write(
     comparison: Comparison | None = None,
     drawn: Mapping[str, Drawings] = MappingProxyType({}),
 ) -> None:
-    """Writes report.json, summary.md and index.html. The caller has reserved the directory."""
+    """Writes report.json and the pages. The caller has reserved the directory."""
     write_whole(directory / FILE, report.to_json())
     write_pages(report, directory, comparison, drawn)
 
@@ -81,11 +81,11 @@ def write_pages(
     comparison: Comparison | None = None,
     drawn: Mapping[str, Drawings] = MappingProxyType({}),
 ) -> None:
-    """Writes summary.md and index.html. The caller has reserved the directory. drawn: drawings made
-    before, by claim."""
-    from theory_checks.report.page import (
-        render,
-    )  # takes time, which a run that has just begun does not have
+    """Writes summary.md and index.html. The caller has reserved the directory.
+
+    drawn: drawings made before, by claim
+    """
+    from theory_checks.report.page import render  # slow to import, so not at the start of a run
 
     write_whole(directory / SUMMARY, markdown(report, comparison))
     write_whole(directory / PAGE, render(report, comparison, drawn))

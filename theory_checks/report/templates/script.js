@@ -42,7 +42,7 @@
     for (const chip of chips) chip.setAttribute("aria-pressed", "false");
   }
 
-  // A link to a claim unfolds it, whatever is filtered out.
+  // A link to a claim opens it, even if a filter hides it.
   function follow() {
     const claim = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
     if (!claim || !claim.classList.contains("claim")) return;
@@ -65,15 +65,15 @@
   });
   addEventListener("hashchange", follow);
 
-  // Pointing at a claim in the graph leaves what it builds on, and what builds on it.
+  // Pointing at a claim in the graph highlights what it builds on, and what builds on it.
   const graph = document.querySelector(".graph svg");
   if (graph) {
     const edges = all("[data-from]", graph);
     const nodes = all("a", graph).map((a) => [a, decodeURIComponent(a.getAttribute("href")).slice("#claim-".length)]);
     const reached = (start, from, to) => {
-      const found = new Set([start]);
-      for (const id of found) for (const edge of edges) if (edge.dataset[from] === id) found.add(edge.dataset[to]);
-      return found;
+      const ids = new Set([start]);
+      for (const id of ids) for (const edge of edges) if (edge.dataset[from] === id) ids.add(edge.dataset[to]);
+      return ids;
     };
     const light = (id) => {
       const below = reached(id, "to", "from");
