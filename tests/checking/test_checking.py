@@ -315,6 +315,18 @@ def test_unclear_evidence_is_inconclusive(run: Run) -> None:
     assert "larger profile" in failure(record)
 
 
+def test_what_could_not_be_found_violated_is_vacuous_not_holding(run: Run) -> None:
+    """2^-16 would refute on the search stream, but not at the claim's part of alpha."""
+
+    def half_of_sixteen(x: int) -> Statement:
+        """A coin falls on heads at most half of the time."""
+        return frequency_at_most(0.5, np.zeros(16), detail="heads")
+
+    record = check(made(half_of_sixteen, id="N.1", over={"x": st.just(1)}, examples=1), run)
+    assert record.verdict == "vacuous"
+    assert "heads: it applies to 16 replicates, too few to refute it" in record.detail
+
+
 def test_shrinking_judges_a_bounded_number_of_inputs(run: Run) -> None:
     calls = []
 
