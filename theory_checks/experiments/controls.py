@@ -211,7 +211,7 @@ def in_a_table(trained: Trained, rows: Sequence[Control], hypothesis: str) -> He
 
 
 def control(
-    id: str,
+    name: str,
     hypothesis: str,
     *,
     of: str,
@@ -221,7 +221,7 @@ def control(
     """`claim` with what all controls have in common. of: the statement whose hypothesis is
     dropped."""
     return claim(
-        id,
+        name,
         kind=Kind.PROBABILITY,
         source=f"derived: necessity of a hypothesis of {of}",
         given=given_on(
