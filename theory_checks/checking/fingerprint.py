@@ -46,6 +46,8 @@ FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 WITH_DOCSTRING = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 MISSING = object()
+NAMES, IMPORTS = (ast.Name, ast.Attribute), (ast.Import, ast.ImportFrom)
+DEFINED = (FunctionType, type)
 IGNORED = {"ctx", "kind", "type_comment", "type_ignores", "type_params", "returns"}
 
 
@@ -96,7 +98,7 @@ class _Expressions:
 def _module_of(value: Any) -> str:
     if isinstance(value, _Expressions):
         return str(value.known.get("__name__", ""))
-    return (value.__module__ or "") if isinstance(value, FunctionType | type) else ""
+    return (value.__module__ or "") if isinstance(value, DEFINED) else ""
 
 
 def _name_of(value: Any) -> str:
@@ -105,7 +107,7 @@ def _name_of(value: Any) -> str:
 
 def _described(value: Any) -> Described:
     """One value: its own text, and what it refers to."""
-    if isinstance(value, FunctionType | type):
+    if isinstance(value, DEFINED):
         return _source(value)
     if isinstance(value, _Expressions):
         return _read(value.nodes, value.known)
@@ -328,7 +330,7 @@ class _Reader:
         self.scopes: list[Mapping[str, Any]] = [dict.fromkeys(local, MISSING)]
 
     def read(self, node: Any) -> None:
-        if isinstance(node, ast.Name | ast.Attribute) and self._resolved(node):
+        if isinstance(node, NAMES) and self._resolved(node):
             return
         if isinstance(node, list):
             for entry in node:
@@ -399,7 +401,7 @@ class _Reader:
     def _annotation(self, node: ast.AST | None) -> None:
         """Refers to the classes of the project that an annotation names; its text is left out."""
         for name in ast.walk(node) if node is not None else ():
-            if isinstance(name, ast.Name | ast.Attribute):
+            if isinstance(name, NAMES):
                 value = self._value(name)
                 if isinstance(value, type) and _is_ours(_file_of(value)):
                     self.parts.append(value)
@@ -424,7 +426,7 @@ class _Reader:
         if isinstance(value, ModuleType):
             self.text.append(value.__name__)
             return True
-        if isinstance(value, FunctionType | type):
+        if isinstance(value, DEFINED):
             # A decorator of a library may have put a function of its own around one of ours.
             module = sys.modules.get(value.__module__ or "", sys)
             if not (_is_ours(_file_of(value)) or _is_ours(_file_of(module))):
@@ -458,7 +460,7 @@ def _bound(nodes: Iterable[ast.AST]) -> set[str]:
             found.add(node.id)
         elif isinstance(node, ast.arg):
             found.add(node.arg)
-        elif isinstance(node, ast.Import | ast.ImportFrom):
+        elif isinstance(node, IMPORTS):
             found |= {(a.asname or a.name).partition(".")[0] for a in node.names}
         elif isinstance(node, ast.Global):
             outer |= set(node.names)
