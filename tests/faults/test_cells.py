@@ -1,18 +1,17 @@
 """Cells: outcomes, what their keys depend on, and that what is known is not computed again."""
 
+import pkgutil
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 
 from core import PAPER
-from core.model import cube, linear_response, response
+from theory_checks.checking import fingerprint
 from theory_checks.faults import FAULTS, cells
 from theory_checks.faults.cells import Cell, Result, Store, check_cell, completed, key
-from theory_checks.faults.fingerprint import fingerprint
 from theory_checks.faults.matrix import untouched
 from theory_checks.faults.workers import Workers
 
@@ -26,17 +25,6 @@ def raising(h: torch.Tensor) -> torch.Tensor:
 RAISING = replace(PAPER, gate=raising)
 
 
-def scaled(factor: float) -> object:
-    def inner(x: float) -> float:
-        return factor * helper(x)
-
-    return inner
-
-
-def helper(x: float) -> float:
-    return x
-
-
 def test_outcomes(tmp_path: Path) -> None:
     assert check_cell(CELL, tmp_path).outcome == "killed"
     assert check_cell(replace(CELL, claim="R.7"), tmp_path).outcome == "survived"
@@ -44,7 +32,7 @@ def test_outcomes(tmp_path: Path) -> None:
     assert (crashed.outcome, crashed.detail) == ("error", "RuntimeError: no gate today")
 
 
-def test_cells_tell_which_ingredients_were_used(tmp_path: Path) -> None:
+def test_cells_say_which_ingredients_were_used(tmp_path: Path) -> None:
     assert check_cell(CELL, tmp_path).used == ("gate",)
     assert check_cell(replace(CELL, claim="I.3"), tmp_path).used == ("initialise_router",)
     assert (
@@ -63,9 +51,7 @@ def test_a_claim_that_calls_nothing_broken_finds_what_it_finds_of_the_paper(tmp_
     assert replace(found, seconds=0) == replace(healthy, seconds=0)
 
 
-def test_the_key_depends_on_everything_that_the_result_depends_on(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_the_key_depends_on_everything_that_the_result_depends_on() -> None:
     others = [
         replace(CELL, subject="theory_checks.faults:GATE_COLDER"),
         replace(CELL, claim="R.7"),
@@ -73,24 +59,23 @@ def test_the_key_depends_on_everything_that_the_result_depends_on(
         replace(CELL, seed=2),
     ]
     assert len({key(cell) for cell in [CELL, *others]}) == 5
+
+
+@pytest.mark.parametrize("part", ["core.training.train", "theory_checks.checking.decide.phases"])
+def test_the_key_depends_on_core_and_on_what_checks(
+    part: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    described = fingerprint._described
+    edited = pkgutil.resolve_name(part)
     before = key(CELL)
-    monkeypatch.setattr("theory_checks.faults.fingerprint.source_of_core", lambda: "another core")
+    cells._of_claim.cache_clear()
+    monkeypatch.setattr(
+        fingerprint,
+        "_described",
+        lambda value: ("edited", ()) if value is edited else described(value),
+    )
     assert key(CELL) != before
-
-
-def test_fingerprints_tell_functions_of_core_apart_by_what_they_close_over() -> None:
-    assert fingerprint(PAPER) != fingerprint(replace(PAPER, respond=linear_response))
-    assert fingerprint(PAPER) == fingerprint(replace(PAPER, respond=response(cube)))
-
-
-def test_fingerprints_see_sources_and_what_they_close_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("theory_checks.faults.fingerprint.OURS", __name__)
-    assert fingerprint(scaled(1.0)) == fingerprint(scaled(1.0))
-    assert fingerprint(scaled(1.0)) != fingerprint(scaled(2.0))
-    assert fingerprint(partial(max, 1)) != fingerprint(partial(max, 2))
-    before = fingerprint(scaled(1.0))
-    monkeypatch.setitem(globals(), "helper", scaled)
-    assert fingerprint(scaled(1.0)) != before
+    cells._of_claim.cache_clear()
 
 
 def test_the_store_keeps_what_was_added_and_survives_a_line_cut_short(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from theory_checks.faults.graded import STEPS
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("faults --fault NOBODY", "no fault 'NOBODY'; there are SIGNALS_TILTED"),
+        ("faults --fault NOBODY", "no fault 'NOBODY'; there are SIGNALS_"),
         ("faults --fault GATE_ONE --claim Q.9", "no claim 'Q.9'"),
         ("faults --jobs 0", "jobs 0: needs a whole number >= 1"),
         ("faults --seed -1", "seed -1: needs a whole number >= 0"),
@@ -24,13 +24,13 @@ from theory_checks.faults.graded import STEPS
         ("graded --checks 0", "checks 0: needs a whole number >= 1"),
     ],
 )
-def test_what_is_not_there_is_told_in_one_line(
+def test_what_is_not_there_is_reported_in_one_line(
     arguments: str, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(arguments.split()) == 2
-    told = capsys.readouterr().err
-    assert message in told
-    assert told.count("\n") == 1
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
 
 
 def test_a_matrix_is_written_and_goes_on_where_it_ended(
@@ -65,7 +65,7 @@ def test_a_matrix_is_written_and_goes_on_where_it_ended(
     assert "GATE_ONE" in (tmp_path / "matrix.html").read_text()
 
 
-def test_a_gap_is_told_by_the_exit_status(tmp_path: Path) -> None:
+def test_a_gap_is_reported_by_the_exit_status(tmp_path: Path) -> None:
     common = [
         "faults",
         "--jobs",
@@ -76,7 +76,7 @@ def test_a_gap_is_told_by_the_exit_status(tmp_path: Path) -> None:
         "GATE_ONE",
         "--claim",
     ]
-    assert main([*common, "R.7"]) == 0  # nobody asked the claim that must notice
+    assert main([*common, "R.7"]) == 0  # the claim that must notice was not checked
     assert main([*common, "R.8", "--limit", "0.001"]) == 1  # a cell in error is no kill
 
 

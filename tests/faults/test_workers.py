@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from theory_checks.faults.workers import Workers
+from theory_checks.faults.workers import Unanswered, Workers
 
 
 def act(what: str) -> str:
@@ -22,21 +22,44 @@ def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("one_thread")
-def test_a_crash_and_a_call_without_end_are_told_and_the_others_go_on() -> None:
+def test_a_crash_and_a_call_without_end_are_reported_and_the_others_go_on() -> None:
     calls = [(what,) for what in ("a", "crash", "hang", "b")]
     with Workers(2) as workers:
-        found = dict(workers.outcomes(act, calls, limit=3.0))
+        results = dict(workers.outcomes(act, calls, limit=3.0))
+        (left,) = (process.pid.result() for process in workers.idle)
         assert list(workers.outcomes(act, [("again",)])) == [(0, "again 1")]
-    assert found == {
+        assert [process.pid.result() for process in workers.idle] == [left]
+    assert {number: str(result) for number, result in results.items()} == {
         0: "a 1",
-        1: "its process ended with status 7",
-        2: "it took too long and was ended",
+        1: "crash: its process ended",
+        2: "timeout: took longer than 3 seconds",
         3: "b 1",
     }
-    assert workers.running == []
+    assert isinstance(results[1], Unanswered)
+    assert isinstance(results[2], Unanswered)
+    assert not is_alive(left)
+
+
+def test_who_reads_no_further_ends_what_is_running() -> None:
+    with Workers(2) as workers:
+        outcomes = workers.outcomes(act, [("a",), ("hang",), ("hang",)])
+        assert next(outcomes)[0] == 0
+        processes = [*workers.idle, *workers.busy]
+        outcomes.close()
+        assert workers.busy == []
+    assert not any(is_alive(process.pid.result()) for process in processes)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether there is a process with this id."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def test_nothing_to_do_starts_nothing() -> None:
     with Workers(2) as workers:
         assert list(workers.outcomes(act, [])) == []
-        assert workers.running == []
+        assert workers.idle == []

@@ -1,23 +1,18 @@
 """The claims that there are, and what can be said of one before it is checked."""
 
 import ast
-import hashlib
 import importlib
 import inspect
-import re
-import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 import theory_checks
 from theory_checks.checking.claim import Claim
 from theory_checks.checking.profiles import Profile
 from theory_checks.checking.record import NOT_RUN, Record
 
-WITHOUT_EFFECT = {"visits", "picture", "formula", "source", "depends_on"}  # of `claim`, on verdicts
 FOLDER = Path(theory_checks.__file__).parent
 
 
@@ -104,46 +99,20 @@ def claim_hash(claim: Claim, profile: Profile) -> str:
     """Equal for two versions of a claim whose evidence can be compared: they say the same and check
     it in the same way.
 
-    It covers id, kind, statement and hypotheses, the source of the check with its strategies, the
-    scenarios that it has in this profile, and the version of the evidence. Comments, layout, the
-    derivation and what only schedules or shows make no difference. Not covered are functions that
-    the check calls: those of `core` are what is under test, and a change to those of
-    `theory_checks` that changes what is claimed changes the statement as well, or should.
+    It covers what `fingerprint` covers of the claim, its hypotheses and scenarios in this profile,
+    the profile where the check asks for it, and the version of the evidence; not `core`, which is
+    what is under test.
     """
     from theory_checks import evidence  # imports SciPy, which takes time
+    from theory_checks.checking.fingerprint import fingerprint, without_addresses
 
-    scenarios = (
-        re.sub(" at 0x[0-9a-f]+", "", repr(claim.over(profile))) if callable(claim.over) else ""
-    )
-    parts = (
-        claim.id,
-        claim.kind.value,
-        claim.statement,
+    over = claim.over(profile) if callable(claim.over) else claim.over
+    asked = "profile" in inspect.signature(claim.check).parameters
+    return fingerprint(
+        claim,
         claim.hypotheses(profile),
-        _source(claim.check),
-        scenarios,
+        without_addresses(over),
+        vars(profile) if asked else None,
         evidence.VERSION,
+        without=("core",),
     )
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
-
-
-# asked for at the start of a run and with every verdict; Python looks through the whole file each
-# time
-@cache
-def _source(check: Callable[..., Any]) -> str:
-    """The check, without what has no effect on verdicts; empty where Python has no source, as in an
-    interactive session."""
-    try:
-        (function,) = ast.parse(textwrap.dedent(inspect.getsource(check))).body
-    except (OSError, TypeError, SyntaxError, ValueError):
-        return ""
-    if not isinstance(function, ast.FunctionDef):
-        return ""
-    if ast.get_docstring(function) is not None:
-        function.body = function.body[1:]
-    for decorator in function.decorator_list:
-        if isinstance(decorator, ast.Call):
-            decorator.keywords = [
-                keyword for keyword in decorator.keywords if keyword.arg not in WITHOUT_EFFECT
-            ]
-    return ast.unparse(function)

@@ -1,8 +1,9 @@
 """Faults of the data law (Definition 3.1)."""
 
 import math
-from dataclasses import replace
-from functools import partial
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import wraps
 from typing import Any
 
 import torch
@@ -11,27 +12,48 @@ from torch import Tensor
 from core import Examples, Problem, Signals
 from core.data import draw_examples, draw_signals
 from theory_checks.experiments.scenarios import DrawExamples
-from theory_checks.faults.fault import fault
+from theory_checks.faults.fault import Ingredients, fault
 
 
-def with_patches(examples: Examples, **changes: Any) -> Examples:
+@dataclass(frozen=True)
+class Given:
+    """What examples were drawn from."""
+
+    problem: Problem
+    signals: Signals
+    generator: torch.Generator
+
+
+def changed(change: Callable[[Examples, Given], Examples]) -> DrawExamples:
+    """draw_examples whose examples are changed afterwards."""
+
+    @wraps(change)
+    def draw(problem: Problem, signals: Signals, n: int, generator: torch.Generator) -> Examples:
+        e = draw_examples(problem, signals, n, generator)
+        return change(e, Given(problem, signals, generator))
+
+    return draw
+
+
+def with_patches(e: Examples, **changes: Any) -> Examples:
     """The examples with other patches."""
-    return replace(examples, patches=replace(examples.patches, **changes))
+    return replace(e, patches=replace(e.patches, **changes))
 
 
-def with_latents(examples: Examples, K: int, **latents: Any) -> Examples:
+def with_latents(e: Examples, given: Given, **latents: Any) -> Examples:
     """The examples with other labels, signs, clusters or amplitudes, and the patches that these
     make."""
-    e = replace(examples, **latents)
-    coefficient = torch.stack([e.y * e.alpha, e.beta, e.eps * e.gamma], dim=1)
+    e = replace(e, **latents)
     return with_patches(
-        e, which=torch.stack([e.k, K + e.k, e.k_prime], dim=1), coefficient=coefficient
+        e,
+        which=torch.stack([e.k, given.problem.K + e.k, e.k_prime], dim=1),
+        coefficient=torch.stack([e.y * e.alpha, e.beta, e.eps * e.gamma], dim=1),
     )
 
 
-def some(n: int, share: float, generator: torch.Generator) -> Tensor:
-    """Each of n examples with probability `share`, as booleans (n,)."""
-    return torch.rand(n, generator=generator, device=generator.device) < share
+def some(e: Examples, share: float, given: Given) -> Tensor:
+    """Each of the n examples with probability `share`, as booleans (n,)."""
+    return torch.rand(len(e.y), generator=given.generator, device=given.generator.device) < share
 
 
 def of_the_one_before(values: Tensor) -> Tensor:
@@ -42,7 +64,7 @@ def of_the_one_before(values: Tensor) -> Tensor:
 # Signals
 
 
-def signals_tilted(angle: float) -> Any:
+def tilted(angle: float) -> Any:
     """draw_signals whose features are turned by an angle towards their cluster's centre."""
 
     def draw(problem: Problem, generator: torch.Generator) -> Signals:
@@ -54,12 +76,22 @@ def signals_tilted(angle: float) -> Any:
     return draw
 
 
+@fault(noticed_by="D.1")
+def signals_tilted() -> Ingredients:
+    """Features are turned by 1e-6 towards their centres: the signals are not orthogonal."""
+    return {"draw_signals": tilted(1e-6)}
+
+
+@fault("draw_signals", noticed_by="D.1")
 def signals_too_long(problem: Problem, generator: torch.Generator) -> Signals:
+    """Features have length 1.01."""
     found = draw_signals(problem, generator)
     return replace(found, features=1.01 * found.features)
 
 
+@fault("draw_signals", noticed_by="D.1", representative=True)
 def signals_gaussian(problem: Problem, generator: torch.Generator) -> Signals:
+    """Signals are N(0, I/d): orthonormal on average only."""
     frame = (
         torch.randn(2 * problem.K, problem.d, generator=generator, dtype=torch.float64)
         / problem.d**0.5
@@ -67,7 +99,17 @@ def signals_gaussian(problem: Problem, generator: torch.Generator) -> Signals:
     return Signals(frame[: problem.K], frame[problem.K :])
 
 
-def signals_along_the_axes(problem: Problem, generator: torch.Generator) -> Signals:
+@fault(
+    "draw_signals",
+    equivalent=(
+        "Definition 3.1 asks for orthonormal signals, not for random ones. Noise and initialisation"
+        " are isotropic and Algorithm 1 commutes with rotations (G.4), so that no law of what the"
+        " claims measure depends on the frame."
+    ),
+    representative=True,
+)
+def signals_along_axes(problem: Problem, generator: torch.Generator) -> Signals:
+    """Signals are the first 2K axes instead of a random frame."""
     frame = torch.eye(problem.d, dtype=torch.float64, device=generator.device)[: 2 * problem.K]
     return Signals(frame[: problem.K], frame[problem.K :])
 
@@ -75,340 +117,392 @@ def signals_along_the_axes(problem: Problem, generator: torch.Generator) -> Sign
 # Labels, signs, clusters
 
 
-def sign_follows_label(share: float) -> DrawExamples:
+def sign_is_label_in(share: float) -> DrawExamples:
     """draw_examples in which this share of the examples has eps = y, on top of chance."""
-
-    def draw(problem: Problem, signals: Signals, n: int, generator: torch.Generator) -> Examples:
-        found = draw_examples(problem, signals, n, generator)
-        return with_latents(
-            found, problem.K, eps=torch.where(some(n, share, generator), found.y, found.eps)
-        )
-
-    return draw
-
-
-def labels_biased(
-    problem: Problem, signals: Signals, n: int, generator: torch.Generator
-) -> Examples:
-    found = draw_examples(problem, signals, n, generator)
-    return with_latents(found, problem.K, y=torch.where(some(n, 0.04, generator), 1.0, found.y))
-
-
-def label_is_that_of_the_cluster(
-    problem: Problem, signals: Signals, n: int, generator: torch.Generator
-) -> Examples:
-    found = draw_examples(problem, signals, n, generator)
-    return with_latents(found, problem.K, y=torch.where(found.k == 0, 1.0, found.y))
-
-
-def labels_flipped(
-    problem: Problem, signals: Signals, n: int, generator: torch.Generator
-) -> Examples:
-    found = draw_examples(problem, signals, n, generator)
-    return replace(found, y=torch.where(some(n, 0.01, generator), -found.y, found.y))
-
-
-def own_feature_as_noise(
-    problem: Problem, signals: Signals, n: int, generator: torch.Generator
-) -> Examples:
-    found = draw_examples(problem, signals, n, generator)
-    return with_latents(
-        found, problem.K, k_prime=torch.where(some(n, 0.05, generator), found.k, found.k_prime)
+    return changed(
+        lambda e, given: with_latents(e, given, eps=torch.where(some(e, share, given), e.y, e.eps))
     )
 
 
-def next_feature_as_noise(
-    problem: Problem, signals: Signals, n: int, generator: torch.Generator
-) -> Examples:
-    found = draw_examples(problem, signals, n, generator)
-    return with_latents(found, problem.K, k_prime=(found.k + 1) % problem.K)
+@fault(noticed_by="D.2")
+def sign_follows_label_2() -> Ingredients:
+    """The sign of the feature noise is the label's in 2 % of the examples, on top of chance."""
+    return {"draw_examples": sign_is_label_in(0.02)}
 
 
-def cluster_too_often(share: float) -> DrawExamples:
+@fault(noticed_by="D.2")
+def sign_follows_label_5() -> Ingredients:
+    """The sign of the feature noise is the label's in 5 % of the examples, on top of chance."""
+    return {"draw_examples": sign_is_label_in(0.05)}
+
+
+@fault(noticed_by=("D.2", "S.3"), representative=True)
+def sign_follows_label_10() -> Ingredients:
+    """The sign of the feature noise is the label's in 10 % of the examples, on top of chance."""
+    return {"draw_examples": sign_is_label_in(0.1)}
+
+
+@fault(noticed_by=("D.2", "N.4"), representative=True)
+def sign_is_label() -> Ingredients:
+    """The sign of the feature noise is the label: a single expert succeeds as well."""
+    return {"draw_examples": sign_is_label_in(1.0)}
+
+
+@fault("draw_examples", noticed_by="D.2")
+@changed
+def labels_biased(e: Examples, given: Given) -> Examples:
+    """Labels are 1 in 52 % of the examples."""
+    return with_latents(e, given, y=torch.where(some(e, 0.04, given), 1.0, e.y))
+
+
+@fault("draw_examples", noticed_by="D.2")
+@changed
+def label_of_cluster(e: Examples, given: Given) -> Examples:
+    """Cluster 0 has label 1 only."""
+    return with_latents(e, given, y=torch.where(e.k == 0, 1.0, e.y))
+
+
+@fault("draw_examples", noticed_by="D.5", representative=True)
+@changed
+def labels_flipped(e: Examples, given: Given) -> Examples:
+    """The label of 1 % of the examples contradicts their feature signal."""
+    return replace(e, y=torch.where(some(e, 0.01, given), -e.y, e.y))
+
+
+@fault("draw_examples", noticed_by=("D.5", "D.2"), representative=True)
+@changed
+def own_feature_as_noise(e: Examples, given: Given) -> Examples:
+    """k' = k in 5 % of the examples."""
+    return with_latents(e, given, k_prime=torch.where(some(e, 0.05, given), e.k, e.k_prime))
+
+
+@fault("draw_examples", noticed_by="D.2")
+@changed
+def next_feature_as_noise(e: Examples, given: Given) -> Examples:
+    """k' is always k + 1, modulo K."""
+    return with_latents(e, given, k_prime=(e.k + 1) % given.problem.K)
+
+
+def moved_to_cluster_0(share: float) -> DrawExamples:
     """draw_examples in which this share of the examples is moved to cluster 0."""
 
-    def draw(problem: Problem, signals: Signals, n: int, generator: torch.Generator) -> Examples:
-        found = draw_examples(problem, signals, n, generator)
-        k = torch.where(some(n, share, generator), 0, found.k)
-        return with_latents(
-            found, problem.K, k=k, k_prime=(k + found.k_prime - found.k) % problem.K
-        )
+    @changed
+    def draw(e: Examples, given: Given) -> Examples:
+        k = torch.where(some(e, share, given), 0, e.k)
+        return with_latents(e, given, k=k, k_prime=(k + e.k_prime - e.k) % given.problem.K)
 
     return draw
 
 
-def centre_of_another_cluster(
-    problem: Problem, signals: Signals, n: int, generator: torch.Generator
-) -> Examples:
-    found = draw_examples(problem, signals, n, generator)
-    centre = torch.where(some(n, 0.05, generator), found.k_prime, found.k)
-    return with_patches(
-        found, which=torch.stack([found.k, problem.K + centre, found.k_prime], dim=1)
-    )
+@fault(noticed_by="D.2", representative=True)
+def cluster_too_often() -> Ingredients:
+    """15 % of the examples are moved to cluster 0."""
+    return {"draw_examples": moved_to_cluster_0(0.15)}
 
 
-def centres_tell_label(
-    problem: Problem, signals: Signals, n: int, generator: torch.Generator
-) -> Examples:
-    found = draw_examples(problem, signals, n, generator)
-    sign = torch.where(some(n, 0.3, generator), found.y, 1.0)
-    alpha, beta, gamma = found.patches.coefficient.unbind(dim=1)
-    return with_patches(found, coefficient=torch.stack([alpha, sign * beta, gamma], dim=1))
+@fault(noticed_by="D.2")
+def cluster_slightly_too_often() -> Ingredients:
+    """6 % of the examples are moved to cluster 0."""
+    return {"draw_examples": moved_to_cluster_0(0.06)}
+
+
+@fault("draw_examples", noticed_by="D.5")
+@changed
+def centre_of_another(e: Examples, given: Given) -> Examples:
+    """The centre patch of 5 % of the examples is that of the cluster of their feature noise."""
+    centre = torch.where(some(e, 0.05, given), e.k_prime, e.k)
+    return with_patches(e, which=torch.stack([e.k, given.problem.K + centre, e.k_prime], dim=1))
+
+
+@fault("draw_examples", noticed_by="D.5")
+@changed
+def centres_tell_label(e: Examples, given: Given) -> Examples:
+    """The centre patch has the sign of the label in 30 % of the examples."""
+    sign = torch.where(some(e, 0.3, given), e.y, 1.0)
+    alpha, beta, gamma = e.patches.coefficient.unbind(dim=1)
+    return with_patches(e, coefficient=torch.stack([alpha, sign * beta, gamma], dim=1))
 
 
 # Amplitudes
 
 
+@fault("draw_examples", noticed_by="D.2", representative=True)
 def amplitudes_swapped(
     problem: Problem, signals: Signals, n: int, generator: torch.Generator
 ) -> Examples:
+    """D_alpha and D_beta are swapped."""
     return draw_examples(
         replace(problem, alpha=problem.beta, beta=problem.alpha), signals, n, generator
     )
 
 
-def feature_and_noise_amplitudes_swapped(
+@fault("draw_examples", noticed_by="D.2")
+def alpha_gamma_swapped(
     problem: Problem, signals: Signals, n: int, generator: torch.Generator
 ) -> Examples:
+    """D_alpha and D_gamma are swapped."""
     return draw_examples(
         replace(problem, alpha=problem.gamma, gamma=problem.alpha), signals, n, generator
     )
 
 
-def amplitudes_from_one_draw(
-    problem: Problem, signals: Signals, n: int, generator: torch.Generator
-) -> Examples:
-    found = draw_examples(problem, signals, n, generator)
-    u = torch.rand(n, generator=generator, device=generator.device, dtype=found.alpha.dtype)
+@fault("draw_examples", noticed_by="D.2")
+@changed
+def amplitudes_dependent(e: Examples, given: Given) -> Examples:
+    """Feature and feature-noise amplitudes come from one uniform: each has its law, and they are
+    not independent."""
+    u = torch.rand(
+        len(e.y), generator=given.generator, device=given.generator.device, dtype=e.alpha.dtype
+    )
     return with_latents(
-        found, problem.K, alpha=problem.alpha.quantile(u), gamma=problem.gamma.quantile(u)
+        e, given, alpha=given.problem.alpha.quantile(u), gamma=given.problem.gamma.quantile(u)
     )
 
 
-def amplitudes_in_pairs(
-    problem: Problem, signals: Signals, n: int, generator: torch.Generator
-) -> Examples:
-    found = draw_examples(problem, signals, n, generator)
+@fault("draw_examples", noticed_by="D.6")
+@changed
+def amplitudes_in_pairs(e: Examples, given: Given) -> Examples:
+    """Every second example has the amplitudes alpha and gamma of the one before."""
     return with_latents(
-        found, problem.K, alpha=of_the_one_before(found.alpha), gamma=of_the_one_before(found.gamma)
+        e, given, alpha=of_the_one_before(e.alpha), gamma=of_the_one_before(e.gamma)
     )
 
 
-def amplitudes_are_their_means(
-    problem: Problem, signals: Signals, n: int, generator: torch.Generator
-) -> Examples:
-    found = draw_examples(problem, signals, n, generator)
-    middle = torch.full_like(found.beta, 0.5)
-    return with_latents(found, problem.K, beta=problem.beta.quantile(middle))
+@fault("draw_examples", noticed_by="D.2")
+@changed
+def beta_constant(e: Examples, given: Given) -> Examples:
+    """Centre amplitudes are always the median of their law."""
+    middle = torch.full_like(e.beta, 0.5)
+    return with_latents(e, given, beta=given.problem.beta.quantile(middle))
 
 
 # Random noise
 
 
 def noise_scaled(factor: float) -> DrawExamples:
-    """draw_examples whose random noise is too large by a factor."""
-
-    def draw(problem: Problem, signals: Signals, n: int, generator: torch.Generator) -> Examples:
-        found = draw_examples(problem, signals, n, generator)
-        return with_patches(found, noise=factor * found.patches.noise)
-
-    return draw
+    """draw_examples whose random noise is multiplied by a factor."""
+    return changed(lambda e, given: with_patches(e, noise=factor * e.patches.noise))
 
 
-def noise_of_full_size(
-    problem: Problem, signals: Signals, n: int, generator: torch.Generator
-) -> Examples:
-    found = draw_examples(problem, signals, n, generator)
-    return with_patches(found, noise=math.sqrt(problem.d) * found.patches.noise)
+@fault(noticed_by="D.3")
+def noise_too_small() -> Ingredients:
+    """Random noise is a fifth too small."""
+    return {"draw_examples": noise_scaled(0.8)}
 
 
-def noise_by_square(
-    problem: Problem, signals: Signals, n: int, generator: torch.Generator
-) -> Examples:
-    found = draw_examples(problem, signals, n, generator)
-    return with_patches(found, noise=problem.sigma_p * found.patches.noise)
+@fault("draw_examples", noticed_by="D.3")
+@changed
+def noise_of_full_size(e: Examples, given: Given) -> Examples:
+    """Random noise is N(0, sigma_p^2 I), not divided by d."""
+    return with_patches(e, noise=math.sqrt(given.problem.d) * e.patches.noise)
 
 
-def noise_tells_gamma(
-    problem: Problem, signals: Signals, n: int, generator: torch.Generator
-) -> Examples:
-    found = draw_examples(problem, signals, n, generator)
-    noise = found.patches.noise
-    along = (noise[:, 0] * signals.features[found.k_prime]).sum(dim=1)
-    median = float(problem.gamma.quantile(torch.tensor([0.5]))[0])
-    agree = (along > 0) == (found.gamma > median)
-    return with_patches(found, noise=torch.where(agree[:, None, None], noise, -noise))
+@fault("draw_examples", noticed_by="D.3")
+@changed
+def noise_by_square(e: Examples, given: Given) -> Examples:
+    """The spread of the random noise grows with sigma_p^2."""
+    return with_patches(e, noise=given.problem.sigma_p * e.patches.noise)
 
 
-def noise_uniform(
-    problem: Problem, signals: Signals, n: int, generator: torch.Generator
-) -> Examples:
-    found = draw_examples(problem, signals, n, generator)
+@fault("draw_examples", noticed_by="D.3")
+@changed
+def noise_tells_gamma(e: Examples, given: Given) -> Examples:
+    """Random noise points along v_k' if the amplitude of the feature noise is above its median,
+    else against it."""
+    noise = e.patches.noise
+    along = (noise[:, 0] * given.signals.features[e.k_prime]).sum(dim=1)
+    median = float(given.problem.gamma.quantile(torch.tensor([0.5]))[0])
+    agree = (along > 0) == (e.gamma > median)
+    return with_patches(e, noise=torch.where(agree[:, None, None], noise, -noise))
+
+
+@fault("draw_examples", noticed_by="D.3")
+@changed
+def noise_uniform(e: Examples, given: Given) -> Examples:
+    """Entries of the random noise are uniform, with the right variance."""
     u = torch.rand(
-        found.patches.noise.shape,
-        generator=generator,
-        device=generator.device,
-        dtype=found.patches.noise.dtype,
+        e.patches.noise.shape,
+        generator=given.generator,
+        device=given.generator.device,
+        dtype=e.patches.noise.dtype,
     )
-    return with_patches(found, noise=(2 * u - 1) * (problem.sigma_p * math.sqrt(3 / problem.d)))
-
-
-def noise_along_the_signal(
-    problem: Problem, signals: Signals, n: int, generator: torch.Generator
-) -> Examples:
-    found = draw_examples(problem, signals, n, generator)
-    shift = 0.3 * problem.sigma_p / problem.d**0.5 * found.y[:, None] * signals.features[found.k]
-    return with_patches(found, noise=found.patches.noise + shift[:, None])
-
-
-def noise_off_the_signals(
-    problem: Problem, signals: Signals, n: int, generator: torch.Generator
-) -> Examples:
-    found = draw_examples(problem, signals, n, generator)
-    noise, v = found.patches.noise, signals.features
-    return with_patches(found, noise=noise - noise @ v.mT @ v)
-
-
-def noise_correlated_over_patches(
-    problem: Problem, signals: Signals, n: int, generator: torch.Generator
-) -> Examples:
-    found = draw_examples(problem, signals, n, generator)
-    noise = found.patches.noise
-    return with_patches(found, noise=0.7**0.5 * noise + 0.3**0.5 * noise.roll(1, dims=1))
-
-
-def noise_shared_by_patches(
-    problem: Problem, signals: Signals, n: int, generator: torch.Generator
-) -> Examples:
-    found = draw_examples(problem, signals, n, generator)
     return with_patches(
-        found, noise=found.patches.noise[:, :1].expand_as(found.patches.noise).contiguous()
+        e, noise=(2 * u - 1) * (given.problem.sigma_p * math.sqrt(3 / given.problem.d))
     )
 
 
-def noise_shared_by_examples(
-    problem: Problem, signals: Signals, n: int, generator: torch.Generator
-) -> Examples:
-    found = draw_examples(problem, signals, n, generator)
-    return with_patches(found, noise=of_the_one_before(found.patches.noise))
+@fault("draw_examples", noticed_by="D.3")
+@changed
+def noise_along_signal(e: Examples, given: Given) -> Examples:
+    """Random noise leans towards the example's own feature, by its label."""
+    shift = (
+        0.3
+        * given.problem.sigma_p
+        / given.problem.d**0.5
+        * e.y[:, None]
+        * given.signals.features[e.k]
+    )
+    return with_patches(e, noise=e.patches.noise + shift[:, None])
+
+
+@fault("draw_examples", noticed_by="D.3")
+@changed
+def noise_off_signals(e: Examples, given: Given) -> Examples:
+    """Random noise is projected off the features."""
+    noise, v = e.patches.noise, given.signals.features
+    return with_patches(e, noise=noise - noise @ v.mT @ v)
+
+
+@fault("draw_examples", noticed_by="D.3")
+@changed
+def noise_correlated(e: Examples, given: Given) -> Examples:
+    """Random-noise patches of an example are correlated."""
+    noise = e.patches.noise
+    return with_patches(e, noise=0.7**0.5 * noise + 0.3**0.5 * noise.roll(1, dims=1))
+
+
+@fault("draw_examples", noticed_by="D.3")
+@changed
+def noise_shared_by_patches(e: Examples, given: Given) -> Examples:
+    """All random-noise patches of an example are the same."""
+    return with_patches(e, noise=e.patches.noise[:, :1].expand_as(e.patches.noise).contiguous())
+
+
+@fault("draw_examples", noticed_by="D.6")
+@changed
+def noise_in_pairs(e: Examples, given: Given) -> Examples:
+    """Every second example has the random noise of the one before."""
+    return with_patches(e, noise=of_the_one_before(e.patches.noise))
 
 
 # Order of patches and of examples
 
 
-def order_fixed(problem: Problem, signals: Signals, n: int, generator: torch.Generator) -> Examples:
-    found = draw_examples(problem, signals, n, generator)
+@fault("draw_examples", noticed_by="D.4")
+@changed
+def order_fixed(e: Examples, given: Given) -> Examples:
+    """Patches come in a fixed order."""
     return with_patches(
-        found, order=torch.arange(problem.P, device=found.y.device).expand(n, -1).contiguous()
+        e, order=torch.arange(given.problem.P, device=e.y.device).expand(len(e.y), -1).contiguous()
     )
 
 
-def order_cyclic(
-    problem: Problem, signals: Signals, n: int, generator: torch.Generator
-) -> Examples:
-    found = draw_examples(problem, signals, n, generator)
-    shift = torch.randint(0, problem.P, (n, 1), generator=generator, device=generator.device)
-    return with_patches(
-        found, order=(torch.arange(problem.P, device=shift.device) + shift) % problem.P
-    )
-
-
-def order_in_pairs(
-    problem: Problem, signals: Signals, n: int, generator: torch.Generator
-) -> Examples:
-    found = draw_examples(problem, signals, n, generator)
-    return with_patches(found, order=of_the_one_before(found.patches.order))
-
-
-def order_with_repeats(
-    problem: Problem, signals: Signals, n: int, generator: torch.Generator
-) -> Examples:
-    found = draw_examples(problem, signals, n, generator)
-    drawn = torch.randint(
-        0, problem.P, (n, problem.P), generator=generator, device=generator.device
+@fault("draw_examples", noticed_by="D.4")
+@changed
+def order_cyclic(e: Examples, given: Given) -> Examples:
+    """Patches are shifted cyclically: each role's place is uniform, their order is not."""
+    shift = torch.randint(
+        0, given.problem.P, (len(e.y), 1), generator=given.generator, device=given.generator.device
     )
     return with_patches(
-        found, order=torch.where(some(n, 0.2, generator)[:, None], drawn, found.patches.order)
+        e, order=(torch.arange(given.problem.P, device=shift.device) + shift) % given.problem.P
     )
 
 
-def order_tells_the_label(
-    problem: Problem, signals: Signals, n: int, generator: torch.Generator
-) -> Examples:
-    found = draw_examples(problem, signals, n, generator)
-    sorted_order = torch.arange(problem.P, device=found.y.device).expand(n, -1)
-    chosen = some(n, 0.2, generator) & (found.y > 0)
-    return with_patches(
-        found, order=torch.where(chosen[:, None], sorted_order, found.patches.order)
+@fault("draw_examples", noticed_by="D.6")
+@changed
+def order_in_pairs(e: Examples, given: Given) -> Examples:
+    """Every second example has the order of patches of the one before."""
+    return with_patches(e, order=of_the_one_before(e.patches.order))
+
+
+@fault("draw_examples", noticed_by="D.5")
+@changed
+def order_with_repeats(e: Examples, given: Given) -> Examples:
+    """In a fifth of the examples places are filled with replacement: some patches occur twice,
+    others not at all."""
+    places = torch.randint(
+        0,
+        given.problem.P,
+        (len(e.y), given.problem.P),
+        generator=given.generator,
+        device=given.generator.device,
     )
+    return with_patches(e, order=torch.where(some(e, 0.2, given)[:, None], places, e.patches.order))
 
 
-def order_tells_the_noise(
-    problem: Problem, signals: Signals, n: int, generator: torch.Generator
-) -> Examples:
-    found = draw_examples(problem, signals, n, generator)
-    order, first = found.patches.order, found.positions[:, 0] < found.positions[:, 1]
+@fault("draw_examples", noticed_by="D.4")
+@changed
+def order_tells_label(e: Examples, given: Given) -> Examples:
+    """Patches of a fifth of the examples with label 1 are left unshuffled."""
+    sorted_order = torch.arange(given.problem.P, device=e.y.device).expand(len(e.y), -1)
+    chosen = some(e, 0.2, given) & (e.y > 0)
+    return with_patches(e, order=torch.where(chosen[:, None], sorted_order, e.patches.order))
+
+
+@fault("draw_examples", noticed_by="D.4")
+@changed
+def order_tells_noise(e: Examples, given: Given) -> Examples:
+    """The feature stands before the centre if the first entry of the random noise is positive, else
+    behind it."""
+    order, first = e.patches.order, e.positions[:, 0] < e.positions[:, 1]
     swapped = torch.where(order < 2, 1 - order, order)
     return with_patches(
-        found,
-        order=torch.where((first == (found.patches.noise[:, 0, 0] > 0))[:, None], order, swapped),
+        e,
+        order=torch.where((first == (e.patches.noise[:, 0, 0] > 0))[:, None], order, swapped),
     )
 
 
-def labels_in_pairs(
-    problem: Problem, signals: Signals, n: int, generator: torch.Generator
-) -> Examples:
-    found = draw_examples(problem, signals, n, generator)
-    return with_latents(found, problem.K, y=of_the_one_before(found.y))
+@fault("draw_examples", noticed_by="D.6")
+@changed
+def labels_in_pairs(e: Examples, given: Given) -> Examples:
+    """Every second example has the label of the one before."""
+    return with_latents(e, given, y=of_the_one_before(e.y))
 
 
-def the_same_every_time(
+@fault("draw_examples", noticed_by="D.6")
+def examples_repeated(
     problem: Problem, signals: Signals, n: int, generator: torch.Generator
 ) -> Examples:
+    """Every draw starts from the same seed and gives the same examples."""
     return draw_examples(problem, signals, n, torch.Generator(generator.device).manual_seed(1))
 
 
-def label_by_amplitude(
-    problem: Problem, signals: Signals, n: int, generator: torch.Generator
-) -> Examples:
-    """The label is +1 or -1 by the Thue-Morse sign of alpha's sixteenth of its range: as often
-    above the median as below."""
-    e = draw_examples(problem, signals, n, generator)
-    low, high = problem.alpha.support
+@fault("draw_examples", noticed_by="D.2")
+@changed
+def label_by_amplitude(e: Examples, given: Given) -> Examples:
+    """The label is a function of alpha.
+
+    It is the Thue-Morse sign of alpha's sixteenth of its range: as often 1 above the median as
+    below.
+    """
+    low, high = given.problem.alpha.support
     part = ((e.alpha - low) / max(high - low, 1e-9) * 16).long().clamp(0, 15)
     parity = (part ^ (part >> 1) ^ (part >> 2) ^ (part >> 3)) & 1
-    return with_latents(e, problem.K, y=(1 - 2 * parity).to(e.y))
+    return with_latents(e, given, y=(1 - 2 * parity).to(e.y))
 
 
 def sign_of(index: Tensor, K: int, otherwise: Tensor) -> Tensor:
-    """1 for even, -1 for odd clusters; of an odd number of clusters the last keeps what it has, so
-    that both are as frequent."""
+    """1 for even, -1 for odd clusters; if their number is odd the last keeps what it has, so that
+    both are equally frequent."""
     return torch.where(
         (index == K - 1) & (K % 2 == 1), otherwise, (1 - 2 * (index % 2)).to(otherwise)
     )
 
 
-def label_of_one_of_many_clusters(
-    problem: Problem, signals: Signals, n: int, generator: torch.Generator
-) -> Examples:
-    e = draw_examples(problem, signals, n, generator)
-    return with_latents(e, problem.K, y=sign_of(e.k, problem.K, e.y)) if problem.K > 4 else e
+@fault("draw_examples", noticed_by="D.2")
+@changed
+def label_of_one_of_many_clusters(e: Examples, given: Given) -> Examples:
+    """From K = 5 on the label is a function of the cluster, as often 1 as -1."""
+    return (
+        with_latents(e, given, y=sign_of(e.k, given.problem.K, e.y)) if given.problem.K > 4 else e
+    )
 
 
-def label_of_the_cluster_before(
-    problem: Problem, signals: Signals, n: int, generator: torch.Generator
-) -> Examples:
-    e = draw_examples(problem, signals, n, generator)
-    told = sign_of(of_the_one_before(e.k), problem.K, e.y)
-    odd = torch.arange(n, device=e.y.device) % 2 == 1
-    return with_latents(e, problem.K, y=torch.where(odd, told, e.y))
+@fault("draw_examples", noticed_by="D.6")
+@changed
+def label_of_the_cluster_before(e: Examples, given: Given) -> Examples:
+    """The label of every second example is a function of the cluster of the one before."""
+    known = sign_of(of_the_one_before(e.k), given.problem.K, e.y)
+    odd = torch.arange(len(e.y), device=e.y.device) % 2 == 1
+    return with_latents(e, given, y=torch.where(odd, known, e.y))
 
 
 def louder_of_two(
     problem: Problem, noise: Tensor, louder: Tensor, generator: torch.Generator
 ) -> Tensor:
-    """Of this random noise (n, P - 3, d) and as much again the louder, or the quieter: if each is
-    as frequent, the law stays."""
+    """The louder or the quieter of this random noise (n, P - 3, d) and another draw; the law stays
+    if both are equally frequent."""
     other = (
         torch.randn(noise.shape, generator=generator, device=noise.device, dtype=noise.dtype)
         * problem.sigma_p
@@ -418,352 +512,59 @@ def louder_of_two(
     return torch.where((is_louder == louder)[:, None, None], noise, other)
 
 
-def noise_louder_for_one_label(
-    problem: Problem, signals: Signals, n: int, generator: torch.Generator
-) -> Examples:
-    e = draw_examples(problem, signals, n, generator)
-    return with_patches(e, noise=louder_of_two(problem, e.patches.noise, e.y > 0, generator))
+@fault("draw_examples", noticed_by="D.3")
+@changed
+def noise_louder_for_one_label(e: Examples, given: Given) -> Examples:
+    """Of two draws of the random noise, examples with label 1 get the louder, others the quieter;
+    its overall law is right."""
+    return with_patches(
+        e, noise=louder_of_two(given.problem, e.patches.noise, e.y > 0, given.generator)
+    )
 
 
-def noise_louder_behind_the_feature(
-    problem: Problem, signals: Signals, n: int, generator: torch.Generator
-) -> Examples:
-    e = draw_examples(problem, signals, n, generator)
+@fault("draw_examples", noticed_by="D.4")
+@changed
+def noise_louder_behind_the_feature(e: Examples, given: Given) -> Examples:
+    """Of two draws of the random noise, examples get the louder if the feature stands before the
+    centre, else the quieter."""
     before = e.positions[:, 0] < e.positions[:, 1]
-    return with_patches(e, noise=louder_of_two(problem, e.patches.noise, before, generator))
+    return with_patches(
+        e, noise=louder_of_two(given.problem, e.patches.noise, before, given.generator)
+    )
 
 
-def noise_louder_in_training(
-    problem: Problem, signals: Signals, n: int, generator: torch.Generator
-) -> Examples:
-    """In single precision the random noise is 5 % larger."""
-    e = draw_examples(problem, signals, n, generator)
+@fault("draw_examples", noticed_by="D.3")
+@changed
+def noise_louder_in_training(e: Examples, given: Given) -> Examples:
+    """In single precision noise is 5 % larger."""
     return with_patches(e, noise=1.05 * e.patches.noise) if e.y.dtype == torch.float32 else e
 
 
-def order_tells_the_other_cluster(
-    problem: Problem, signals: Signals, n: int, generator: torch.Generator
-) -> Examples:
-    """The feature stands before the centre if and only if k' - k, modulo K, is even (K > 2)."""
-    e = draw_examples(problem, signals, n, generator)
-    if problem.K == 2:
+@fault("draw_examples", noticed_by="D.4")
+@changed
+def order_tells_k_prime(e: Examples, given: Given) -> Examples:
+    """The order of the patches reveals k' - k.
+
+    The feature stands before the centre if and only if k' - k, modulo K, is even (K > 2).
+    """
+    if given.problem.K == 2:
         return e
     order = e.patches.order
     as_it_should = (e.positions[:, 0] < e.positions[:, 1]) == (
-        (e.k_prime - e.k) % problem.K % 2 == 0
+        (e.k_prime - e.k) % given.problem.K % 2 == 0
     )
     return with_patches(
         e, order=torch.where(as_it_should[:, None], order, torch.where(order < 2, 1 - order, order))
     )
 
 
-def noise_of_half_rank(
-    problem: Problem, signals: Signals, n: int, generator: torch.Generator
-) -> Examples:
-    """From d = 17 on the second half of the coordinates of the random noise mirrors the first."""
-    e = draw_examples(problem, signals, n, generator)
-    noise, half = e.patches.noise, problem.d // 2
+@fault("draw_examples", noticed_by="D.3")
+@changed
+def noise_of_half_rank(e: Examples, given: Given) -> Examples:
+    """In more than 16 dimensions half of the noise mirrors the rest.
+
+    From d = 17 on the second half of the coordinates of the random noise mirrors the first.
+    """
+    noise, half = e.patches.noise, given.problem.d // 2
     mirrored = torch.cat([noise[..., :half], -noise[..., :half], noise[..., 2 * half :]], dim=-1)
-    return with_patches(e, noise=mirrored) if problem.d > 16 else e
-
-
-fault = partial(fault, "data")
-
-FAULTS = (
-    fault(
-        "SIGNALS_TILTED",
-        "Features are turned by 1e-6 towards their centres: the signals are not orthogonal.",
-        "D.1",
-        draw_signals=signals_tilted(1e-6),
-    ),
-    fault("SIGNALS_TOO_LONG", "Features have length 1.01.", "D.1", draw_signals=signals_too_long),
-    fault(
-        "SIGNALS_GAUSSIAN",
-        "Signals are N(0, I/d): orthonormal on average only.",
-        "D.1",
-        representative=True,
-        draw_signals=signals_gaussian,
-    ),
-    fault(
-        "SIGNALS_ALONG_AXES",
-        "Signals are the first 2K axes instead of a random frame.",
-        equivalent=(
-            "Definition 3.1 asks for orthonormal signals, not for random ones. Noise and"
-            " initialisation are isotropic and Algorithm 1 commutes with rotations (G.4), so that"
-            " no law of what the claims measure depends on the frame."
-        ),
-        representative=True,
-        draw_signals=signals_along_the_axes,
-    ),
-    fault(
-        "SIGN_FOLLOWS_LABEL_2",
-        "The sign of the feature noise is the label's in 2 % of the examples, on top of chance.",
-        "D.2",
-        draw_examples=sign_follows_label(0.02),
-    ),
-    fault(
-        "SIGN_FOLLOWS_LABEL_5",
-        "The sign of the feature noise is the label's in 5 % of the examples, on top of chance.",
-        "D.2",
-        draw_examples=sign_follows_label(0.05),
-    ),
-    fault(
-        "SIGN_FOLLOWS_LABEL_10",
-        "The sign of the feature noise is the label's in 10 % of the examples, on top of chance.",
-        "D.2",
-        "S.3",
-        representative=True,
-        draw_examples=sign_follows_label(0.1),
-    ),
-    fault(
-        "SIGN_IS_LABEL",
-        "The sign of the feature noise is the label: a single expert succeeds as well.",
-        "D.2",
-        "N.4",
-        representative=True,
-        draw_examples=sign_follows_label(1.0),
-    ),
-    fault(
-        "LABELS_BIASED", "Labels are 1 in 52 % of the examples.", "D.2", draw_examples=labels_biased
-    ),
-    fault(
-        "LABEL_OF_CLUSTER",
-        "Cluster 0 has label 1 only.",
-        "D.2",
-        draw_examples=label_is_that_of_the_cluster,
-    ),
-    fault(
-        "LABEL_OF_ONE_OF_MANY_CLUSTERS",
-        "From K = 5 on the label is a function of the cluster, as often 1 as -1.",
-        "D.2",
-        draw_examples=label_of_one_of_many_clusters,
-    ),
-    fault(
-        "LABEL_OF_THE_CLUSTER_BEFORE",
-        "The label of every second example is a function of the cluster of the one before.",
-        "D.6",
-        draw_examples=label_of_the_cluster_before,
-    ),
-    fault(
-        "CENTRES_TELL_LABEL",
-        "The centre patch has the sign of the label in 30 % of the examples.",
-        "D.5",
-        draw_examples=centres_tell_label,
-    ),
-    fault(
-        "LABELS_FLIPPED",
-        "The label of 1 % of the examples contradicts their feature signal.",
-        "D.5",
-        representative=True,
-        draw_examples=labels_flipped,
-    ),
-    fault(
-        "OWN_FEATURE_AS_NOISE",
-        "k' = k in 5 % of the examples.",
-        "D.5",
-        "D.2",
-        representative=True,
-        draw_examples=own_feature_as_noise,
-    ),
-    fault(
-        "NEXT_FEATURE_AS_NOISE",
-        "k' is always k + 1, modulo K.",
-        "D.2",
-        draw_examples=next_feature_as_noise,
-    ),
-    fault(
-        "CLUSTER_TOO_OFTEN",
-        "15 % of the examples are moved to cluster 0.",
-        "D.2",
-        representative=True,
-        draw_examples=cluster_too_often(0.15),
-    ),
-    fault(
-        "CLUSTER_SLIGHTLY_TOO_OFTEN",
-        "6 % of the examples are moved to cluster 0.",
-        "D.2",
-        draw_examples=cluster_too_often(0.06),
-    ),
-    fault(
-        "CENTRE_OF_ANOTHER",
-        "The centre patch of 5 % of the examples is that of the cluster of their feature noise.",
-        "D.5",
-        draw_examples=centre_of_another_cluster,
-    ),
-    fault(
-        "AMPLITUDES_SWAPPED",
-        "D_alpha and D_beta are swapped.",
-        "D.2",
-        representative=True,
-        draw_examples=amplitudes_swapped,
-    ),
-    fault(
-        "ALPHA_GAMMA_SWAPPED",
-        "D_alpha and D_gamma are swapped.",
-        "D.2",
-        draw_examples=feature_and_noise_amplitudes_swapped,
-    ),
-    fault(
-        "AMPLITUDES_DEPENDENT",
-        "Feature and feature-noise amplitudes come from one uniform: each has its law, and they are"
-        " not independent.",
-        "D.2",
-        draw_examples=amplitudes_from_one_draw,
-    ),
-    fault(
-        "AMPLITUDES_IN_PAIRS",
-        "Every second example has the amplitudes alpha and gamma of the one before.",
-        "D.6",
-        draw_examples=amplitudes_in_pairs,
-    ),
-    fault(
-        "BETA_CONSTANT",
-        "Centre amplitudes are always the median of their law.",
-        "D.2",
-        draw_examples=amplitudes_are_their_means,
-    ),
-    fault(
-        "NOISE_TOO_SMALL",
-        "Random noise is too small by a fifth.",
-        "D.3",
-        draw_examples=noise_scaled(0.8),
-    ),
-    fault(
-        "NOISE_OF_FULL_SIZE",
-        "Random noise is N(0, sigma_p^2 I), not divided by d.",
-        "D.3",
-        draw_examples=noise_of_full_size,
-    ),
-    fault(
-        "NOISE_UNIFORM",
-        "Entries of the random noise are uniform, with the right variance.",
-        "D.3",
-        draw_examples=noise_uniform,
-    ),
-    fault(
-        "NOISE_ALONG_SIGNAL",
-        "Random noise leans towards the example's own feature, by its label.",
-        "D.3",
-        draw_examples=noise_along_the_signal,
-    ),
-    fault(
-        "NOISE_OFF_SIGNALS",
-        "Random noise is projected off the features.",
-        "D.3",
-        draw_examples=noise_off_the_signals,
-    ),
-    fault(
-        "NOISE_CORRELATED",
-        "Random-noise patches of an example are correlated.",
-        "D.3",
-        draw_examples=noise_correlated_over_patches,
-    ),
-    fault(
-        "NOISE_SHARED_BY_PATCHES",
-        "All random-noise patches of an example are the same.",
-        "D.3",
-        draw_examples=noise_shared_by_patches,
-    ),
-    fault(
-        "NOISE_IN_PAIRS",
-        "Every second example has the random noise of the one before.",
-        "D.6",
-        draw_examples=noise_shared_by_examples,
-    ),
-    fault(
-        "NOISE_LOUDER_FOR_ONE_LABEL",
-        "Of two draws of the random noise examples of label 1 get the louder, others the quieter:"
-        " in all its law is right.",
-        "D.3",
-        draw_examples=noise_louder_for_one_label,
-    ),
-    fault(
-        "NOISE_LOUDER_BEHIND_THE_FEATURE",
-        "Of two draws of the random noise examples get the louder if the feature stands before the"
-        " centre, else the quieter.",
-        "D.4",
-        draw_examples=noise_louder_behind_the_feature,
-    ),
-    fault("ORDER_FIXED", "Patches come in a fixed order.", "D.4", draw_examples=order_fixed),
-    fault(
-        "ORDER_CYCLIC",
-        "Patches are shifted cyclically: each role's place is uniform, their order is not.",
-        "D.4",
-        draw_examples=order_cyclic,
-    ),
-    fault(
-        "ORDER_IN_PAIRS",
-        "Every second example has the order of patches of the one before.",
-        "D.6",
-        draw_examples=order_in_pairs,
-    ),
-    fault(
-        "ORDER_WITH_REPEATS",
-        "In a fifth of the examples places are filled with replacement: some patches occur twice,"
-        " others not at all.",
-        "D.5",
-        draw_examples=order_with_repeats,
-    ),
-    fault(
-        "ORDER_TELLS_LABEL",
-        "Patches of a fifth of the examples with label 1 are left unshuffled.",
-        "D.4",
-        draw_examples=order_tells_the_label,
-    ),
-    fault(
-        "LABELS_IN_PAIRS",
-        "Every second example has the label of the one before.",
-        "D.6",
-        draw_examples=labels_in_pairs,
-    ),
-    fault(
-        "EXAMPLES_REPEATED",
-        "Every draw starts from the same seed and gives the same examples.",
-        "D.6",
-        draw_examples=the_same_every_time,
-    ),
-    fault(
-        "LABEL_BY_AMPLITUDE",
-        "The label is a function of alpha.",
-        "D.2",
-        draw_examples=label_by_amplitude,
-    ),
-    fault(
-        "NOISE_LOUDER_IN_TRAINING",
-        "In single precision noise is 5 % larger.",
-        "D.3",
-        draw_examples=noise_louder_in_training,
-    ),
-    fault(
-        "ORDER_TELLS_K_PRIME",
-        "The order of patches tells k' - k.",
-        "D.4",
-        draw_examples=order_tells_the_other_cluster,
-    ),
-    fault(
-        "NOISE_OF_HALF_RANK",
-        "In more than 16 dimensions half of the noise mirrors the rest.",
-        "D.3",
-        draw_examples=noise_of_half_rank,
-    ),
-    fault(
-        "NOISE_BY_SQUARE",
-        "The spread of the random noise grows with sigma_p^2.",
-        "D.3",
-        draw_examples=noise_by_square,
-    ),
-    fault(
-        "NOISE_TELLS_GAMMA",
-        "Random noise points along v_k' if the amplitude of the feature noise is above its median,"
-        " else against it.",
-        "D.3",
-        draw_examples=noise_tells_gamma,
-    ),
-    fault(
-        "ORDER_TELLS_NOISE",
-        "The feature stands before the centre if the first entry of the random noise is positive,"
-        " else behind it.",
-        "D.4",
-        draw_examples=order_tells_the_noise,
-    ),
-)
+    return with_patches(e, noise=mirrored) if given.problem.d > 16 else e

@@ -1,15 +1,15 @@
 """Faults of continuous strength, and the smallest strength that a claim detects with a probability
 of 95 %.
 
-Design. Strengths are halved from `most` down, at most STEPS times: detection is taken to be
-monotone, so that bisection over this grid needs few of them. At each strength the claim is checked
-with the same number of seeds; the strength counts as detected if every check is a kill. If its
-probability of a kill were below 95 %, all N checks would kill with probability below 0.95^N, which
-is the exact (Clopper-Pearson) bound for N of N; N is such that this is at most 5 % in all, over the
-strengths that bisection may look at. So with 95 % confidence the reported strength is detected with
-a probability of 95 %, whether or not detection is monotone; monotone it is also the smallest of the
-grid, but for strengths that are detected with 95 % and missed once. Checks of a strength stop at
-the first miss.
+Design. The grid of strengths starts at `most` and is halved STEPS times. Detection is taken to be
+monotone, so that bisection needs few of them. At each strength the claim is checked with the same
+number N of seeds; the strength counts as detected if every check is a kill. If the probability of a
+kill were below 95 %, all N checks would be kills with a probability below 0.95^N, the exact
+(Clopper-Pearson) bound for N of N. N is chosen so that the sum of this over all strengths that
+bisection may try is at most 5 %. So, with 95 % confidence, the reported strength is detected with a
+probability of at least 95 %, whether or not detection is monotone. If it is, the reported strength
+is also the smallest such of the grid, except where a detectable strength was missed once. Checks of
+a strength stop at the first miss.
 
 A Subject of strength s is `theory_checks.faults.graded:NAME@s` on the command line.
 """
@@ -22,14 +22,22 @@ from typing import Any
 from torch import Tensor
 
 from core import PAPER, Subject
-from core.updates import Gradient, normalised_step, plain_step
+from core.updates import Gradient
 from theory_checks.faults.cells import Cell, Result
-from theory_checks.faults.data import noise_scaled, sign_follows_label, signals_tilted
-from theory_checks.faults.experts import linear_term
+from theory_checks.faults.data import noise_scaled, sign_is_label_in, tilted
+from theory_checks.faults.experts import with_linear_term
 from theory_checks.faults.gate import of_temperature
 from theory_checks.faults.initialisation import experts_scaled
 from theory_checks.faults.routing import uniform_of_width
-from theory_checks.faults.updates import rate_scaled, step_of_length
+from theory_checks.faults.signatures import Update
+from theory_checks.faults.updates import (
+    length,
+    normalised,
+    plain,
+    rate_scaled,
+    stateless,
+    step_of_length,
+)
 
 DETECTED, CONFIDENCE = 0.95, 0.95
 STEPS = 48  # halvings of the largest strength, down to where double precision ends
@@ -37,8 +45,14 @@ STEPS = 48  # halvings of the largest strength, down to where double precision e
 
 @dataclass(frozen=True)
 class GradedFault:
-    """wrong: what is wrong at strength s; most: the largest strength; noticed_by: the claims whose
-    power is measured by default; ingredients: what replaces the paper's at a strength."""
+    """A fault for every strength.
+
+    name: in capitals, as the command line has it.
+    wrong: what is wrong at strength s.
+    most: the largest strength.
+    noticed_by: the claims whose power is measured by default.
+    ingredients: from a strength to what replaces the paper's ingredients, by name.
+    """
 
     name: str
     wrong: str
@@ -64,7 +78,7 @@ GRADED = {
             "The sign of the feature noise has correlation s with the label.",
             0.5,
             ("D.2", "S.3"),
-            lambda s: {"draw_examples": sign_follows_label(s)},
+            lambda s: {"draw_examples": sign_is_label_in(s)},
         ),
         GradedFault(
             "NOISE_WIDTH",
@@ -92,7 +106,7 @@ GRADED = {
             "Features are turned by an angle s towards their centres.",
             0.5,
             ("D.1",),
-            lambda s: {"draw_signals": signals_tilted(s)},
+            lambda s: {"draw_signals": tilted(s)},
         ),
         GradedFault(
             "STEP_LENGTH",
@@ -135,34 +149,28 @@ GRADED = {
             "Experts respond with z^3 + s z.",
             1.0,
             ("G.5", "G.7"),
-            lambda s: {"respond": linear_term(s)},
+            lambda s: {"respond": with_linear_term(s)},
         ),
     )
 }
 
 
-def turned_by(share: float) -> Any:
+def turned_by(share: float) -> Update:
     """expert_update that adds a share of the expert, relative to the lengths of both, to the
     direction of its gradient."""
 
-    def update(W: Tensor, gradient: Gradient, rate: float, state: Any) -> tuple[Tensor, Any]:
-        length = gradient.direction.norm(dim=(-2, -1), keepdim=True) / W.norm(
-            dim=(-2, -1), keepdim=True
-        ).clamp(min=1e-30)
-        return normalised_step(
-            W, Gradient(gradient.direction + share * length * W, gradient.log_scale), rate, state
-        )
+    @stateless
+    def update(W: Tensor, gradient: Gradient, rate: float) -> Tensor:
+        direction = gradient.direction
+        ratio = length(direction, (-2, -1)) / length(W, (-2, -1)).clamp(min=1e-30)
+        return normalised(W, Gradient(direction + share * ratio * W, gradient.log_scale), rate)
 
     return update
 
 
-def decaying_by(share: float) -> Any:
+def decaying_by(share: float) -> Update:
     """router_update with weight decay."""
-
-    def update(theta: Tensor, gradient: Gradient, rate: float, state: Any) -> tuple[Tensor, Any]:
-        return plain_step((1 - share) * theta, gradient, rate, state)
-
-    return update
+    return stateless(lambda theta, gradient, rate: plain((1 - share) * theta, gradient, rate))
 
 
 def __getattr__(name: str) -> Subject:
@@ -185,10 +193,12 @@ def seeds_needed(looks: int) -> int:
 
 @dataclass(frozen=True)
 class Power:
-    """What the search for one fault and claim found.
+    """The result of the search for one fault and claim.
 
-    strength: the smallest that is detected, None if none is; tried: (strength, kills, checks) in
-    the order looked at.
+    fault: its name.
+    claim: its id.
+    strength: the smallest that is detected; None if not even the largest is.
+    tried: (strength, kills, checks) in the order tried.
     """
 
     fault: str

@@ -14,10 +14,10 @@ from theory_checks.report.words import group_of, natural
 
 SCHEMA = 1
 KEPT: Mapping[str, str] = {
-    "R.2": "It is Lemma 5.1 as the paper has it; R.3 is sharper and notices first.",
+    "R.2": "It is Lemma 5.1 as the paper states it; R.3 is sharper and notices first.",
     "G.6": (
-        "It is the symmetry of training that A.6 rests on; responses that are not odd, which break"
-        " it, G.5 notices first."
+        "It is the symmetry of training that A.6 rests on; responses that are not odd break it, and"
+        " G.5 notices them first."
     ),
     "S.4": (
         "It says that the 1/8 of Theorem 4.1 is sharp; data on which its witness errs otherwise"
@@ -25,13 +25,13 @@ KEPT: Mapping[str, str] = {
     ),
     "S.6": "It is what S.1 means for classifiers that do not see the centre.",
     "E.5": (
-        "It tells what is not learned; what experts learn besides features takes its share of a"
+        "It says what is not learned; what experts learn besides features takes its share of a"
         " step, so E.3 notices first."
     ),
-    "E.4": "It is what the exploration stage ends in, proved from E.3 and E.6.",
+    "E.4": "It is the result of the exploration stage, proved from E.3 and E.6.",
     "A.6": (
-        "It tells what is not learned, at every n and d. It resolves large asymmetries only, which"
-        " the levels of other claims (E.3, A.5) notice first."
+        "It says what is not learned, at every n and d. It resolves large asymmetries only, and the"
+        " levels of other claims (E.3, A.5) notice those first."
     ),
     "A.4": (
         "It is the measure that the paper reports (section 6); all but its start follows from A.3."
@@ -39,8 +39,7 @@ KEPT: Mapping[str, str] = {
     **dict.fromkeys(
         ("C.2", "C.3", "C.6", "C.7", "C.9", "C.10"),
         "It is a row of the table of hypotheses. The ingredient or size that it changes replaces"
-        " that of the fault too; what faults break beside it C.1 notices as well, and stands"
-        " first.",
+        " that of the fault too; what else a fault breaks, C.1 notices as well and comes first.",
     ),
 }  # why a claim stays that is, in its group, neither the first nor the only killer of any fault
 
@@ -65,21 +64,20 @@ def dependency_order(claims: Mapping[str, Claim]) -> tuple[str, ...]:
 
 
 def cells_of(
-    faults: Sequence[Fault], order: Sequence[str], trained: Sequence[str], profile: str, seed: int
-) -> list[Cell]:
-    """Fault by fault, in the order of the claims; those in `trained`, which need training runs,
-    for representatives only."""
-    return [
-        Cell(f"{__package__}:{fault.name}", id, profile, seed)
-        for fault in faults
+    fault: Fault, order: Sequence[str], trained: Sequence[str], profile: str, seed: int
+) -> dict[str, Cell]:
+    """A cell for each claim; for those in `trained`, which need training runs, only if the fault
+    is a representative."""
+    return {
+        id: Cell(f"{__package__}:{fault.name}", id, profile, seed)
         for id in order
         if fault.representative or id not in trained
-    ]
+    }
 
 
 def untouched(fault: Fault, healthy: Result) -> bool:
-    """Whether a check that found this of the paper's Subject finds the same of the fault: it
-    called nothing that differs.
+    """Whether a check with this result on the paper's Subject has the same result on the fault,
+    because it called nothing that differs.
 
     Checks are deterministic functions of the subject and the seed.
     """
@@ -88,8 +86,15 @@ def untouched(fault: Fault, healthy: Result) -> bool:
 
 @dataclass(frozen=True)
 class Matrix:
-    """order: the ids of the claims, those that others build on first; results: by name of the
-    fault, then id of the claim."""
+    """The results, and what they say about faults and claims.
+
+    profile: the name of a Profile.
+    seed: of the run.
+    order: the ids of the claims, each after those it builds on.
+    statements: of the claims, by id.
+    faults: in the order of the rows.
+    results: by name of the fault, then id of the claim; cells that were not checked are missing.
+    """
 
     profile: str
     seed: int
@@ -129,15 +134,14 @@ class Matrix:
 
     @cached_property
     def false_kills(self) -> tuple[Fault, ...]:
-        """Faults that are argued to be equivalent and violate a claim all the same: the argument
-        is wrong."""
+        """Faults that are said to be equivalent and yet violate a claim: the argument is wrong."""
         return tuple(fault for fault in self.faults if fault.equivalent and self.killers(fault))
 
     def killers_in_group(self, id: str, fault: Fault) -> tuple[str, ...]:
         """The claims of this one's group that the fault violates.
 
-        Only they are rivals: what breaks a theorem breaks a lemma that it is proved from first, so
-        no theorem leads all claims.
+        Only they compete: what breaks a theorem breaks a lemma of its proof first, so no theorem
+        would be the first of all claims.
         """
         return tuple(killer for killer in self.killers(fault) if group_of(killer) == group_of(id))
 
@@ -191,7 +195,7 @@ class Matrix:
         "family", "wrong", "ingredients", "noticed_by", "equivalent", "killed_by", "first",
         "localised", "missed": claims that must notice it and do not, "cells": {id: Result}}],
         "claims": [{"id", "statement", "kills", "only_killer_of", "first_killer_of"}], "redundant":
-        ids}; numbers that are none are strings."""
+        ids}; NaN and infinity are strings."""
         return {
             "schema": SCHEMA,
             "profile": self.profile,
@@ -229,6 +233,6 @@ class Matrix:
 
 
 def about_parts(id: str) -> bool:
-    """Whether a claim is about a part of the theory, rather than about what training makes of all
-    of them."""
+    """Whether a claim is about one part of the theory, rather than about training with all of
+    them."""
     return id[0] in tuple(GROUPS)[:5]

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from importlib.metadata import version
 
 from theory_checks.checking.pictures import Heatmap
-from theory_checks.faults.fault import FAMILIES, Fault
+from theory_checks.faults import FAMILIES
+from theory_checks.faults.fault import Fault
 from theory_checks.faults.matrix import KEPT, Matrix, about_parts
 from theory_checks.report.page import templates
 from theory_checks.report.plots import Drawing, drawn
@@ -39,20 +40,14 @@ def fate(matrix: Matrix, fault: Fault) -> str:
 
 def headline(matrix: Matrix) -> str:
     """The matrix in one sentence."""
-    found = matrix.summary
-    gaps = (
-        "no gap"
-        if not found["gaps"]
-        else "1 gap"
-        if found["gaps"] == 1
-        else f"{found['gaps']} gaps"
+    counts = matrix.summary
+    gaps = {0: "no gap", 1: "1 gap"}.get(counts["gaps"], f"{counts['gaps']} gaps")
+    unchecked = sum(fate(matrix, fault) == "open" for fault in matrix.faults)
+    rest = f"; {unchecked} not checked by every claim that must notice" if unchecked else ""
+    equivalent = f"{counts['equivalent']} {'is' if counts['equivalent'] == 1 else 'are'} equivalent"
+    return (
+        f"{counts['killed']} of {counts['faults']} faults are killed, {equivalent}: {gaps}{rest}."
     )
-    unasked = sum(fate(matrix, fault) == "open" for fault in matrix.faults)
-    rest = f"; {unasked} not checked by all that must notice" if unasked else ""
-    equivalent = (
-        "1 is equivalent" if found["equivalent"] == 1 else f"{found['equivalent']} are equivalent"
-    )
-    return f"{found['killed']} of {found['faults']} faults are killed, {equivalent}: {gaps}{rest}."
 
 
 def how_it_was_killed(matrix: Matrix, fault: Fault) -> str:
@@ -61,7 +56,9 @@ def how_it_was_killed(matrix: Matrix, fault: Fault) -> str:
     killers = matrix.killers(fault)
     if not killers:
         return fault.equivalent or (
-            "No claim notices." if fault in matrix.gaps else "Not checked by all that must notice."
+            "No claim notices."
+            if fault in matrix.gaps
+            else "Not checked by every claim that must notice."
         )
     result = matrix.results[fault.name][killers[0]]
     evidence = f"{result.samples} samples" if result.samples else "exactly"
@@ -70,11 +67,8 @@ def how_it_was_killed(matrix: Matrix, fault: Fault) -> str:
 
 
 def why_kept(matrix: Matrix) -> dict[str, str]:
-    """Why each redundant claim is there all the same."""
-    return {
-        id: KEPT.get(id, "No reason is known: to be sharpened or dropped.")
-        for id in matrix.redundant
-    }
+    """Why each redundant claim is kept."""
+    return {id: KEPT.get(id, "No reason is known: sharpen or drop it.") for id in matrix.redundant}
 
 
 def heat_maps(matrix: Matrix) -> Iterator[Drawing]:
@@ -126,7 +120,7 @@ def html(matrix: Matrix) -> str:
 
 def markdown(matrix: Matrix) -> str:
     """The same in short, for a pull request."""
-    found = matrix.summary
+    counts = matrix.summary
     lines = [
         "# Kill matrix",
         "",
@@ -134,8 +128,9 @@ def markdown(matrix: Matrix) -> str:
         "",
         (
             f"Profile {matrix.profile}, seed {matrix.seed}, {len(matrix.order)} claims;"
-            f" {found['errors']} cells in error. The first violated claim is about the part that is"
-            f" broken for {found['localised']} of {found['killed']}."
+            f" {counts['errors']} cells in error (exception, NaN, crash or timeout; not counted as"
+            f" a kill). For {counts['localised']} of {counts['killed']} killed faults the first"
+            " violated claim is about the part that is broken."
         ),
         "",
         "| fault | family | what is wrong | fate | by | in its part |",
@@ -153,8 +148,8 @@ def markdown(matrix: Matrix) -> str:
         "## Claims",
         "",
         (
-            "Only and first among the claims of their group, as what breaks a theorem breaks a"
-            " lemma that it is proved from first. Neither for any fault:"
+            "Only and first are meant among the claims of a group: what breaks a theorem breaks a"
+            " lemma of its proof first. Claims that are neither for any fault:"
             f" {', '.join(matrix.redundant) or 'none'}."
         ),
         *(f"- {id}: {reason}" for id, reason in why_kept(matrix).items()),
@@ -169,7 +164,7 @@ def markdown(matrix: Matrix) -> str:
         lines.append(f"| {id} | {len(matrix.killed_by(id))} | {only} | {first} |")
     missed = [(fault, matrix.missed(fault)) for fault in matrix.faults if matrix.missed(fault)]
     if missed:
-        lines += ["", "## Expected to notice, and did not", ""]
+        lines += ["", "## Must notice, and did not", ""]
         lines += [
             f"- {fault.name}: {', '.join(f'{id} ({matrix.outcome(fault, id)})' for id in ids)}"
             for fault, ids in missed

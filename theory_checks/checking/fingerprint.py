@@ -1,0 +1,476 @@
+"""One hash of source code: for claims in two reports, cells of the kill matrix, and caches.
+
+`fingerprint` covers the source of what it is given and of everything of this project that this
+refers to, directly or not: functions, classes, constants, what functions close over, their
+defaults, what they import when they are called, and the classes that annotations name, whose
+methods are called. It does not change with
+
+- comments, docstrings, layout, or the order of definitions;
+- a move to another module, or another way to import the same thing;
+- annotations of arguments and of local variables, but for the classes of this project among them;
+- anything in Python's library or in an installed package, of which the name alone counts.
+
+Names that are looked up while the program runs (`getattr`, `import_module`) are not followed. Where
+Python has no source, as in some interactive sessions, the bytecode counts.
+"""
+
+import ast
+import hashlib
+import importlib
+import linecache
+import re
+import sys
+import sysconfig
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from enum import Enum
+from functools import cache, partial
+from importlib.util import resolve_name
+from itertools import islice
+from pathlib import Path
+from types import CodeType, FunctionType, MethodType, ModuleType
+from typing import Any
+
+import core
+import theory_checks
+from theory_checks.checking.claim import Claim
+
+Described = tuple[str, tuple[Any, ...]]  # a text, and what else it refers to, in order
+
+PLAIN = (bool, int, float, complex, str, bytes, type(None))
+ROOTS = [Path(package.__path__[0]) for package in (core, theory_checks)]
+DECLARE = {"claim", "fault"}  # decorators that say something of a function and leave it as it is
+# fields of a claim that its verdict does not depend on
+INERT = {"source", "given", "depends_on", "visits", "formula", "picture"}
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+WITH_DOCSTRING = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+MISSING = object()
+NAMES, IMPORTS = (ast.Name, ast.Attribute), (ast.Import, ast.ImportFrom)
+DEFINED = (FunctionType, type)
+IGNORED = {"ctx", "kind", "type_comment", "type_ignores", "type_params", "returns"}
+
+
+def fingerprint(*values: Any, without: tuple[str, ...] = ()) -> str:
+    """Sixteen hexadecimal digits that depend on the values and on their source (module docstring).
+
+    without: packages of which the names count and the source does not.
+    """
+    numbers: dict[Any, int] = {}
+    pending: list[Any] = []  # keeps values alive: an id is taken again once its owner is gone
+
+    def numbered(value: Any) -> str:
+        if isinstance(value, PLAIN):
+            return repr(value)
+        key = value if isinstance(value, FunctionType | type | _Expressions) else ("id", id(value))
+        if key not in numbers:
+            numbers[key] = len(pending)
+            pending.append(value)
+        return f"#{numbers[key]}"
+
+    lines = [" ".join(map(numbered, values))]
+    for value in pending:  # which grows meanwhile
+        if _module_of(value).partition(".")[0] in without:
+            lines.append(_name_of(value))
+        else:
+            text, parts = _described(value)
+            lines.append(" ".join([text, *map(numbered, parts)]))
+    return hashlib.sha256("\0".join(lines).encode()).hexdigest()[:16]
+
+
+def without_addresses(value: Any) -> str:
+    """The value as it prints itself, equal in all processes."""
+    return re.sub(" at 0x[0-9a-f]+", "", repr(value))
+
+
+@dataclass(frozen=True)
+class _Expressions:
+    """What a name of a module is bound to, or an argument of a decorator, as syntax trees.
+
+    known: the values of the names that the trees use.
+    """
+
+    name: str
+    nodes: tuple[ast.AST, ...]
+    known: Mapping[str, Any] = field(compare=False)
+
+
+def _module_of(value: Any) -> str:
+    if isinstance(value, _Expressions):
+        return str(value.known.get("__name__", ""))
+    return (value.__module__ or "") if isinstance(value, DEFINED) else ""
+
+
+def _name_of(value: Any) -> str:
+    return value.name if isinstance(value, _Expressions) else value.__qualname__
+
+
+def _described(value: Any) -> Described:
+    """One value: its own text, and what it refers to."""
+    if isinstance(value, DEFINED):
+        return _source(value)
+    if isinstance(value, _Expressions):
+        return _read(value.nodes, value.known)
+    if isinstance(value, Claim):
+        counted = (f.name for f in fields(value) if f.name not in INERT)
+        return "claim", (
+            value.statement,
+            *(getattr(value, name) for name in counted),
+            *_arguments(value.check, "over", "always"),
+        )
+    if isinstance(value, partial):
+        return "partial", (value.func, value.args, value.keywords)
+    if isinstance(value, MethodType):
+        return "method", (value.__func__, value.__self__)
+    if isinstance(value, Mapping):
+        return "mapping", tuple(part for item in value.items() for part in item)
+    if isinstance(value, list | tuple):
+        return "sequence", (type(value), *value)
+    if isinstance(value, set | frozenset):
+        return "set", tuple(sorted(value, key=without_addresses))
+    if isinstance(value, Enum):
+        return value.name, (type(value),)
+    if hasattr(value, "__wrapped__"):  # by functools.cache, for instance
+        return "wrapped", (value.__wrapped__,)
+    if hasattr(value, "__array__"):
+        array = value.__array__()
+        return f"array {array.shape} {array.dtype}", (array.tobytes(),)
+    if _is_ours(_file_of(type(value))):
+        return "instance", (type(value), getattr(value, "__dict__", {}))
+    return without_addresses(value), ()
+
+
+@cache
+def _source(value: FunctionType | type) -> Described:
+    """The definition of a function or class."""
+    file = _file_of(value)
+    if isinstance(value, type):
+        if not _is_ours(file):
+            return value.__qualname__, ()
+        node = _class(file, value.__qualname__)
+        if node is None:
+            return value.__qualname__, (value.__bases__, *filter(callable, vars(value).values()))
+        module = sys.modules.get(value.__module__)
+        return _read((node,), vars(module) if module else {})
+    runtime = (_closure(value), value.__defaults__, value.__kwdefaults__)
+    if not _is_ours(file):
+        return value.__qualname__, runtime
+    found = _function(file, value.__code__)
+    if not found:
+        names = (value.__globals__.get(name) for name in value.__code__.co_names)
+        return _bytecode(value.__code__), (*runtime, *names)
+    text, parts = _read(found, value.__globals__, value.__code__.co_freevars)
+    return text, (*parts, *runtime)
+
+
+def _closure(function: FunctionType) -> tuple[Any, ...]:
+    return tuple(_content(cell) for cell in function.__closure__ or ())
+
+
+def _content(cell: Any) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:  # not bound yet, or no longer
+        return None
+
+
+def _bytecode(code: CodeType) -> str:
+    inner = (_bytecode(c) if isinstance(c, CodeType) else repr(c) for c in code.co_consts)
+    return " ".join([code.co_code.hex(), *code.co_names, *inner])
+
+
+# Files and what they define
+
+
+def _file_of(value: Any) -> str:
+    if isinstance(value, FunctionType):
+        return value.__code__.co_filename
+    module = value if isinstance(value, ModuleType) else sys.modules.get(value.__module__ or "")
+    places = (getattr(module, "__file__", None), *getattr(module, "__path__", ()), "<built in>")
+    return next(filter(None, places))
+
+
+@cache
+def _is_ours(file: str) -> bool:
+    """Whether a file belongs to the project or its user, rather than to an installed package."""
+    if file.startswith("<"):  # typed in, or made by a library
+        return file == "<stdin>" or bool(linecache.getlines(file))
+    path = Path(file)
+    return any(map(path.is_relative_to, ROOTS)) or not (
+        path.is_relative_to(sysconfig.get_path("stdlib"))
+        or {"site-packages", "dist-packages"} & set(path.parts)
+    )
+
+
+@cache
+def _tree(file: str) -> ast.Module:
+    try:
+        return ast.parse("".join(linecache.getlines(file)))
+    except SyntaxError:  # changed since it was imported
+        return ast.Module([], [])
+
+
+def _function(file: str, code: CodeType) -> tuple[ast.AST, ...]:
+    """The definitions on the line where this code begins: one, or several lambdas that cannot be
+    told apart; none if there is no source."""
+    line, name = code.co_firstlineno, code.co_name
+    around = [n for n in _tree(file).body if _first_line(n) <= line <= (n.end_lineno or 0)]
+    candidates = (
+        node
+        for statement in around
+        for node in ast.walk(statement)
+        if isinstance(node, FUNCTIONS)
+        and getattr(node, "name", "<lambda>") == name
+        and _first_line(node) == line
+    )
+    if name != "<lambda>":
+        return tuple(islice(candidates, 1))
+    found: list[Any] = list(candidates)
+    if len(found) > 1:
+        inside = [node for node in found if _contains(node.body, code)]
+        found = inside[-1:] or found  # of nested ones the inner, which is walked through later
+    return tuple(found)
+
+
+def _contains(body: ast.expr, code: CodeType) -> bool:
+    """Whether all that this code computes stands in an expression."""
+    first, last = (body.lineno, body.col_offset), (body.end_lineno, body.end_col_offset)
+    places = [(a, c, b, d) for a, b, c, d in code.co_positions() if d]  # 0 or None: no place
+    return all(first <= (a, c) and (b, d) <= last for a, c, b, d in places)
+
+
+def _first_line(node: Any) -> int:
+    return min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", ()))])
+
+
+def _class(file: str, qualname: str) -> ast.AST | None:
+    node: ast.AST | None = _tree(file)
+    for name in qualname.split("."):
+        if name != "<locals>" and node is not None:
+            inner = (n for n in ast.walk(node) if isinstance(n, WITH_DOCSTRING) and n.name == name)
+            node = next(inner, None)
+    return node
+
+
+@cache
+def _bindings(file: str) -> Mapping[str, tuple[ast.AST, ...]]:
+    """Where a module binds its names: values that it assigns, and imports from other modules."""
+    found: dict[str, tuple[ast.AST, ...]] = {}
+    pending: list[ast.AST] = list(_tree(file).body)
+    for node in pending:
+        bound: list[tuple[ast.AST, ast.AST]] = []
+        if isinstance(node, ast.Assign):
+            bound = [(target, node.value) for target in node.targets]
+        elif isinstance(node, ast.AnnAssign | ast.AugAssign) and node.value is not None:
+            bound = [(node.target, node.value)]
+        elif isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                found[alias.asname or alias.name] = (node,)
+        elif not isinstance(node, (*WITH_DOCSTRING, ast.expr)):
+            pending.extend(ast.iter_child_nodes(node))
+        for target, value in bound:
+            for name in ast.walk(target):
+                if isinstance(name, ast.Name):
+                    found[name.id] = (*found.get(name.id, ()), value)
+    return found
+
+
+def _constant(known: Mapping[str, Any], name: str) -> _Expressions | None:
+    """The expressions that a name stands for, in the module that assigns it; None if no assignment
+    is found."""
+    file = known.get("__file__") or "<built in>"
+    nodes = _bindings(file).get(name, ()) if _is_ours(file) else ()
+    if not nodes or not isinstance(nodes[0], ast.ImportFrom):
+        return _Expressions(name, nodes, known) if nodes else None
+    origin = sys.modules.get(_imported_from(nodes[0], known))
+    original = next(a.name for a in nodes[0].names if name == (a.asname or a.name))
+    return None if origin is None else _constant(vars(origin), original)
+
+
+def _imported_from(node: ast.ImportFrom, known: Mapping[str, Any]) -> str:
+    relative = "." * node.level + (node.module or "")
+    return resolve_name(relative, known.get("__package__") or None) if node.level else relative
+
+
+def _arguments(check: Any, *keywords: str) -> Iterator[_Expressions]:
+    """What a check's decorators were given for some keywords: a strategy says little of itself."""
+    if not isinstance(check, FunctionType):
+        return
+    for node in _function(_file_of(check), check.__code__):
+        for decorator in getattr(node, "decorator_list", ()):
+            for keyword in getattr(decorator, "keywords", ()):
+                if keyword.arg in keywords:
+                    yield _Expressions(keyword.arg, (keyword.value,), check.__globals__)
+
+
+# From a syntax tree to its text
+
+
+def _read(
+    nodes: tuple[ast.AST, ...], known: Mapping[str, Any], local: Iterable[str] = ()
+) -> Described:
+    """The trees as text, with a mark for each name of `known`, and what these names stand for.
+
+    local: names that belong to a function around the trees.
+    """
+    reader = _Reader(known, local)
+    for node in nodes:
+        reader.read(node)
+    return hashlib.sha256(" ".join(reader.text).encode()).hexdigest(), tuple(reader.parts)
+
+
+class _Reader:
+    """Collects `text` and `parts` of the trees that it reads."""
+
+    def __init__(self, known: Mapping[str, Any], local: Iterable[str]) -> None:
+        self.known = known
+        self.text: list[str] = []
+        self.parts: list[Any] = []
+        # local names, and what local imports give them
+        self.scopes: list[Mapping[str, Any]] = [dict.fromkeys(local, MISSING)]
+
+    def read(self, node: Any) -> None:
+        if isinstance(node, NAMES) and self._resolved(node):
+            return
+        if isinstance(node, list):
+            for entry in node:
+                self.read(entry)
+            self.text.append("]")
+        elif isinstance(node, FUNCTIONS):
+            self._function(node)
+        elif isinstance(node, ast.ClassDef):
+            self.text.append(node.name)
+            for part in (node.decorator_list, node.bases, node.keywords):
+                self.read(part)
+            for statement in _without_docstring(node.body):
+                (self._fields if isinstance(statement, ast.AnnAssign) else self.read)(statement)
+            self.text.append(")")
+        elif isinstance(node, COMPREHENSIONS):
+            self.scopes.append(dict.fromkeys(_bound(node.generators), MISSING))
+            self._fields(node)
+            self.scopes.pop()
+        elif isinstance(node, ast.arg):
+            self._annotation(node.annotation)
+            self.text.append(node.arg)
+        elif isinstance(node, ast.AnnAssign):
+            self._annotation(node.annotation)
+            if node.value is not None:
+                self.read(ast.Assign([node.target], node.value))
+        elif isinstance(node, ast.ImportFrom) and self._imported(node):
+            pass  # what it imports counts where it is used
+        elif isinstance(node, ast.AST):
+            self._fields(node)
+        else:
+            self.text.append(repr(node))
+
+    def _fields(self, node: ast.AST) -> None:
+        self.text.append(type(node).__name__)
+        for name in node._fields:
+            value = getattr(node, name, None)
+            if name not in IGNORED and value is not None and value != []:
+                self.text.append(name)
+                self.read(value)
+        self.text.append(")")
+
+    def _function(self, node: Any) -> None:
+        self.text.append(getattr(node, "name", "<lambda>"))
+        for decorator in getattr(node, "decorator_list", ()):
+            called = decorator.func if isinstance(decorator, ast.Call) else decorator
+            if getattr(called, "id", getattr(called, "attr", "")) not in DECLARE:
+                self.read(decorator)
+        self.read(node.args)
+        self._annotation(getattr(node, "returns", None))
+        body = node.body if isinstance(node.body, list) else [node.body]
+        scope: dict[str, Any] = dict.fromkeys(_bound([node.args, *body]), MISSING)
+        for statement in _own(body):
+            if isinstance(statement, ast.ImportFrom):
+                scope |= self._imported(statement)
+        self.scopes.append(scope)
+        self.read(_without_docstring(body))
+        self.scopes.pop()
+
+    def _imported(self, node: ast.ImportFrom) -> dict[str, Any]:
+        """What names a function imports from the project when it is called."""
+        module = _imported_from(node, self.known)
+        roots = {"core", "theory_checks", str(self.known.get("__name__")).partition(".")[0]}
+        if module.partition(".")[0] not in roots:
+            return {}
+        found = importlib.import_module(module)
+        return {a.asname or a.name: getattr(found, a.name, MISSING) for a in node.names}
+
+    def _annotation(self, node: ast.AST | None) -> None:
+        """Refers to the classes of the project that an annotation names; its text is left out."""
+        for name in ast.walk(node) if node is not None else ():
+            if isinstance(name, NAMES):
+                value = self._value(name)
+                if isinstance(value, type) and _is_ours(_file_of(value)):
+                    self.parts.append(value)
+
+    def _value(self, node: ast.AST) -> Any:
+        """What a name or an attribute of a module stands for; MISSING if it is local or unknown."""
+        if isinstance(node, ast.Name):
+            scope = next((s for s in reversed(self.scopes) if node.id in s), self.known)
+            return MISSING if node.id.startswith("__") else scope.get(node.id, MISSING)
+        if isinstance(node, ast.Attribute):
+            module = self._value(node.value)
+            if isinstance(module, ModuleType) and _is_ours(_file_of(module)):
+                return getattr(module, node.attr, MISSING)
+        return MISSING
+
+    def _resolved(self, node: Any) -> bool:
+        """Refers to what a name stands for, rather than to the name, if it belongs to the
+        project."""
+        value = self._value(node)
+        if value is MISSING:
+            return False
+        if isinstance(value, ModuleType):
+            self.text.append(value.__name__)
+            return True
+        if isinstance(value, DEFINED):
+            # A decorator of a library may have put a function of its own around one of ours.
+            module = sys.modules.get(value.__module__ or "", sys)
+            if not (_is_ours(_file_of(value)) or _is_ours(_file_of(module))):
+                return False
+        elif isinstance(node, ast.Attribute):
+            value = _constant(vars(self._value(node.value)), node.attr) or value
+        elif node.id in self.known:
+            value = _constant(self.known, node.id) or value
+        self.text.append("@")
+        self.parts.append(value)
+        return True
+
+
+def _own(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
+    """The nodes of one scope; of those that open another one only the first."""
+    pending = list(nodes)
+    for node in pending:
+        yield node
+        if isinstance(node, COMPREHENSIONS):
+            pending += [n for n in ast.walk(node) if isinstance(n, ast.NamedExpr)]
+        elif not isinstance(node, (*FUNCTIONS, ast.ClassDef)):
+            pending += ast.iter_child_nodes(node)
+
+
+def _bound(nodes: Iterable[ast.AST]) -> set[str]:
+    """The names that these nodes make local to their scope."""
+    found: set[str] = set()
+    outer: set[str] = set()
+    for node in _own(nodes):
+        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+            found.add(node.id)
+        elif isinstance(node, ast.arg):
+            found.add(node.arg)
+        elif isinstance(node, IMPORTS):
+            found |= {(a.asname or a.name).partition(".")[0] for a in node.names}
+        elif isinstance(node, ast.Global):
+            outer |= set(node.names)
+        elif isinstance(node, (*WITH_DOCSTRING, ast.ExceptHandler, ast.MatchAs, ast.MatchStar)):
+            found.add(node.name or "")
+    return found - outer
+
+
+def _without_docstring(body: list[Any]) -> list[Any]:
+    match body[0]:
+        case ast.Expr(value=ast.Constant(value=str())):
+            return body[1:]
+    return body
