@@ -60,8 +60,8 @@ def check(
         (pytest's --theory-claim adds the claims that they depend on.)
     profile: quick, standard or deep.
     seed: a whole number >= 0, or "random".
-    alpha: bound on the probability of any false alarm, over all built-in claims and yours, whichever
-        of them are chosen.
+    alpha: bound on the probability of any false alarm, over all built-in claims and yours,
+        whichever of them are chosen.
     device: auto, cpu, cuda, cuda:i or mps.
     workers: how many processes check claims. More than one need a subject, and claims, that they
         can import; those of a notebook or of the script that calls this are checked in one process,

@@ -3,7 +3,7 @@ looked at before any work. Imports neither torch nor SciPy: the controller of pa
 it."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -37,7 +37,7 @@ def options_from(given: Mapping[str, Any]) -> Options:
 
     Raises ValueError, which names the option, the value and what is possible.
     """
-    read = {
+    read: Mapping[str, Callable[[Any], Any]] = {
         "subject": str,
         "profile": named,
         "seed": seed_from,

@@ -46,7 +46,9 @@ def require_own_core(directory: Path | None = None) -> None:
     `theory_checks`, or if another `core` lies in the directory."""
     ours = Path(__file__).resolve().parents[2] / "core"
     spec = importlib.util.find_spec("core")
-    places = [Path(p) for p in spec.submodule_search_locations or [spec.origin]] if spec else []
+    places = (
+        [Path(p) for p in spec.submodule_search_locations or [spec.origin or ""]] if spec else []
+    )
     if directory is not None:
         places += [p for p in (directory / "core", directory / "core.py") if p.suffix or p.is_dir()]
     for place in places:

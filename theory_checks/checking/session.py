@@ -39,7 +39,7 @@ from theory_checks.report.write import reserve
 if TYPE_CHECKING:
     from theory_checks.checking.run import Run
 
-RUN = pytest.StashKey["Run"]()
+RUN: pytest.StashKey[Run] = pytest.StashKey()
 
 
 def options_of(config: pytest.Config) -> Options:
@@ -152,7 +152,7 @@ class Session:
             if self.gives_shared
             else input["theory_shared"]
         )
-        # Collected like the built-in ones, whatever the files of the project's own tests are called.
+        # Collected like the built-in ones, whatever the project's own tests are called.
         outside = from_outside(self.options.claims_from).values()
         config.args += sorted({inspect.getfile(claim.check) for claim in outside})
         config.addinivalue_line("python_files", str(FOLDER / "test_*.py"))
