@@ -61,8 +61,7 @@ def parser() -> Parser:
         epilog=examples([lines[0] for lines in COMMANDS.values()]),
         formatter_class=layout,
     )
-    top.add_argument("--version", action="store_true", help="print the version, and end")
-    commands = top.add_subparsers(title="commands", metavar="COMMAND", dest="command")
+    commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for module, lines in COMMANDS.items():
         text = module.__doc__ or ""
         command = commands.add_parser(
@@ -89,13 +88,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given and given[0] in RENAMED:
             raise CommandError(f"the command {given[0]} is now {RENAMED[given[0]]}")
         chosen = parser().parse_args(given)
-        if chosen.version:
-            from theory_checks import __version__
-
-            print(f"{NAME} {__version__}")
-            return 0
-        if chosen.command is None:
-            raise CommandError("which command? -h lists them")
         try:
             find_modules_in(Path.cwd())
         except ValueError as error:

@@ -2,6 +2,7 @@
 time."""
 
 import json
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -77,4 +78,10 @@ def test_the_console_script_checks_a_variant_from_a_foreign_folder(
     again = python(foreign, [wheel], script, *command.partition("theory_checks ")[2].split())
     assert again.returncode == 1, again.stderr
     assert "verdict: violated" in again.stdout
-    assert python(foreign, [wheel], script, "--version").stdout == "theory-checks 0.1.0\n"
+
+
+def test_the_version_is_that_of_the_installation(wheel: Path, foreign: Path, python: Run) -> None:
+    code = "import theory_checks; print(theory_checks.__version__)"
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        version = tomllib.load(file)["project"]["version"]
+    assert python(foreign, [wheel], "-c", code).stdout == f"{version}\n"

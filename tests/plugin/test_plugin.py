@@ -106,9 +106,7 @@ def test_a_run_for_claims_that_collects_none_is_a_usage_error(
 
 
 @pytest.mark.parametrize("place", ["the current directory", "the path"])
-@pytest.mark.parametrize(
-    "command", [("-m", "pytest", "--pyargs", "theory_checks"), ("-m", "theory_checks", "claims")]
-)
+@pytest.mark.parametrize("command", ["pytest --pyargs theory_checks", "theory_checks claims"])
 def test_another_package_named_core_ends_the_run(
     command: str, place: str, foreign: Path, editable: Path, python: Run
 ) -> None:

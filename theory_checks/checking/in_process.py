@@ -11,12 +11,12 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from fractions import Fraction
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from theory_checks.checking.claim import (
     DEFAULT_ALPHA,
@@ -29,7 +29,7 @@ from theory_checks.checking.options import Options, options_from
 from theory_checks.checking.process import require_own_core, tune_process
 from theory_checks.checking.profiles import Profile
 from theory_checks.checking.record import Record
-from theory_checks.report.document import SCHEMA, Report
+from theory_checks.report.document import SCHEMA, Report, Share
 from theory_checks.report.provenance import environment, git_state
 from theory_checks.report.write import reserve, write
 
@@ -113,7 +113,7 @@ def check(
             device=run.device.type,
             seconds=time.monotonic() - started,
             complete=True,
-            ledger=tuple(ledger_lines(run)),
+            ledger=shares(run),
             records=records,
         )
         if report is not None:
@@ -230,12 +230,12 @@ def _run_of(options: Options, shared: Path) -> Run:
     return make_run(options, shared)
 
 
-def ledger_lines(run: Run) -> list[dict[str, Any]]:
-    """The lines of the ledger as the report has them."""
-    shared = [
-        {**asdict(line), "share": float(run.ledger.share(line.id))} for line in run.ledger.lines
-    ]
-    return [{name: line[name] for name in ("id", "share", "inputs", "reason")} for line in shared]
+def shares(run: Run) -> tuple[Share, ...]:
+    """The error budget as the report has it."""
+    return tuple(
+        Share(line.id, float(run.ledger.share(line.id)), line.inputs, line.reason)
+        for line in run.ledger.lines
+    )
 
 
 def unfinished_report(options: Options, command: str, directory: Path) -> Report:

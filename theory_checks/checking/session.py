@@ -23,8 +23,8 @@ from theory_checks.checking.claim import DEFAULT_SUBJECT, Claim, with_dependenci
 from theory_checks.checking.in_process import (
     PACKAGES,
     dearest_first,
-    ledger_lines,
     modules_of,
+    shares,
     unfinished_report,
 )
 from theory_checks.checking.options import Options, options_from
@@ -261,7 +261,7 @@ class Session:
         tell_selected(
             self.shared,
             [described(claim, run.profile) for claim in claims],
-            ledger_lines(run),
+            shares(run),
             run.device.type,
         )
 
