@@ -1,17 +1,19 @@
-"""The command line: python -m theory_checks."""
+"""The command line: `theory-checks`, or python -m theory_checks."""
 
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from types import ModuleType
 from typing import NoReturn
 
-from theory_checks.checking.process import tune_process
+from theory_checks.checking.process import find_modules_in, tune_process
 
 tune_process()
 
 from theory_checks.commands import (
     CommandError,
+    check,
     claims,
     compare,
     false_alarms,
@@ -21,15 +23,26 @@ from theory_checks.commands import (
     reproduce,
 )
 
-COMMANDS: tuple[ModuleType, ...] = (
-    claims,
-    compare,
-    report,
-    reproduce,
-    faults,
-    graded,
-    false_alarms,
-)
+NAME = "theory-checks"
+# Each command with examples for its help.
+COMMANDS: dict[ModuleType, tuple[str, ...]] = {
+    check: (
+        "check --profile quick",
+        "check --subject my_variant:GAUSSIAN --report reports/gaussian",
+        "check --claim R.5 --claim X.1 --seed random",
+    ),
+    claims: ("claims --group R", 'claims --text "Lemma 5.1"', "claims R.3 R.5"),
+    reproduce: (
+        "reproduce R.5 --seed 20221128",
+        "reproduce R.5 --profile quick --subject my_variant:GAUSSIAN",
+    ),
+    compare: ("compare old/report.json theory-report", "compare --all old new"),
+    report: ("report theory-report", "report theory-report --baseline old/report.json"),
+    faults: ("faults", "faults --fault NO_NOISE --claim R.5"),
+    graded: ("graded --claim R.5", "graded --checks 10 --output graded"),
+    false_alarms: ("false_alarms --runs 50", "false_alarms --claim R.5 --profile standard"),
+}
+RENAMED = {"mutants": "faults"}
 
 
 class Parser(argparse.ArgumentParser):
@@ -39,23 +52,49 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message} (-h for help)\n")
 
 
+def parser() -> Parser:
+    """The parser of all commands."""
+    layout = argparse.RawDescriptionHelpFormatter
+    top = Parser(
+        prog=NAME,
+        description="Checks the theory of the mixture-of-experts layer by experiment.",
+        epilog=examples([lines[0] for lines in COMMANDS.values()]),
+        formatter_class=layout,
+    )
+    commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    for module, lines in COMMANDS.items():
+        text = module.__doc__ or ""
+        command = commands.add_parser(
+            module.__name__.rpartition(".")[2],
+            help=" ".join(text.partition("\n\n")[0].split()).replace("%", "%%"),
+            description=text.strip(),
+            epilog=examples(lines),
+            formatter_class=layout,
+        )
+        module.add_arguments(command)
+        command.set_defaults(run=module.run)
+    return top
+
+
+def examples(lines: Sequence[str]) -> str:
+    return "\n".join(["examples:", *(f"  {NAME} {line}" for line in lines)])
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command and returns its exit status; 2 if the user asked for something that is not
     there."""
-    parser = Parser(
-        prog="python -m theory_checks", description="Claims of the theory, and reports of runs."
-    )
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for module in COMMANDS:
-        name, text = module.__name__.rpartition(".")[2], module.__doc__ or ""
-        command = commands.add_parser(name, help=text.partition("\n")[0], description=text)
-        module.add_arguments(command)
-        command.set_defaults(run=module.run)
-    chosen = parser.parse_args(arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
     try:
+        if given and given[0] in RENAMED:
+            raise CommandError(f"the command {given[0]} is now {RENAMED[given[0]]}")
+        chosen = parser().parse_args(given)
+        try:
+            find_modules_in(Path.cwd())
+        except ValueError as error:
+            raise CommandError(str(error)) from error
         return int(chosen.run(chosen))
     except CommandError as error:
-        print(f"python -m theory_checks: {error}", file=sys.stderr)
+        print(f"{NAME}: {error}", file=sys.stderr)
         return 2
 
 

@@ -31,7 +31,7 @@ def pytest_run(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--theory-claim", "Q.9"), "--theory-claim Q.9: no such claim; known: D.1"),
+        (("--theory-claim", "Q.9"), "--theory-claim Q.9: no such claim; known: G.1"),
         (
             ("--theory-seed", "tomorrow"),
             "--theory-seed tomorrow: needs a whole number >= 0 of at most 40 digits, or random",
@@ -207,8 +207,20 @@ def test_the_ledger_is_printed() -> None:
     assert "0.05  = alpha" in result.stdout
 
 
-def test_the_controller_of_workers_needs_no_torch() -> None:
-    code = (
-        "import sys, conftest; sys.exit(bool({'torch', 'scipy', 'hypothesis'} & set(sys.modules)))"
-    )
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+WATCH = """
+import sys
+
+def pytest_unconfigure(config):
+    if not hasattr(config, "workerinput"):
+        print("imported:", sorted({'torch', 'numpy', 'scipy', 'hypothesis'} & set(sys.modules)))
+"""
+
+
+def test_the_controller_of_workers_needs_no_torch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "watch.py").write_text(WATCH)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    result = pytest_run("-n", "2", "-p", "watch", "--theory-profile", "quick", "-k", "nothing")
+    assert result.returncode == pytest.ExitCode.NO_TESTS_COLLECTED
+    assert "imported: []" in result.stdout

@@ -1,12 +1,13 @@
 """python -m theory_checks, in this process."""
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 from made import record, report
 
-from theory_checks.__main__ import main
+from theory_checks.__main__ import COMMANDS, main, parser
 from theory_checks.checking.registry import built_in
 from theory_checks.report.document import read_report
 from theory_checks.report.write import reserve, write
@@ -40,6 +41,23 @@ def written(directory: Path, *records, **fields) -> str:  # type: ignore[no-unty
         ("reproduce R.1 --alpha 1", "alpha 1: needs a number between 0 and 1"),
         ("compare nowhere nowhere", "nowhere: cannot be read"),
         ("report nowhere", "nowhere: cannot be read"),
+        ("mutants", "the command mutants is now faults"),
+        (
+            "reproduce R.1 --subject theory_checks.mutants:NO_NOISE",
+            "subject 'theory_checks.mutants:NO_NOISE': is now theory_checks.faults:NO_NOISE",
+        ),
+        ("check --seed tomorrow", "seed tomorrow: needs a whole number >= 0"),
+        ("check --alpha 2", "alpha 2: needs a number between 0 and 1"),
+        ("check --profile heroic", "invalid choice: 'heroic'"),
+        ("check --jobs some", "jobs some: needs a whole number, or auto"),
+        ("check --claims nothing_there --claim R.1", "claims 'nothing_there': cannot be imported"),
+        ("check --dance", "unrecognized arguments: --dance"),
+        ("faults --fault NOBODY", "no fault 'NOBODY'"),
+        ("faults --seed x", "argument --seed: invalid int value: 'x'"),
+        ("graded --fault NOBODY", "NOBODY"),
+        ("graded --jobs 0", "jobs 0: needs a whole number >= 1"),
+        ("false_alarms --runs 0", "runs 0: needs a whole number >= 1"),
+        ("false_alarms --claim Q.9", "no claim 'Q.9'"),
     ],
 )
 def test_what_is_not_there_is_told_in_one_line(
@@ -53,6 +71,21 @@ def test_what_is_not_there_is_told_in_one_line(
     assert status == 2
     assert message in told
     assert told.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["", *(m.__name__.rpartition(".")[2] for m in COMMANDS)])
+def test_every_command_has_help_with_examples_that_parse(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        main([*command.split(), "--help"])
+    assert end.value.code == 0
+    text = capsys.readouterr().out
+    assert command in text
+    examples = re.findall(r"^  theory-checks (.*)", text.partition("examples:")[2], re.MULTILINE)
+    assert examples
+    for example in examples:
+        assert parser().parse_args(shlex.split(example)).run
 
 
 def test_claims_are_listed_and_filtered(capsys: pytest.CaptureFixture[str]) -> None:

@@ -509,8 +509,8 @@ def test_the_page_of_the_whole_catalogue_is_not_too_large() -> None:
 
 def test_runs_start_without_what_only_the_page_needs() -> None:
     code = (
-        "import sys, conftest; sys.exit(bool({'matplotlib', 'jinja2', 'latex2mathml'} &"
-        " set(sys.modules)))"
+        "import sys, theory_checks.checking.session; sys.exit(bool({'matplotlib', 'jinja2',"
+        " 'latex2mathml'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 

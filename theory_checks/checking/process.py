@@ -1,8 +1,11 @@
-"""How a process of the checks uses its core and its memory; to be set before NumPy and torch are
-imported."""
+"""How a process of the checks uses its core and its memory, and where it finds what it imports: to
+be settled before NumPy and torch are imported."""
 
 import ctypes
+import importlib.util
 import os
+import sys
+from pathlib import Path
 
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # parameters of glibc's mallopt
 
@@ -28,3 +31,29 @@ def tune_process() -> None:
     if mallopt is not None:  # other C libraries than glibc have none
         mallopt(MMAP_THRESHOLD, 2**25)
         mallopt(TRIM_THRESHOLD, 2**28)
+
+
+def find_modules_in(directory: Path) -> None:
+    """Lets modules that lie there be imported, after all others. Raises ValueError, which names
+    both paths, if `core` is or might be another package than the one beside `theory_checks`."""
+    require_own_core(directory)
+    if str(directory) not in sys.path:
+        sys.path.append(str(directory))
+
+
+def require_own_core(directory: Path | None = None) -> None:
+    """Raises ValueError, which names both paths, if `core` is another package than the one beside
+    `theory_checks`, or if another `core` lies in the directory."""
+    ours = Path(__file__).resolve().parents[2] / "core"
+    spec = importlib.util.find_spec("core")
+    places = (
+        [Path(p) for p in spec.submodule_search_locations or [spec.origin or ""]] if spec else []
+    )
+    if directory is not None:
+        places += [p for p in (directory / "core", directory / "core.py") if p.suffix or p.is_dir()]
+    for place in places:
+        if place.exists() and not place.samefile(ours):
+            raise ValueError(
+                f"{place} is not the package `core` of theory_checks, which is {ours}: two cannot"
+                " be imported under one name; rename yours, or run from another folder"
+            )

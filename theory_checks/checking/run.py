@@ -12,7 +12,10 @@ from torch import Tensor
 
 from core import Subject
 from core.seeds import child
+from theory_checks.checking.budget import ledger
+from theory_checks.checking.options import Options
 from theory_checks.checking.profiles import Profile
+from theory_checks.checking.registry import registered
 from theory_checks.evidence.ledger import Ledger
 
 
@@ -20,8 +23,8 @@ from theory_checks.evidence.ledger import Ledger
 class Run:
     """Everything a claim's verdict depends on besides the claim.
 
-    shared: a directory that the workers of this run have in common; claims_from: modules of claims
-    from outside.
+    subject_name: module:NAME, or "" if the subject cannot be imported; claims_from: modules of
+    claims from outside; shared: a directory that the workers of this run have in common.
     """
 
     subject: Subject
@@ -32,6 +35,11 @@ class Run:
     ledger: Ledger
     shared: Path
     claims_from: tuple[str, ...] = ()
+
+    @property
+    def replays(self) -> bool:
+        """Whether another process can check the same again: not what lives in a notebook."""
+        return bool(self.subject_name) and "__main__" not in self.claims_from
 
     def stream(self, *names: Any) -> np.random.SeedSequence:
         """The seed sequence that belongs to these names in this run."""
@@ -79,11 +87,36 @@ def _same(value: Any, default: Any) -> bool:
     return type(value) is type(default) and not isinstance(value, Tensor) and bool(value == default)
 
 
+def make_run(options: Options, shared: Path, worker: int = 0) -> Run:
+    """The run that the options describe, for this process, which gets one thread.
+
+    shared: a directory that the workers of the run have in common; worker: the number of this one.
+
+    Raises ValueError if there is no such subject, device or module of claims.
+    """
+    torch.set_num_threads(1)
+    return Run(
+        load_subject(options.subject),
+        options.subject,
+        options.profile,
+        resolve_device(options.device, worker),
+        options.seed,
+        ledger(options.alpha, registered(options.claims_from).values()),
+        shared,
+        options.claims_from,
+    )
+
+
+RENAMED = {"theory_checks.mutants": "theory_checks.faults"}  # modules of Subjects
+
+
 def load_subject(name: str) -> Subject:
     """The Subject called `module:NAME`. Raises ValueError that says what is missing."""
     module_name, _, attribute = name.partition(":")
     if not module_name or not attribute or module_name.startswith("."):
         raise ValueError(f"subject {name!r}: needs the form module:NAME, for example core:PAPER")
+    if module_name in RENAMED:
+        raise ValueError(f"subject {name!r}: is now {RENAMED[module_name]}:{attribute}")
     try:
         module = importlib.import_module(module_name)
     except Exception as error:  # whatever the user's module raises while it is imported

@@ -311,7 +311,10 @@ def _shown(value: Any) -> str:
 
 
 def reproduce(claim_id: str, run: Run) -> str:
-    """The command that repeats this check with the same draws, step by step."""
+    """The command that repeats this check with the same draws, step by step; "" if there is
+    none."""
+    if not run.replays:
+        return ""
     subject = "" if run.subject_name == DEFAULT_SUBJECT else f" --subject {run.subject_name}"
     device = (
         ""

@@ -11,10 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from theory_checks.checking.claim import DEFAULT_ALPHA, DEFAULT_SEED, DEFAULT_SUBJECT, Claim
-from theory_checks.checking.profiles import PROFILES
+from theory_checks.checking.claim import Claim
 from theory_checks.checking.record import BROKEN
-from theory_checks.commands import CommandError
+from theory_checks.commands import CommandError, add_run_arguments, run_options
 from theory_checks.commands.claims import available, find
 from theory_checks.report.document import EXIT_UNDECIDED
 from theory_checks.report.words import number
@@ -29,40 +28,13 @@ MOST_STEPS = 8  # points of a path that are printed
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("id", metavar="ID", help="the claim")
-    parser.add_argument(
-        "--seed", type=int, default=DEFAULT_SEED, metavar="N", help="seed of the run (%(default)s)"
-    )
-    parser.add_argument(
-        "--profile", choices=list(PROFILES), default="standard", help="(%(default)s)"
-    )
-    parser.add_argument(
-        "--subject",
-        default=DEFAULT_SUBJECT,
-        metavar="module:NAME",
-        help="the core.Subject to check (%(default)s)",
-    )
-    parser.add_argument(
-        "--device", default="auto", help="auto, cpu, cuda, cuda:i or mps (%(default)s)"
-    )
-    parser.add_argument(
-        "--claims",
-        action="append",
-        default=[],
-        metavar="MODULE",
-        help="a module of claims that took part in the run",
-    )
-    parser.add_argument(
-        "--alpha",
-        default=str(float(DEFAULT_ALPHA)),
-        metavar="A",
-        help="of the whole run (%(default)s)",
-    )
+    add_run_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     claim = find(arguments.id, available(arguments.claims))
     with tempfile.TemporaryDirectory(prefix="theory-checks-") as shared:
-        found = run_of(arguments, Path(shared))
+        found = chosen_run(arguments, Path(shared))
         print(f"{claim.id} {claim.statement}")
         if hypotheses := claim.hypotheses(found.profile):
             print(f"  given {hypotheses}")
@@ -82,33 +54,15 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if finding.record.verdict in BROKEN else EXIT_UNDECIDED
 
 
-def run_of(arguments: argparse.Namespace, shared: Path) -> "Run":
-    """The run that the options describe. Raises CommandError if there is no such subject, device,
-    seed or alpha."""
-    import torch
+def chosen_run(arguments: argparse.Namespace, shared: Path) -> "Run":
+    """The run that the options describe. Raises CommandError if there is no such subject or
+    device."""
+    from theory_checks.checking.run import make_run
 
-    from theory_checks.checking.budget import alpha_from, ledger
-    from theory_checks.checking.registry import registered
-    from theory_checks.checking.run import Run, load_subject, resolve_device
-
-    torch.set_num_threads(1)
     try:
-        if arguments.seed < 0:
-            raise ValueError(f"seed {arguments.seed}: needs a whole number >= 0")
-        subject, device = load_subject(arguments.subject), resolve_device(arguments.device)
-        budget = ledger(alpha_from(arguments.alpha), registered(arguments.claims).values())
+        return make_run(run_options(arguments), shared)
     except ValueError as error:
         raise CommandError(str(error)) from error
-    return Run(
-        subject,
-        arguments.subject,
-        PROFILES[arguments.profile],
-        device,
-        arguments.seed,
-        budget,
-        shared,
-        tuple(arguments.claims),
-    )
 
 
 def replayed(claim: Claim, run: "Run") -> "Finding":

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,7 +28,7 @@ REFRESH = 5.0  # seconds between two versions of report.json during a run
 
 
 def tell_selected(
-    shared: Path, claims: Sequence[Record], ledger: Sequence[Mapping[str, Any]], device: str
+    shared: Path, claims: Sequence[Record], ledger: Sequence[Share], device: str
 ) -> None:
     """Tells the process that writes the report what will be checked. Every worker writes the same
     text."""

@@ -6,6 +6,7 @@ field `schema`; it changes when a reader of old documents would misread new ones
 
 from __future__ import annotations
 
+import html
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -75,6 +76,27 @@ class Report:
     complete: bool
     ledger: tuple[Share, ...]
     records: tuple[Record, ...]
+
+    def __getitem__(self, id: str) -> Record:
+        """The record of a claim. Raises KeyError if it was not checked."""
+        return {record.id: record for record in self.records}[id]
+
+    @property
+    def verdicts(self) -> dict[str, str]:
+        """The verdict on each claim, by id."""
+        return {record.id: record.verdict for record in self.records}
+
+    @property
+    def violated(self) -> tuple[str, ...]:
+        """The ids of the violated claims."""
+        return tuple(id for id, verdict in self.verdicts.items() if verdict == "violated")
+
+    def _repr_html_(self) -> str:
+        """The page, as a notebook shows it."""
+        from theory_checks.report.page import render
+
+        page = html.escape(render(self))
+        return f'<iframe srcdoc="{page}" width="100%" height="800" frameborder="0"></iframe>'
 
     def to_json(self) -> str:
         """The document. It adds `suspects`, which follows from the records, for other programs.

@@ -79,9 +79,10 @@ def failure(record: Record, suspect: Mapping[str, Sequence[str]]) -> str:
     ]
     listed = "\n".join(f"- {item}" for item in items if item)
     title = f"### {VERDICTS[record.verdict].mark} {record.id} {record.verdict}"
+    command = f"\n\n```bash\n{record.command}\n```" if record.command else ""
     return (
         f"{title}\n\n{plain_text(record.statement)}"
-        f" ({plain_text(record.source)})\n\n{listed}\n\n```bash\n{record.command}\n```"
+        f" ({plain_text(record.source)})\n\n{listed}{command}"
     )
 
 
