@@ -48,7 +48,7 @@ def boundary_claims() -> list[Claim]:
         "classifier": st.builds(Classifier, st.just("witness"), st.just(""), st.integers(0, 99)),
     }
     claims["S.3"] = replace(claims["S.3"], over=over, always=())
-    return [claims[id] for id in BOUNDARY]
+    return [claims[claim_id] for claim_id in BOUNDARY]
 
 
 def verdicts(job: tuple[int, str]) -> dict[str, str]:
@@ -90,13 +90,13 @@ def main() -> None:
         f"\n{alarms} of {options.runs} runs had a false alarm; more than {most} would refute alpha"
         f" = {options.alpha} (at 1e-6)"
     )
-    for id in BOUNDARY:
+    for claim_id in BOUNDARY:
         print(
-            f"{id}: "
+            f"{claim_id}: "
             + ", ".join(
                 f"{number} {verdict}"
                 for (name, verdict), number in sorted(counts.items())
-                if name == id
+                if name == claim_id
             )
         )
 

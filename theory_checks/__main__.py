@@ -24,24 +24,16 @@ from theory_checks.commands import (
 )
 
 NAME = "theory-checks"
-# Each command with examples for its help.
-COMMANDS: dict[ModuleType, tuple[str, ...]] = {
-    check: (
-        "check --profile quick",
-        "check --subject my_variant:GAUSSIAN --report reports/gaussian",
-        "check --claim R.5 --claim X.1 --seed random",
-    ),
-    claims: ("claims --group R", 'claims --text "Lemma 5.1"', "claims R.3 R.5"),
-    reproduce: (
-        "reproduce R.5 --seed 20221128",
-        "reproduce R.5 --profile quick --subject my_variant:GAUSSIAN",
-    ),
-    compare: ("compare old/report.json theory-report", "compare --all old new"),
-    report: ("report theory-report", "report theory-report --baseline old/report.json"),
-    faults: ("faults", "faults --fault NO_NOISE --claim R.5"),
-    graded: ("graded --claim R.5", "graded --checks 10 --output graded"),
-    false_alarms: ("false_alarms --runs 50", "false_alarms --claim R.5 --profile standard"),
-}
+COMMANDS: tuple[ModuleType, ...] = (
+    check,
+    claims,
+    reproduce,
+    compare,
+    report,
+    faults,
+    graded,
+    false_alarms,
+)
 RENAMED = {"mutants": "faults"}
 
 
@@ -58,17 +50,17 @@ def parser() -> Parser:
     top = Parser(
         prog=NAME,
         description="Checks the theory of the mixture-of-experts layer by experiment.",
-        epilog=examples([lines[0] for lines in COMMANDS.values()]),
+        epilog=examples([module.EXAMPLES[0] for module in COMMANDS]),
         formatter_class=layout,
     )
     commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for module, lines in COMMANDS.items():
+    for module in COMMANDS:
         text = module.__doc__ or ""
         command = commands.add_parser(
             module.__name__.rpartition(".")[2],
             help=" ".join(text.partition("\n\n")[0].split()).replace("%", "%%"),
             description=text.strip(),
-            epilog=examples(lines),
+            epilog=examples(module.EXAMPLES),
             formatter_class=layout,
         )
         module.add_arguments(command)
@@ -77,6 +69,7 @@ def parser() -> Parser:
 
 
 def examples(lines: Sequence[str]) -> str:
+    """The end of a help text: commands to try."""
     return "\n".join(["examples:", *(f"  {NAME} {line}" for line in lines)])
 
 

@@ -39,13 +39,13 @@ CLAIMS = {
 @pytest.mark.parametrize("name", [fault.name for fault in FAULTS.values() if fault.noticed_by])
 def test_a_fault_is_killed_by_its_designated_claim(name: str, run: Run) -> None:
     fault = FAULTS[name]
-    id = fault.noticed_by[0]
+    claim_id = fault.noticed_by[0]
     subject_name = f"theory_checks.faults:{name}"
-    record = check(CLAIMS[id], replace(run, subject=fault.subject, subject_name=subject_name))
+    record = check(CLAIMS[claim_id], replace(run, subject=fault.subject, subject_name=subject_name))
     assert record.verdict == "violated"
     message = failure(record)
     for part in (
-        id,
+        claim_id,
         record.statement,
         "observed",
         "bound",
@@ -58,18 +58,18 @@ def test_a_fault_is_killed_by_its_designated_claim(name: str, run: Run) -> None:
 
 @pytest.mark.parametrize("name", [fault.name for fault in FAULTS.values() if fault.equivalent])
 @pytest.mark.parametrize("id", ["D.1", "D.2", "R.5", "R.9", "G.3", "I.3"])
-def test_an_equivalent_fault_breaks_no_claim(id: str, name: str, run: Run) -> None:
-    record = check(CLAIMS[id], replace(run, subject=FAULTS[name].subject))
+def test_an_equivalent_fault_breaks_no_claim(claim_id: str, name: str, run: Run) -> None:
+    record = check(CLAIMS[claim_id], replace(run, subject=FAULTS[name].subject))
     assert record.verdict == "holds", failure(record)
 
 
 @pytest.mark.parametrize("id", ["G.1", "G.2", "G.3", "G.4", "R.5", "S.7"])
 @pytest.mark.parametrize("respond", [torch.relu, torch.tanh])
 def test_a_different_response_breaks_no_claim_that_is_true_of_it(
-    id: str, respond: Any, run: Run
+    claim_id: str, respond: Any, run: Run
 ) -> None:
     subject = replace(PAPER, respond=lambda z: respond(z).sum(dim=(-2, -1)))
-    record = check(CLAIMS[id], replace(run, subject=subject))
+    record = check(CLAIMS[claim_id], replace(run, subject=subject))
     assert record.verdict == "holds", failure(record)
 
 

@@ -461,7 +461,7 @@ def test_unknown_devices_are_refused(name: str) -> None:
 @pytest.mark.parametrize("alpha", [DEFAULT_ALPHA, Fraction(1, 20), Fraction("1e-9")])
 def test_the_ledger_adds_up_exactly(alpha: Fraction) -> None:
     budget = ledger(alpha, built_in().values())
-    assert sum(budget.share(id) for id in built_in()) == alpha
+    assert sum(budget.share(claim_id) for claim_id in built_in()) == alpha
     assert budget.share("R.1") == 0 < budget.share("D.2") < budget.share("N.1")
     assert budget.text()[-1].split()[1] == f"{float(alpha):.3g}"
 

@@ -89,7 +89,7 @@ def test_own_claims_are_checked_and_reported_with_what_they_depend_on(
     assert "3 claims: 1 violated, 2 holds" in found.stdout
     report = json.loads((tmp_path / "report" / "report.json").read_text())
     records = {record["id"]: record for record in report["records"]}
-    assert {id: record["verdict"] for id, record in records.items()} == {
+    assert {claim_id: record["verdict"] for claim_id, record in records.items()} == {
         "U.1": "holds",
         "U.2": "violated",
         "R.3": "holds",
@@ -115,7 +115,7 @@ def test_own_claims_share_the_error_budget(tmp_path: Path, monkeypatch: pytest.M
     assert [line_of(claim).weight for claim in from_outside(modules).values()] == [1, 1]
     claims = registered(modules)
     joint = ledger(DEFAULT_ALPHA, claims.values())
-    assert sum((joint.share(id) for id in claims), Fraction(0)) == DEFAULT_ALPHA
+    assert sum((joint.share(claim_id) for claim_id in claims), Fraction(0)) == DEFAULT_ALPHA
     assert joint.share("U.1") == joint.share("U.2") == joint.share("D.2")
 
 

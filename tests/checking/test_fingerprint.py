@@ -367,7 +367,7 @@ def hashes_of_a_copy(folder: Path, *edits: str) -> dict[str, str]:
 def hashes_here() -> dict[str, str]:
     from theory_checks.faults import FAULTS
 
-    claims = {id: claim_hash(claim, QUICK) for id, claim in built_in().items()}
+    claims = {claim_id: claim_hash(claim, QUICK) for claim_id, claim in built_in().items()}
     return claims | {name: fingerprint(fault.subject) for name, fault in FAULTS.items()}
 
 
@@ -379,7 +379,7 @@ def test_edits_of_this_project_change_what_calls_the_edited(tmp_path: Path) -> N
     here = hashes_here()
     changed = {
         name
-        for name, hash in hashes_of_a_copy(
+        for name, changed_hash in hashes_of_a_copy(
             tmp_path,
             *("theory_checks/faults/gate.py", "0.01 / h.shape", "0.02 / h.shape"),
             *("core/routing.py", "torch.rand(", "1.0 * torch.rand("),
@@ -389,7 +389,7 @@ def test_edits_of_this_project_change_what_calls_the_edited(tmp_path: Path) -> N
                 "tolerance), 1, detail + ''",
             ),
         ).items()
-        if hash != here[name]
+        if changed_hash != here[name]
     }
     assert "GATE_SMOOTHED" in changed
     assert "GATE_ONE" in changed  # every Subject but those with another noise

@@ -40,14 +40,14 @@ def test_ids_are_read_without_importing_torch() -> None:
 
 
 def test_each_group_counts_from_1() -> None:
-    for group in {id[0] for id in built_in()}:
-        numbers = sorted(int(id[2:]) for id in built_in() if id[0] == group)
+    for group in {claim_id[0] for claim_id in built_in()}:
+        numbers = sorted(int(claim_id[2:]) for claim_id in built_in() if claim_id[0] == group)
         assert numbers == list(range(1, len(numbers) + 1))
 
 
 def test_dependencies_are_claims_and_have_no_cycle() -> None:
     graph = {claim.id: claim.depends_on for claim in CLAIMS}
-    assert {id for wanted in graph.values() for id in wanted} <= set(graph)
+    assert {claim_id for wanted in graph.values() for claim_id in wanted} <= set(graph)
     assert len(list(TopologicalSorter(graph).static_order())) == len(graph)
 
 

@@ -22,7 +22,14 @@ ORDER = ("D.2", "D.5", "R.5", "G.3", "E.3")
 
 def matrix(**results: dict[str, Result]) -> Matrix:
     faults = tuple(FAULTS[name] for name in results)
-    return Matrix("quick", 1, ORDER, {id: f"Statement {id}." for id in ORDER}, faults, results)
+    return Matrix(
+        "quick",
+        1,
+        ORDER,
+        {claim_id: f"Statement {claim_id}." for claim_id in ORDER},
+        faults,
+        results,
+    )
 
 
 FOUND = matrix(
@@ -37,8 +44,8 @@ FOUND = matrix(
 def test_dependencies_come_first_and_then_groups_and_numbers() -> None:
     order = dependency_order(claims())
     assert sorted(order) == sorted(claims())
-    for id, claim in claims().items():
-        assert all(order.index(other) < order.index(id) for other in claim.depends_on)
+    for claim_id, claim in claims().items():
+        assert all(order.index(other) < order.index(claim_id) for other in claim.depends_on)
     assert order.index("D.1") == 0
     assert order.index("G.9") < order.index("G.10")
 
@@ -147,7 +154,7 @@ def test_the_page_is_self_contained_and_draws_every_family() -> None:
 
 @pytest.mark.parametrize("columns", [6, 60])
 def test_heat_maps_grow_with_the_number_of_claims(columns: int) -> None:
-    ids = [id for id in dependency_order(claims()) if id[0] in "DRGIS"][:columns]
+    ids = [claim_id for claim_id in dependency_order(claims()) if claim_id[0] in "DRGIS"][:columns]
     found = Matrix(
         "quick",
         1,

@@ -84,7 +84,7 @@ def test_a_fault_says_what_is_wrong_and_who_must_notice(found: Fault) -> None:
     assert found.wrong.endswith(".")
     assert set(found.noticed_by) <= set(declared_ids())
     assert found.broken, "it is the paper's subject"
-    assert all(found.about(id) for id in found.noticed_by[:1])
+    assert all(found.about(claim_id) for claim_id in found.noticed_by[:1])
     assert load_subject(f"theory_checks.faults:{found.name}") is found.subject
 
 

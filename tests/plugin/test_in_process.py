@@ -33,7 +33,7 @@ def test_it_gives_the_records_of_a_run_of_pytest(
     expected = {record.id: record for record in read_report(tmp_path).records}
     report = theory_checks.check(claims=["R.8", "R.5"], profile="quick", seed=5, workers=parallel)
     assert {record.id: same(record) for record in report.records} == {
-        id: same(record) for id, record in expected.items()
+        claim_id: same(record) for claim_id, record in expected.items()
     }
     assert report.verdicts == {"R.5": "holds", "R.8": "holds"}
     assert report.violated == ()

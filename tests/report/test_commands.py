@@ -91,14 +91,17 @@ def test_every_command_has_help_with_examples_that_parse(
 def test_claims_are_listed_and_filtered(capsys: pytest.CaptureFixture[str]) -> None:
     everything = built_in()
     of_lemma = {
-        id
-        for id, claim in everything.items()
-        if "Lemma 5.1" in claim.source and id.startswith("R.")
+        claim_id
+        for claim_id, claim in everything.items()
+        if "Lemma 5.1" in claim.source and claim_id.startswith("R.")
     }
     for arguments, expected in [
         ([], set(everything)),
-        (["--group", "s"], {id for id in everything if id.startswith("S.")}),
-        (["--kind", "law"], {id for id, claim in everything.items() if claim.kind.value == "law"}),
+        (["--group", "s"], {claim_id for claim_id in everything if claim_id.startswith("S.")}),
+        (
+            ["--kind", "law"],
+            {claim_id for claim_id, claim in everything.items() if claim.kind.value == "law"},
+        ),
         (["--text", "LEMMA 5.1", "--group", "R"], of_lemma),
         (["--text", "no claim says this"], set()),
     ]:

@@ -141,7 +141,7 @@ def test_what_builds_on_a_broken_claim_is_suspect_directly_or_not() -> None:
     assert suspects(chain)["N.1"] == ("R.5", "A.1")
     assert origins(suspects(chain))["N.1"] == ("R.5",)
     assert json.loads(report(*records).to_json())["suspects"] == {
-        id: list(by) for id, by in suspects(records).items()
+        claim_id: list(by) for claim_id, by in suspects(records).items()
     }
     assert suspects(replace(one, verdict="holds") for one in records) == {}
 

@@ -58,15 +58,17 @@ def variants(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ("fault", "id"), [("HALF_NOISE", "R.5"), ("LEAKY_GATE", "R.8"), ("HEAVY_TAILS", "I.4")]
 )
 def test_a_violation_is_seen_again_with_every_step(
-    fault: str, id: str, run: Run, variants: Path
+    fault: str, claim_id: str, run: Run, variants: Path
 ) -> None:
     name = f"my_faults:{fault}"
-    record = check(built_in()[id], replace(run, subject=load_subject(name), subject_name=name))
+    record = check(
+        built_in()[claim_id], replace(run, subject=load_subject(name), subject_name=name)
+    )
     assert record.verdict == "violated"
     result = again(record.command, variants)
     assert result.returncode == 1, result.stderr
     first, *steps, last = result.stdout.splitlines()
-    assert first == f"{id} {record.statement}"
+    assert first == f"{claim_id} {record.statement}"
     assert (
         last == f"verdict: violated, observed {record.observed:.6g}, bound {record.bound:.6g};"
         f" {record.detail}"

@@ -114,7 +114,8 @@ class Claim:
 
 
 def claim(
-    id: str,
+    claim_id: str,
+    /,
     *,
     kind: Kind,
     source: str,
@@ -133,7 +134,7 @@ def claim(
     The arguments are the fields of `Claim`. Raises ValueError if the check has no docstring.
     """
     return lambda check: Claim(
-        id=id,
+        id=claim_id,
         kind=kind,
         source=source,
         check=check,
@@ -162,8 +163,8 @@ def with_dependencies(wanted: tuple[str, ...], claims: Mapping[str, Dependent]) 
     closed: set[str] = set()
     pending = list(wanted)
     while pending:
-        id = pending.pop()
-        if id not in closed:
-            closed.add(id)
-            pending.extend(claims[id].depends_on if id in claims else ())
+        claim_id = pending.pop()
+        if claim_id not in closed:
+            closed.add(claim_id)
+            pending.extend(claims[claim_id].depends_on if claim_id in claims else ())
     return closed

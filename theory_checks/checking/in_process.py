@@ -173,14 +173,21 @@ def _chosen(wanted: Iterable[str | Claim] | None, claims_from: Sequence[str]) ->
         ids = list(known)
     else:
         asked = [claim.id if isinstance(claim, Claim) else claim for claim in wanted]
-        for id in asked:
-            if id not in known and id not in GROUPS:
+        for claim_id in asked:
+            if claim_id not in known and claim_id not in GROUPS:
                 raise ValueError(
-                    f"claims {id!r}: no such claim or group; known: {', '.join(GROUPS)},"
+                    f"claims {claim_id!r}: no such claim or group; known: {', '.join(GROUPS)},"
                     f" {', '.join(known)}"
                 )
-        ids = [id for id in known if id in asked or id.partition(".")[0] in asked]
-    return {id: known[id] for id in sorted(ids, key=lambda id: dearest_first(known[id]))}
+        ids = [
+            claim_id
+            for claim_id in known
+            if claim_id in asked or claim_id.partition(".")[0] in asked
+        ]
+    return {
+        claim_id: known[claim_id]
+        for claim_id in sorted(ids, key=lambda claim_id: dearest_first(known[claim_id]))
+    }
 
 
 def dearest_first(claim: Claim) -> tuple[int, int]:
@@ -216,11 +223,11 @@ def _record(claim: Claim, run: Run) -> Record:
         return broken(claim, run, error)
 
 
-def _record_of(options: Options, shared: Path, id: str) -> Record:
+def _record_of(options: Options, shared: Path, claim_id: str) -> Record:
     """The record of the claim with this id, in a process of the pool."""
     from theory_checks.checking.registry import registered
 
-    return _record(registered(options.claims_from)[id], _run_of(options, shared))
+    return _record(registered(options.claims_from)[claim_id], _run_of(options, shared))
 
 
 @cache

@@ -27,14 +27,16 @@ def declared_ids() -> list[str]:
     trees = [ast.parse(path.read_text(encoding="utf-8")) for path in claim_files()]
     functions = [node for tree in trees for node in tree.body if isinstance(node, ast.FunctionDef)]
     decorators = [decorator for function in functions for decorator in function.decorator_list]
-    return [id for decorator in decorators if (id := _declared_id(decorator)) is not None]
+    return [
+        claim_id for decorator in decorators if (claim_id := _declared_id(decorator)) is not None
+    ]
 
 
 def _declared_id(decorator: ast.expr) -> str | None:
     match decorator:
         # of `claim`, or of what makes claims
-        case ast.Call(args=[ast.Constant(value=str(id)), *_]):
-            return id
+        case ast.Call(args=[ast.Constant(value=str(claim_id)), *_]):
+            return claim_id
     return None
 
 

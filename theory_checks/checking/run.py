@@ -107,7 +107,7 @@ def make_run(options: Options, shared: Path, worker: int = 0) -> Run:
     )
 
 
-RENAMED = {"theory_checks.mutants": "theory_checks.faults"}  # modules of Subjects
+MOVED = {"theory_checks.mutants": "theory_checks.faults"}  # modules of Subjects
 
 
 def load_subject(name: str) -> Subject:
@@ -115,8 +115,8 @@ def load_subject(name: str) -> Subject:
     module_name, _, attribute = name.partition(":")
     if not module_name or not attribute or module_name.startswith("."):
         raise ValueError(f"subject {name!r}: needs the form module:NAME, for example core:PAPER")
-    if module_name in RENAMED:
-        raise ValueError(f"subject {name!r}: is now {RENAMED[module_name]}:{attribute}")
+    if module_name in MOVED:
+        raise ValueError(f"subject {name!r}: is now {MOVED[module_name]}:{attribute}")
     try:
         module = importlib.import_module(module_name)
     except Exception as error:  # whatever the user's module raises while it is imported

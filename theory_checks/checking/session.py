@@ -58,9 +58,9 @@ def options_of(config: pytest.Config) -> Options:
     try:
         options = options_from({**given, "claims_from": config.getoption("--theory-claims")})
         outside = from_outside(options.claims_from)
-        for id in config.getoption("--theory-claim"):
-            if id not in (known := (*declared_ids(), *outside)):
-                raise ValueError(f"claim {id}: no such claim; known: {', '.join(known)}")
+        for claim_id in config.getoption("--theory-claim"):
+            if claim_id not in (known := (*declared_ids(), *outside)):
+                raise ValueError(f"claim {claim_id}: no such claim; known: {', '.join(known)}")
         if options.subject != DEFAULT_SUBJECT or options.device not in ("auto", "cpu"):
             from theory_checks.checking.run import load_subject, resolve_device
 
@@ -142,15 +142,15 @@ class Session:
         self.asked = asked
         self.options = options_of(config)
         self.lock: BaseFileLock | None = None
-        input = getattr(config, "workerinput", {})  # which xdist gives to a worker
-        self.worker = "workerid" in input
-        self.number = int(input.get("workerid", "gw0").removeprefix("gw"))
-        self.options = replace(self.options, seed=input.get("theory_seed", self.options.seed))
-        self.gives_shared = "theory_shared" not in input
+        given = getattr(config, "workerinput", {})  # which xdist gives to a worker
+        self.worker = "workerid" in given
+        self.number = int(given.get("workerid", "gw0").removeprefix("gw"))
+        self.options = replace(self.options, seed=given.get("theory_seed", self.options.seed))
+        self.gives_shared = "theory_shared" not in given
         self.shared = Path(
             tempfile.mkdtemp(prefix="theory-checks-")
             if self.gives_shared
-            else input["theory_shared"]
+            else given["theory_shared"]
         )
         # Collected like the built-in ones, whatever the project's own tests are called.
         outside = from_outside(self.options.claims_from).values()

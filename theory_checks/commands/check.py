@@ -22,6 +22,12 @@ ALONE = (
 )
 PASSED_ON = ("subject", "profile", "seed", "device", "alpha", "report", "baseline")
 
+EXAMPLES = (
+    "check --profile quick",
+    "check --subject my_variant:GAUSSIAN --report reports/gaussian",
+    "check --claim R.5 --claim X.1 --seed random",
+)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_run_arguments(parser)
@@ -56,10 +62,10 @@ def run(arguments: argparse.Namespace) -> int:
         raise CommandError(f"jobs {arguments.jobs}: needs a whole number, or auto")
     if arguments.claim and arguments.claims:
         known = available(arguments.claims)
-        arguments.claim = [find(id, known).id for id in arguments.claim]
+        arguments.claim = [find(claim_id, known).id for claim_id in arguments.claim]
     given = [
         *((name, getattr(arguments, name)) for name in PASSED_ON),
-        *(("claim", id) for id in arguments.claim),
+        *(("claim", claim_id) for claim_id in arguments.claim),
         *(("claims", module) for module in arguments.claims),
     ]
     options = [f"--theory-{name}={value}" for name, value in given if value is not None]

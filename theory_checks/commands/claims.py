@@ -13,6 +13,12 @@ from theory_checks.checking.profiles import STANDARD
 from theory_checks.commands import CommandError
 from theory_checks.report.words import cut
 
+EXAMPLES = (
+    "claims --group R",
+    'claims --text "Lemma 5.1"',
+    "claims R.3 R.5",
+)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("id", nargs="*", metavar="ID", help="show these claims in full")
@@ -39,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     claims = available(arguments.claims)
     if arguments.id:
-        print("\n\n".join(shown(find(id, claims), claims) for id in arguments.id))
+        print("\n\n".join(shown(find(claim_id, claims), claims) for claim_id in arguments.id))
         return 0
     found = [claim for claim in claims.values() if matches(claim, arguments)]
     width = shutil.get_terminal_size().columns
@@ -60,13 +66,13 @@ def available(modules: Sequence[str]) -> dict[str, Claim]:
         raise CommandError(str(error)) from error
 
 
-def find(id: str, claims: Mapping[str, Claim]) -> Claim:
+def find(claim_id: str, claims: Mapping[str, Claim]) -> Claim:
     """The claim with this id. Raises CommandError if there is none."""
-    if id in claims:
-        return claims[id]
-    close = difflib.get_close_matches(id.upper(), claims, n=3) or list(claims)
+    if claim_id in claims:
+        return claims[claim_id]
+    close = difflib.get_close_matches(claim_id.upper(), claims, n=3) or list(claims)
     raise CommandError(
-        f"no claim {id!r}; there are"
+        f"no claim {claim_id!r}; there are"
         f" {', '.join(close)}{' and others' if len(close) < len(claims) else ''}"
     )
 
@@ -84,7 +90,10 @@ def matches(claim: Claim, wanted: argparse.Namespace) -> bool:
 
 def shown(claim: Claim, claims: Mapping[str, Claim]) -> str:
     """A claim in full: what it says, why, and where it stands."""
-    builds_on = [f"{id} {claims[id].statement}" if id in claims else id for id in claim.depends_on]
+    builds_on = [
+        f"{claim_id} {claims[claim_id].statement}" if claim_id in claims else claim_id
+        for claim_id in claim.depends_on
+    ]
     dependants = [other.id for other in claims.values() if claim.id in other.depends_on]
     lines = inspect.getsourcelines(claim.check)[1]
     facts = {

@@ -7,6 +7,11 @@ from theory_checks.commands import CommandError
 from theory_checks.report.document import Report, read_report
 from theory_checks.report.terminal import changes
 
+EXAMPLES = (
+    "compare old/report.json theory-report",
+    "compare --all old new",
+)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(

@@ -22,10 +22,10 @@ from theory_checks.commands.faults import (
 
 Counts = Mapping[str, Counter[str]]
 OUTCOMES = ("violated", "error", "inconclusive", "vacuous", "holds")
-EXAMPLES = """
-python -m theory_checks false_alarms --runs 10 --claim R.7 --claim I.3
-python -m theory_checks false_alarms --runs 200 --profile standard --jobs 8
-"""
+EXAMPLES = (
+    "false_alarms --runs 10 --claim R.7 --claim I.3",
+    "false_alarms --runs 200 --profile standard --jobs 8",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,14 +46,14 @@ def run(arguments: argparse.Namespace) -> int:
     order = chosen_claims(arguments.claim)
     subject, profile = arguments.subject, arguments.profile
     seeds = range(arguments.seed, arguments.seed + arguments.runs)
-    cells = [Cell(subject, id, profile, seed) for seed in seeds for id in order]
+    cells = [Cell(subject, claim_id, profile, seed) for seed in seeds for claim_id in order]
     try:
         load_subject(subject)
     except ValueError as error:
         raise CommandError(str(error)) from error
     with checking(arguments) as completed:
         results = completed(cells, "false alarms")
-        counts: Counts = {id: Counter() for id in order}
+        counts: Counts = {claim_id: Counter() for claim_id in order}
         for cell in cells:
             outcome = results[cell].outcome
             verdict = {"killed": "violated", "survived": "holds"}.get(outcome, outcome)
@@ -105,11 +105,10 @@ def markdown(arguments: argparse.Namespace, counts: Counts) -> str:
         f"| claim | {' | '.join(OUTCOMES)} | not held at most |",
         f"|---|{'---|' * len(OUTCOMES)}---|",
     ]
-    for id, count in counts.items():
+    for claim_id, count in counts.items():
         cells = " | ".join(str(count[outcome]) for outcome in OUTCOMES)
-        lines.append(
-            f"| {id} | {cells} | {at_most(count.total() - count['holds'], count.total()):.2g} |"
-        )
+        most = at_most(count.total() - count["holds"], count.total())
+        lines.append(f"| {claim_id} | {cells} | {most:.2g} |")
     return "\n".join(lines) + "\n"
 
 

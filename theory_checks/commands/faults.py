@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 
     Completed = Callable[[Sequence[Cell], str], dict[Cell, Result]]
 
-EXAMPLES = """
-python -m theory_checks faults --fault GATE_ONE --claim R.8
-python -m theory_checks faults --fault GATE_ONE --fault NO_NOISE --jobs 2
-python -m theory_checks faults --limit 600 --output theory-report/faults
-"""
+EXAMPLES = (
+    "faults --fault GATE_ONE --claim R.8",
+    "faults --fault GATE_ONE --fault NO_NOISE --jobs 2",
+    "faults --limit 600 --output theory-report/faults",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -100,17 +100,21 @@ def run(arguments: argparse.Namespace) -> int:
     require_cell_arguments(arguments)
     faults = chosen(arguments.fault)
     order = chosen_claims(arguments.claim)
-    trained = [id for id in order if claims()[id].trains]
+    trained = [claim_id for claim_id in order if claims()[claim_id].trains]
     profile, seed = arguments.profile, arguments.seed
-    healthy = {id: Cell(DEFAULT_SUBJECT, id, profile, seed) for id in order if id not in trained}
+    healthy = {
+        claim_id: Cell(DEFAULT_SUBJECT, claim_id, profile, seed)
+        for claim_id in order
+        if claim_id not in trained
+    }
     cells = {fault: cells_of(fault, order, trained, profile, seed) for fault in faults}
     with checking(arguments) as completed:
         paper = completed(list(healthy.values()), "the paper's Subject")
         known = {
-            cell: paper[healthy[id]]
+            cell: paper[healthy[claim_id]]
             for fault, row in cells.items()
-            for id, cell in row.items()
-            if id in healthy and untouched(fault, paper[healthy[id]])
+            for claim_id, cell in row.items()
+            if claim_id in healthy and untouched(fault, paper[healthy[claim_id]])
         }
         different = [c for row in cells.values() for c in row.values() if c not in known]
         results = known | completed(different, "kill matrix")
@@ -118,9 +122,12 @@ def run(arguments: argparse.Namespace) -> int:
             profile,
             seed,
             order,
-            {id: claims()[id].statement for id in order},
+            {claim_id: claims()[claim_id].statement for claim_id in order},
             tuple(faults),
-            {f.name: {id: results[cell] for id, cell in row.items()} for f, row in cells.items()},
+            {
+                f.name: {claim_id: results[cell] for claim_id, cell in row.items()}
+                for f, row in cells.items()
+            },
         )
         pages = {"md": markdown(matrix), "html": html(matrix)}
         write(arguments, "matrix", matrix.to_json(), **pages)
@@ -158,5 +165,5 @@ def chosen_claims(ids: Sequence[str]) -> tuple[str, ...]:
     from theory_checks.faults.cells import claims
     from theory_checks.faults.matrix import dependency_order
 
-    wanted = {find(id, available(())).id for id in ids} or claims().keys()
-    return tuple(id for id in dependency_order(claims()) if id in wanted)
+    wanted = {find(claim_id, available(())).id for claim_id in ids} or claims().keys()
+    return tuple(claim_id for claim_id in dependency_order(claims()) if claim_id in wanted)

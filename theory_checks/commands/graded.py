@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from theory_checks.faults.cells import Cell, Result
     from theory_checks.faults.graded import Power
 
-EXAMPLES = """
-python -m theory_checks graded --fault SIGNAL_ANGLE --checks 1
-python -m theory_checks graded --fault NOISE_WIDTH --claim R.5 --jobs 2
-"""
+EXAMPLES = (
+    "graded --fault SIGNAL_ANGLE --checks 1",
+    "graded --fault NOISE_WIDTH --claim R.5 --jobs 2",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -68,9 +68,9 @@ def run(arguments: argparse.Namespace) -> int:
                 yield from (results[cell] for cell in some)
 
         for fault in (GRADED[name] for name in arguments.fault or GRADED):
-            for id in wanted or fault.noticed_by:
+            for claim_id in wanted or fault.noticed_by:
                 power = smallest_detected(
-                    fault, id, arguments.profile, arguments.seed, checks, check
+                    fault, claim_id, arguments.profile, arguments.seed, checks, check
                 )
                 powers.append(power)
                 report = {
@@ -81,7 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
                     "results": powers,
                 }
                 write(arguments, "graded", report, md=markdown(powers, checks))
-                print(f"{fault.name} {id}: {number(power.strength)}")
+                print(f"{fault.name} {claim_id}: {number(power.strength)}")
     return 0
 
 

@@ -9,6 +9,11 @@ from theory_checks.commands.compare import read
 from theory_checks.report.document import document_schema
 from theory_checks.report.write import PAGE, SUMMARY, reserve, write_pages
 
+EXAMPLES = (
+    "report theory-report",
+    "report theory-report --baseline old/report.json",
+)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     default = Path("theory-report")

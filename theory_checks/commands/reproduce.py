@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 
 MOST_STEPS = 8  # points of a path that are printed
 
+EXAMPLES = (
+    "reproduce R.5 --seed 20221128",
+    "reproduce R.5 --profile quick --subject my_variant:GAUSSIAN",
+)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("id", metavar="ID", help="the claim")

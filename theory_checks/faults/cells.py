@@ -99,7 +99,7 @@ class Watched:
 @functools.cache
 def claims() -> dict[str, Claim]:
     """All claims by id, without their pictures, which take time to draw."""
-    return {id: replace(claim, picture=None) for id, claim in built_in().items()}
+    return {claim_id: replace(claim, picture=None) for claim_id, claim in built_in().items()}
 
 
 @functools.cache
@@ -122,8 +122,8 @@ def _of_subject(name: str) -> str:
 
 
 @functools.cache
-def _of_claim(id: str, profile: str) -> str:
-    claim = claims()[id]
+def _of_claim(claim_id: str, profile: str) -> str:
+    claim = claims()[claim_id]
     return fingerprint(claim_hash(claim, PROFILES[profile]), claim, examine, Run)
 
 

@@ -49,8 +49,8 @@ def dependency_order(claims: Mapping[str, Claim]) -> tuple[str, ...]:
     number."""
     sorter = TopologicalSorter(
         {
-            id: [other for other in claim.depends_on if other in claims]
-            for id, claim in claims.items()
+            claim_id: [other for other in claim.depends_on if other in claims]
+            for claim_id, claim in claims.items()
         }
     )
     sorter.prepare()
@@ -69,9 +69,9 @@ def cells_of(
     """A cell for each claim; for those in `trained`, which need training runs, only if the fault
     is a representative."""
     return {
-        id: Cell(f"{__package__}:{fault.name}", id, profile, seed)
-        for id in order
-        if fault.representative or id not in trained
+        claim_id: Cell(f"{__package__}:{fault.name}", claim_id, profile, seed)
+        for claim_id in order
+        if fault.representative or claim_id not in trained
     }
 
 
@@ -103,22 +103,28 @@ class Matrix:
     faults: tuple[Fault, ...]
     results: Mapping[str, Mapping[str, Result]]
 
-    def outcome(self, fault: Fault, id: str) -> str:
+    def outcome(self, fault: Fault, claim_id: str) -> str:
         """The outcome of a cell; "" if it was not checked."""
-        found = self.results[fault.name].get(id)
+        found = self.results[fault.name].get(claim_id)
         return "" if found is None else found.outcome
 
     def killers(self, fault: Fault) -> tuple[str, ...]:
         """The claims that the fault violates, in dependency order."""
-        return tuple(id for id in self.order if self.outcome(fault, id) == "killed")
+        return tuple(
+            claim_id for claim_id in self.order if self.outcome(fault, claim_id) == "killed"
+        )
 
     def localised(self, fault: Fault) -> bool:
         """Whether the first claim that it violates is about the part that is broken."""
-        return any(fault.about(id) for id in self.killers(fault)[:1])
+        return any(fault.about(claim_id) for claim_id in self.killers(fault)[:1])
 
     def missed(self, fault: Fault) -> tuple[str, ...]:
         """The claims that must notice the fault and were checked, but are not violated."""
-        return tuple(id for id in fault.noticed_by if self.outcome(fault, id) not in ("", "killed"))
+        return tuple(
+            claim_id
+            for claim_id in fault.noticed_by
+            if self.outcome(fault, claim_id) not in ("", "killed")
+        )
 
     @cached_property
     def gaps(self) -> tuple[Fault, ...]:
@@ -128,7 +134,7 @@ class Matrix:
             fault
             for fault in self.faults
             if fault.noticed_by
-            and all(self.outcome(fault, id) for id in fault.noticed_by)
+            and all(self.outcome(fault, claim_id) for claim_id in fault.noticed_by)
             and not self.killers(fault)
         )
 
@@ -137,24 +143,30 @@ class Matrix:
         """Faults that are said to be equivalent and yet violate a claim: the argument is wrong."""
         return tuple(fault for fault in self.faults if fault.equivalent and self.killers(fault))
 
-    def killers_in_group(self, id: str, fault: Fault) -> tuple[str, ...]:
+    def killers_in_group(self, claim_id: str, fault: Fault) -> tuple[str, ...]:
         """The claims of this one's group that the fault violates.
 
         Only they compete: what breaks a theorem breaks a lemma of its proof first, so no theorem
         would be the first of all claims.
         """
-        return tuple(killer for killer in self.killers(fault) if group_of(killer) == group_of(id))
-
-    def only_killer_of(self, id: str) -> tuple[str, ...]:
-        """The faults that no other claim of its group kills."""
         return tuple(
-            fault.name for fault in self.faults if self.killers_in_group(id, fault) == (id,)
+            killer for killer in self.killers(fault) if group_of(killer) == group_of(claim_id)
         )
 
-    def first_killer_of(self, id: str) -> tuple[str, ...]:
+    def only_killer_of(self, claim_id: str) -> tuple[str, ...]:
+        """The faults that no other claim of its group kills."""
+        return tuple(
+            fault.name
+            for fault in self.faults
+            if self.killers_in_group(claim_id, fault) == (claim_id,)
+        )
+
+    def first_killer_of(self, claim_id: str) -> tuple[str, ...]:
         """The faults that violate this claim before any other of its group."""
         return tuple(
-            fault.name for fault in self.faults if self.killers_in_group(id, fault)[:1] == (id,)
+            fault.name
+            for fault in self.faults
+            if self.killers_in_group(claim_id, fault)[:1] == (claim_id,)
         )
 
     @cached_property
@@ -162,16 +174,16 @@ class Matrix:
         """Claims that were checked on some fault and are not, in their group, the first or only
         killer of any."""
         return tuple(
-            id
-            for id in self.order
-            if any(self.outcome(fault, id) for fault in self.faults)
-            and not self.first_killer_of(id)
-            and not self.only_killer_of(id)
+            claim_id
+            for claim_id in self.order
+            if any(self.outcome(fault, claim_id) for fault in self.faults)
+            and not self.first_killer_of(claim_id)
+            and not self.only_killer_of(claim_id)
         )
 
-    def killed_by(self, id: str) -> tuple[str, ...]:
+    def killed_by(self, claim_id: str) -> tuple[str, ...]:
         """The faults that the claim kills."""
-        return tuple(fault.name for fault in self.faults if id in self.killers(fault))
+        return tuple(fault.name for fault in self.faults if claim_id in self.killers(fault))
 
     @cached_property
     def summary(self) -> Mapping[str, int]:
@@ -214,25 +226,28 @@ class Matrix:
                     "first": next(iter(self.killers(fault)), None),
                     "localised": self.localised(fault),
                     "missed": list(self.missed(fault)),
-                    "cells": {id: plain(result) for id, result in self.results[fault.name].items()},
+                    "cells": {
+                        claim_id: plain(result)
+                        for claim_id, result in self.results[fault.name].items()
+                    },
                 }
                 for fault in self.faults
             ],
             "claims": [
                 {
-                    "id": id,
-                    "statement": self.statements[id],
-                    "kills": list(self.killed_by(id)),
-                    "only_killer_of": list(self.only_killer_of(id)),
-                    "first_killer_of": list(self.first_killer_of(id)),
+                    "id": claim_id,
+                    "statement": self.statements[claim_id],
+                    "kills": list(self.killed_by(claim_id)),
+                    "only_killer_of": list(self.only_killer_of(claim_id)),
+                    "first_killer_of": list(self.first_killer_of(claim_id)),
                 }
-                for id in self.order
+                for claim_id in self.order
             ],
             "redundant": list(self.redundant),
         }
 
 
-def about_parts(id: str) -> bool:
+def about_parts(claim_id: str) -> bool:
     """Whether a claim is about one part of the theory, rather than about training with all of
     them."""
-    return id[0] in tuple(GROUPS)[:5]
+    return claim_id[0] in tuple(GROUPS)[:5]

@@ -68,24 +68,29 @@ def how_it_was_killed(matrix: Matrix, fault: Fault) -> str:
 
 def why_kept(matrix: Matrix) -> dict[str, str]:
     """Why each redundant claim is kept."""
-    return {id: KEPT.get(id, "No reason is known: sharpen or drop it.") for id in matrix.redundant}
+    return {
+        claim_id: KEPT.get(claim_id, "No reason is known: sharpen or drop it.")
+        for claim_id in matrix.redundant
+    }
 
 
 def heat_maps(matrix: Matrix) -> Iterator[Drawing]:
     """Families x claims, with the claims about parts and those about training apart."""
     for family in FAMILIES:
         for about, title in ((True, "claims about the parts"), (False, "claims about training")):
-            ids = [id for id in matrix.order if about_parts(id) is about]
+            ids = [claim_id for claim_id in matrix.order if about_parts(claim_id) is about]
             rows = [
                 m
                 for m in matrix.faults
-                if m.family == family and any(matrix.outcome(m, id) for id in ids)
+                if m.family == family and any(matrix.outcome(m, claim_id) for claim_id in ids)
             ]
             pieces = -(-len(rows) // MOST_ROWS)
             for piece in range(pieces):
                 some = rows[len(rows) * piece // pieces : len(rows) * (piece + 1) // pieces]
                 names = [fault.name.replace("_", " ").lower() for fault in some]
-                values = [[SHADES[matrix.outcome(fault, id)] for id in ids] for fault in some]
+                values = [
+                    [SHADES[matrix.outcome(fault, claim_id)] for claim_id in ids] for fault in some
+                ]
                 part = f", {piece + 1} of {pieces}" if pieces > 1 else ""
                 picture = Heatmap(
                     f"Faults of {family} against {title}{part}",
@@ -152,21 +157,22 @@ def markdown(matrix: Matrix) -> str:
             " lemma of its proof first. Claims that are neither for any fault:"
             f" {', '.join(matrix.redundant) or 'none'}."
         ),
-        *(f"- {id}: {reason}" for id, reason in why_kept(matrix).items()),
+        *(f"- {claim_id}: {reason}" for claim_id, reason in why_kept(matrix).items()),
         "",
         "| claim | kills | only killer of | first violated by |",
         "|---|---|---|---|",
     ]
-    for id in matrix.order:
+    for claim_id in matrix.order:
         only, first = (
-            ", ".join(names) for names in (matrix.only_killer_of(id), matrix.first_killer_of(id))
+            ", ".join(names)
+            for names in (matrix.only_killer_of(claim_id), matrix.first_killer_of(claim_id))
         )
-        lines.append(f"| {id} | {len(matrix.killed_by(id))} | {only} | {first} |")
+        lines.append(f"| {claim_id} | {len(matrix.killed_by(claim_id))} | {only} | {first} |")
     missed = [(fault, matrix.missed(fault)) for fault in matrix.faults if matrix.missed(fault)]
     if missed:
         lines += ["", "## Must notice, and did not", ""]
         lines += [
-            f"- {fault.name}: {', '.join(f'{id} ({matrix.outcome(fault, id)})' for id in ids)}"
+            f"- {fault.name}: " + ", ".join(f"{i} ({matrix.outcome(fault, i)})" for i in ids)
             for fault, ids in missed
         ]
     return "\n".join(lines) + "\n"

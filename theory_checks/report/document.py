@@ -77,9 +77,9 @@ class Report:
     ledger: tuple[Share, ...]
     records: tuple[Record, ...]
 
-    def __getitem__(self, id: str) -> Record:
+    def __getitem__(self, claim_id: str) -> Record:
         """The record of a claim. Raises KeyError if it was not checked."""
-        return {record.id: record for record in self.records}[id]
+        return {record.id: record for record in self.records}[claim_id]
 
     @property
     def verdicts(self) -> dict[str, str]:
@@ -89,7 +89,9 @@ class Report:
     @property
     def violated(self) -> tuple[str, ...]:
         """The ids of the violated claims."""
-        return tuple(id for id, verdict in self.verdicts.items() if verdict == "violated")
+        return tuple(
+            claim_id for claim_id, verdict in self.verdicts.items() if verdict == "violated"
+        )
 
     def _repr_html_(self) -> str:
         """The page, as a notebook shows it."""
