@@ -12,7 +12,7 @@ from torch import Tensor
 
 
 def is_finite(value: object) -> bool:
-    """Whether value is an int or float, no bool, that a float can hold."""
+    """Whether value is an int or a float, not a bool, that a float can hold."""
     return (
         isinstance(value, int | float)
         and not isinstance(value, bool)
@@ -38,8 +38,8 @@ def require_positive(name: str, value: float, *, or_zero: bool = False) -> None:
 
 @runtime_checkable
 class AmplitudeLaw(Protocol):
-    """A law on a bounded interval of positive numbers, given by its support, distribution and
-    quantile functions."""
+    """A law on a bounded interval of positive numbers, by its support, distribution function and
+    quantile function."""
 
     @property
     def support(self) -> tuple[float, float]:
@@ -51,14 +51,22 @@ class AmplitudeLaw(Protocol):
         ...
 
     def quantile(self, u: Tensor) -> Tensor:
-        """The value below which the law has mass u, element-wise for u in [0, 1): u uniform gives a
-        draw."""
+        """The value below which the law has mass u, element-wise for u in [0, 1).
+
+        At a uniform u it is a draw from the law.
+        """
         ...
 
 
 @dataclass(frozen=True)
 class Uniform:
-    """Unif[low, high]; low = high is the point mass."""
+    """Unif[low, high]; low = high is the point mass.
+
+    low: the smallest amplitude.
+    high: the largest amplitude.
+
+    Raises ValueError unless both are finite and low <= high.
+    """
 
     low: float
     high: float
@@ -85,7 +93,13 @@ class Uniform:
 
 @dataclass(frozen=True)
 class Discrete:
-    """Finitely many amplitudes, each with its own weight."""
+    """Finitely many amplitudes, each with its own weight.
+
+    values: the amplitudes, strictly increasing.
+    weights: the probability of each, positive, with sum 1.
+
+    Raises ValueError unless there is at least one value and as many weights, as described.
+    """
 
     values: tuple[float, ...]
     weights: tuple[float, ...]
@@ -128,13 +142,18 @@ EPS = torch.finfo(torch.float64).eps
 class Problem:
     """The parameters of the distribution D (Definition 3.1).
 
-    K: clusters; d: dimension of a patch; P: patches of an example; alpha, beta, gamma: laws
-    D_alpha, D_beta, D_gamma of the amplitudes of feature signal, cluster centre and feature noise,
-    supported in [C1, C2]; sigma_p: scale of the random noise, whose patches are N(0, (sigma_p^2 /
-    d) I_d).
+    K: number of clusters.
+    d: dimension of a patch.
+    P: number of patches in an example.
+    alpha: D_alpha, the law of the feature signal's amplitude.
+    beta: D_beta, the law of the cluster centre's amplitude.
+    gamma: D_gamma, the law of the feature noise's amplitude.
+    sigma_p: scale of the random-noise patches, which are N(0, (sigma_p^2 / d) I_d).
+    C1: lower bound of all three supports.
+    C2: upper bound of all three supports.
 
-    Raises ValueError unless K >= 2, d >= 2K, P >= 4, 0 < C1 <= C2, sigma_p > 0 and all laws are
-    supported in [C1, C2] and draw from their support.
+    Raises ValueError unless K >= 2, d >= 2K, P >= 4, 0 < C1 <= C2, sigma_p > 0, and all laws are
+    supported in [C1, C2] and draw values from their support.
     """
 
     K: int = 4
@@ -181,7 +200,11 @@ class Problem:
 
 @dataclass(frozen=True, eq=False)
 class Signals:
-    """The 2K orthonormal signal vectors: features v_k and centres c_k, each (..., K, d)."""
+    """The 2K orthonormal signal vectors (Definition 3.1); leading axes (...) are replicates.
+
+    features: the feature signals v_k, (..., K, d).
+    centres: the cluster centres c_k, (..., K, d).
+    """
 
     features: Tensor
     centres: Tensor
@@ -192,11 +215,14 @@ class Patches:
     """x^(1), ..., x^(P) of n examples; leading axes (...) are replicates.
 
     Patches along a signal are kept as multiples of a vector, so that inner products with them cost
-    one look-up: an example consists of Q pieces coefficient[q] * dictionary[which[q]] and P - Q
-    other pieces, and its patch p is piece order[p].
+    one look-up. An example consists of P pieces: Q of them are coefficient[q] *
+    dictionary[which[q]], the other P - Q are kept as vectors. Its patch p is piece order[p].
 
-    dictionary: (..., D, d); which, coefficient: (..., n, Q); noise: the other pieces (..., n, P -
-    Q, d); order: (..., n, P).
+    dictionary: the vectors that pieces are multiples of, (..., D, d).
+    which: the row of the dictionary of each such piece, (..., n, Q).
+    coefficient: its multiple, (..., n, Q).
+    noise: the other pieces, (..., n, P - Q, d).
+    order: the piece that each patch is, (..., n, P).
     """
 
     dictionary: Tensor
@@ -207,7 +233,7 @@ class Patches:
 
     @classmethod
     def of(cls, x: Tensor) -> "Patches":
-        """Arbitrary patches (..., n, P, d), none of them known to lie along a signal."""
+        """Arbitrary patches x (..., n, P, d), none of them known to lie along a signal."""
         *lead, n, P, d = x.shape
         order = torch.arange(P, device=x.device).expand(*lead, n, P)
         nothing = x.new_empty(*lead, n, 0)
@@ -215,7 +241,7 @@ class Patches:
 
     @cached_property
     def place(self) -> Tensor:
-        """At which of the P patches each piece stands, (..., n, P): the inverse of `order`."""
+        """The patch that each piece is, (..., n, P): the inverse of `order`."""
         return self.order.argsort(dim=-1)
 
     @cached_property
@@ -226,8 +252,10 @@ class Patches:
 
     @cached_property
     def vector(self) -> Tensor:
-        """Which vector each patch is a multiple of, (..., n, P): row among all dictionaries, then
-        all other pieces."""
+        """The vector that each patch is a multiple of, (..., n, P).
+
+        It is a row number: the rows of all dictionaries come first, then all other pieces.
+        """
         dictionaries, others = self.dictionary[..., 0], self.noise[..., 0]
         which = self.which + dictionaries.shape[-1] * self.replicate
         row = (
@@ -238,12 +266,12 @@ class Patches:
 
     @cached_property
     def symbol(self) -> Tensor:
-        """The same, (..., n, P), with one row for all other pieces of a replicate."""
+        """`vector` with one number for all other pieces of a replicate, (..., n, P)."""
         return self.vector.minimum(self.replicate + self.dictionary[..., 0].numel())
 
     @cached_property
     def multiple(self) -> Tensor:
-        """By what that vector is multiplied, (..., n, P): 1 for the other pieces."""
+        """The factor of `vector` in each patch, (..., n, P): 1 for the other pieces."""
         ones = torch.ones_like(self.noise[..., 0])
         return torch.cat([self.coefficient, ones], dim=-1).gather(-1, self.order)
 
@@ -256,8 +284,8 @@ class Patches:
 
     @cached_property
     def total(self) -> Tensor:
-        """sum_p x^(p), (..., n, d), examples contiguous in memory, since router logits have experts
-        before examples."""
+        """sum_p x^(p), (..., n, d), with examples contiguous in memory because router logits have
+        experts before examples."""
         coordinates = self.coefficient.new_zeros(*self.which.shape[:-1], self.dictionary.shape[-2])
         coordinates.scatter_add_(-1, self.which, self.coefficient)
         along = self.dictionary.mT @ coordinates.mT  # (..., d, n)
@@ -274,10 +302,17 @@ PER_EXAMPLE = (
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """n draws from D, with what they were made of; leading axes (...) are replicates.
+    """n draws from D with the latent values that they were made of (Definition 3.1); leading axes
+    (...) are replicates.
 
-    patches: the P patches of each; y, eps: labels and feature-noise signs +-1 (..., n); k, k_prime:
-    cluster and feature-noise index (..., n); alpha, beta, gamma: amplitudes (..., n).
+    patches: the P patches of each example.
+    y: labels +-1, (..., n).
+    eps: signs +-1 of the feature noise, (..., n).
+    k: clusters, (..., n).
+    k_prime: clusters whose feature signal is the feature noise, (..., n).
+    alpha: amplitudes of the feature signal, (..., n).
+    beta: amplitudes of the cluster centre, (..., n).
+    gamma: amplitudes of the feature noise, (..., n).
     """
 
     patches: Patches
@@ -290,7 +325,10 @@ class Examples:
     gamma: Tensor
 
     def where(self, chosen: Tensor) -> "Examples":
-        """The examples with chosen (n,) true or listed, of one replicate."""
+        """Some of the examples of one replicate.
+
+        chosen: a boolean for each example, (n,), or the numbers of those to keep.
+        """
         patches = replace(
             self.patches, **{name: getattr(self.patches, name)[chosen] for name in PER_EXAMPLE}
         )
@@ -306,14 +344,13 @@ class Examples:
 
     @property
     def positions(self) -> Tensor:
-        """Places among the P patches of feature signal, cluster centre and feature noise, (..., n,
-        3)."""
+        """The patches that are feature signal, cluster centre and feature noise, (..., n, 3)."""
         return self.patches.place[..., :3]
 
 
 def draw_signals(problem: Problem, generator: torch.Generator) -> Signals:
-    """A uniformly random orthonormal 2K-frame of R^d (float64), split into features and centres
-    (Definition 3.1)."""
+    """A uniformly random orthonormal 2K-frame of R^d, split into features and centres (Definition
+    3.1): each (K, d), float64, on the generator's device."""
     gaussian = torch.randn(
         problem.d, 2 * problem.K, generator=generator, device=generator.device, dtype=torch.float64
     )
@@ -327,8 +364,10 @@ def draw_signals(problem: Problem, generator: torch.Generator) -> Signals:
 def draw_examples(
     problem: Problem, signals: Signals, n: int, generator: torch.Generator
 ) -> Examples:
-    """n independent examples from D (Definition 3.1), in the dtype and on the device of the signals
-    (K, d).
+    """n independent examples from D (Definition 3.1), in the dtype and on the device of the
+    signals.
+
+    signals: those of one replicate, (K, d) each.
 
     Raises ValueError unless n >= 1.
     """

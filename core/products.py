@@ -1,5 +1,5 @@
-"""The work of a step: inner products of all patches with the filters of the expert that each is
-routed to, and their pull-back."""
+"""The costly part of a step: inner products of all patches with the filters of the expert that each
+is routed to, and the gradient through them."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,8 @@ TILE = 32
 
 
 def _stable_order(keys: Tensor, bound: int) -> Tensor:
-    """The order that sorts whole numbers in [0, bound), equal ones as they stand: (N,) to (N,)."""
+    """The order (N,) that sorts the whole numbers keys (N,) in [0, bound), equal ones as they
+    stand."""
     if keys.device.type != "cpu":
         return keys.argsort(stable=True)
     # NumPy sorts numbers of 16 bits by radix, several times as fast as torch.
@@ -24,25 +25,32 @@ def _stable_order(keys: Tensor, bound: int) -> Tensor:
 
 
 def _weighted_sums(rows: Tensor, which: Tensor, start: Tensor, factor: Tensor) -> Tensor:
-    """Sums of chosen rows times factors: rows (A, J), which and factor (N,), the place start (B,)
-    where each begins, to (B, J)."""
+    """B sums of rows times factors, (B, J).
+
+    rows: the table, (A, J).
+    which: the rows to add, sum after sum, (N,).
+    start: where each sum begins in `which`, (B,).
+    factor: of each row to add, (N,).
+    """
     return functional.embedding_bag(which, rows, start, mode="sum", per_sample_weights=factor)
 
 
 @dataclass(frozen=True)
 class RoutedProducts:
     """Inner products of the patches with the filters of the expert that their example is routed to,
-    and their pull-back.
+    and the gradient through them.
 
-    The products of each patch are a multiple of a row of one table, which has two parts. Its first
-    rows are *cells*, a replicate's signal of the dictionary and an expert each. The others are
-    *slots*, for the patches that are not along a signal: these are dealt into tiles of TILE slots
-    that belong to one expert each, so that one batched matrix product serves all experts, however
-    skewed the routing. A slot that stays empty holds any patch, and no patch refers to it.
+    The products of each patch are a multiple of a row of one table, which has two parts. The first
+    rows are *cells*: one for each signal of a replicate's dictionary and each expert. The others
+    are *slots*, for the patches that are not along a signal. These are dealt into tiles of TILE
+    slots; a tile belongs to one expert, so that one batched matrix product serves all experts,
+    however skewed the routing. An empty slot holds an arbitrary patch, and no patch refers to it.
 
-    x: patches of (R, n) examples; row: the row of the table of each patch (R * n * P,); order: the
-    patches in the order of their rows; owner: replicate * M + expert of each tile; noise: the
-    patches in the slots (tiles, TILE, d).
+    x: patches of (R, n) examples.
+    row: the row of the table that belongs to each patch, (R * n * P,).
+    order: the patches in the order of their rows, (R * n * P,).
+    owner: replicate * M + expert of each tile, (tiles,).
+    noise: the patches in the slots, (tiles, TILE, d).
     """
 
     x: Patches
@@ -53,7 +61,10 @@ class RoutedProducts:
 
     @classmethod
     def of(cls, x: Patches, routed: Tensor, M: int) -> "RoutedProducts":
-        """routed: which of the M experts every example goes to (R, n)."""
+        """The products of the patches x of (R, n) examples.
+
+        routed: the expert, of M, that each example goes to, (R, n).
+        """
         R, D, d = x.dictionary.shape
         key = x.symbol.mul(M).add_(routed[..., None]).flatten()
         order = _stable_order(key, R * (D + 1) * M)
@@ -74,7 +85,7 @@ class RoutedProducts:
         return cls(x, key.scatter_(0, others, slot + R * D * M), order, owner, noise)
 
     def pre_activations(self, W: Tensor) -> Tensor:
-        """z = <w_mj, x^(p)>: W (R, M, J, d) to (R, n, P, J)."""
+        """z = <w_mj, x^(p)> with m the example's expert, (R, n, P, J), for W (R, M, J, d)."""
         J = W.shape[-2]
         cells = self.x.dictionary.bmm(W.flatten(1, 2).mT)  # (R, D, M * J)
         slots = (
@@ -87,8 +98,11 @@ class RoutedProducts:
         )
 
     def pull_back(self, grad_z: Tensor, weight: Tensor, W: Tensor) -> Tensor:
-        """The gradient in W, shaped like it, from weight (R, n) times that in the pre-activations
-        (R, n, P, J)."""
+        """The gradient in W (R, M, J, d), in its shape.
+
+        grad_z: the gradient in the pre-activations, (R, n, P, J).
+        weight: a factor for each example, (R, n).
+        """
         (R, M, J, d), D = W.shape, self.x.dictionary.shape[-2]
         cells = R * D * M
         load = self.row.bincount(minlength=cells + TILE * len(self.owner))

@@ -6,25 +6,36 @@ from torch import Tensor
 
 
 def uniform_noise(shape: tuple[int, ...], generator: torch.Generator, step: int) -> Tensor:
-    """r ~ Unif[0, 1], independent for every expert and example (shape (M, n)) and fresh at every
-    step."""
+    """r ~ Unif[0, 1], independent for every expert and example and fresh at every step (Algorithm
+    1).
+
+    shape: that of the noise, (M, n).
+    generator: the replicate's own, whose device the noise is made on.
+    step: t, which this law does not depend on.
+    """
     return torch.rand(shape, generator=generator, device=generator.device, dtype=torch.float32)
 
 
 def no_noise(shape: tuple[int, ...], generator: torch.Generator, step: int) -> Tensor:
-    """r = 0: routing to the argmax of the logits, as outside training."""
+    """r = 0: routing to the argmax of the logits, as outside training. Arguments as in
+    `uniform_noise`."""
     return torch.zeros(shape, device=generator.device, dtype=torch.float32)
 
 
 def top_1(h: Tensor, r: Tensor) -> Tensor:
-    """m_i = argmax_m (h_m(x_i) + r_mi): logits and noise (..., M, n) to experts (..., n)."""
+    """m_i = argmax_m (h_m(x_i) + r_mi), the expert of each example, (..., n).
+
+    h: logits, (..., M, n).
+    r: noise, (..., M, n).
+    """
     # max returns the same index as argmax and is 8 times as fast along a leading axis.
     return (h + r).max(dim=-2).indices
 
 
 def routing_probabilities(h: Tensor) -> Tensor:
-    """p_m(h) = P(m = argmax(h + r)) for r ~ Unif[0, 1]^M, exactly: (..., M, n) to (..., M, n)
-    (Lemma 5.1).
+    """p_m(h) = P(m = argmax(h + r)) for r ~ Unif[0, 1]^M, exact up to rounding (Lemma 5.1).
+
+    h: logits, (..., M, n); the result has the same shape.
 
     With u = r_m + h_m the perturbed logit of the winner, p_m = int_{max h}^{h_m + 1} prod_{m' != m}
     min(u - h_m', 1) du: below max h some factor vanishes. Between the breakpoints max h and h_m' +
@@ -53,8 +64,8 @@ def routing_probabilities(h: Tensor) -> Tensor:
     u = breaks[..., :-1, None] + half * (1 + nodes)  # (..., n, intervals, nodes)
 
     def below(m: int) -> Tensor:
-        """P(r < u - h_m), the chance that expert m stays below u; any positive number where the
-        interval is empty."""
+        """P(r < u - h_m), the probability that expert m stays below u; on an empty interval any
+        positive number."""
         return torch.where(half > 0, (u - h[..., m, None, None]).clamp(max=1), 1)
 
     all_below = half * weights

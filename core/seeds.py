@@ -1,5 +1,5 @@
-"""Seeds: every draw comes from a generator of its own, made from a seed sequence; nothing is
-global."""
+"""Seeds: every draw comes from a generator of its own, made from a seed sequence, never from a
+global one."""
 
 import numpy as np
 import torch
@@ -13,8 +13,8 @@ def generator_from(
 ) -> torch.Generator:
     """A torch.Generator on the device, seeded from the seed sequence.
 
-    torch uses 32 bits of a seed for its Mersenne Twister on the CPU, so that among 2^16 streams two
-    would be the same as likely as not; there its 624 words are set instead, as NumPy does.
+    On the CPU torch uses only 32 bits of a seed for its Mersenne Twister, so that two of 2^16
+    streams would coincide with probability 1/2. There its 624 words are set instead, as NumPy does.
     """
     generator = torch.Generator(device).manual_seed(int(seed.generate_state(1, np.uint64)[0] >> 1))
     if generator.device.type == "cpu":

@@ -1,5 +1,4 @@
-"""Subject: the ingredients that all claims are about, as one record; PAPER is the paper's choice of
-each."""
+"""Subject: the ingredients that all claims are about, as one record; PAPER is the paper's."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,8 +15,21 @@ class Subject:
     """Data law, model and algorithm. A variant is `dataclasses.replace(PAPER,
     router_noise=no_noise)`.
 
-    Shapes as in the PAPER functions; logits are (..., M, n), experts before examples, and functions
-    of batches must work under any leading axes (...).
+    Logits are (..., M, n), experts before examples. Functions of tensors must work under any
+    leading axes (...); the functions of PAPER describe every argument.
+
+    draw_signals: the 2K orthonormal vectors of a replicate, (K, d) each (Definition 3.1).
+    draw_examples: n labelled examples made of them (Definition 3.1).
+    initialise_router: Theta^(0), (M, d).
+    initialise_experts: W^(0), (M, J, d).
+    logits: from the router (..., M, d) and n examples, h (..., M, n).
+    router_noise: from a shape (M, n), a generator and the step, r of that shape.
+    select: from h and r, the expert of each example, (..., n).
+    gate: from h, the weight pi of each expert, (..., M, n).
+    respond: from an expert's pre-activations (..., P, J), its output f (...).
+    loss: from margins y F(x), the loss of each.
+    expert_update: from W, its gradient, eta and a state, the next W and state.
+    router_update: from Theta, its gradient, eta_r and a state, the next Theta and state.
     """
 
     draw_signals: Callable[[data.Problem, torch.Generator], data.Signals]

@@ -27,7 +27,11 @@ Watch = Callable[[Signals, Parameters], Tensor]
 
 
 def routed_gate(subject: Subject, h: Tensor, routed: Tensor) -> Tensor:
-    """pi_{m_i}(x_i): logits (..., M, n), experts routed to (..., n), to (..., n)."""
+    """pi_{m_i}(x_i), the gate of each example's own expert, (..., n).
+
+    h: logits, (..., M, n).
+    routed: the expert of each example, (..., n).
+    """
     return subject.gate(h).gather(-2, routed.unsqueeze(-2)).squeeze(-2)
 
 
@@ -35,10 +39,11 @@ def routed_gate(subject: Subject, h: Tensor, routed: Tensor) -> Tensor:
 def margins(
     subject: Subject, parameters: Parameters, x: Patches, y: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """y F(x) under noise-free top-1 routing, and the expert each example is routed to.
+    """y F(x) under noise-free routing, and the expert that each example is routed to: both (R, n).
 
-    Batched over replicates: parameters (R, M, ...), x of (R, n) examples, y (R, n); returns two
-    tensors (R, n).
+    parameters: of R replicates, (R, M, ...).
+    x: (R, n) examples.
+    y: their labels, (R, n).
     """
     h = subject.logits(parameters.theta, x)
     routed = subject.select(h, torch.zeros_like(h))
@@ -47,11 +52,10 @@ def margins(
 
 
 def loss_slope(loss: Callable[[Tensor], Tensor], margin: Tensor) -> tuple[Tensor, Tensor]:
-    """Sign and log of the size of l'(margin).
+    """Sign and logarithm of the size of l'(margin), element-wise.
 
-    A loss that knows its slope in log space says so by a method `slope`; any other is
-    differentiated in double precision where the device has it, and there a slope below 1e-308 is
-    zero.
+    A loss with a method `slope` gives them itself, in log space. Any other is differentiated in
+    double precision where the device has it; there a slope below 1e-308 is zero.
     """
     in_log_space = getattr(loss, "slope", None)
     if callable(in_log_space):
@@ -66,19 +70,20 @@ def loss_slope(loss: Callable[[Tensor], Tensor], margin: Tensor) -> tuple[Tensor
 def _relative(log_pull: Tensor, log_largest: Tensor) -> Tensor:
     """exp(log_pull - log_largest), a contribution as a share of the largest one.
 
-    At least eps^3, which is nothing beside the largest, to keep denormal numbers, with which
-    products are slow, from following.
+    It is at least eps^3, which is negligible beside the largest, because products with denormal
+    numbers are slow.
     """
     return (log_pull - log_largest).exp_().clamp_(min=torch.finfo(log_pull.dtype).eps ** 3)
 
 
 def _finite(largest: Tensor) -> Tensor:
-    """0 in place of -infinity, the largest of nothing."""
+    """Replaces -infinity, the maximum of an empty set, by 0."""
     return largest.nan_to_num(0, 0, 0)
 
 
 def _gradients_of(sums: Sequence[Tensor], *sources: Tensor) -> tuple[Tensor, ...]:
-    """The gradients of the total of these sums in the sources; 0 where there is none."""
+    """The gradients of the total of these sums in the sources; 0 in a source that they do not
+    depend on."""
     found = [total for total in sums if total.requires_grad]
     if not found:
         return tuple(torch.zeros_like(source) for source in sources)
@@ -91,14 +96,16 @@ def gradients(
     subject: Subject, parameters: Parameters, x: Patches, y: Tensor, r: Tensor
 ) -> tuple[Gradient, Gradient]:
     """Gradients of L = (1/n) sum_i l(y_i pi_{m_i}(x_i) f_{m_i}(x_i)) in W and theta, with m_i =
-    select(h(x_i), r_i) held fixed.
+    select(h(x_i), r_i) held fixed (Algorithm 1).
 
-    Batched over replicates as in `margins`, with router noise r (R, M, n). This is the chain rule
-    at the margin: with c_i = l'_i y_i / n, the gradient in W is that of f with weights c_i pi_i,
-    the gradient in theta that of pi with weights c_i f_i. Autograd differentiates the gate, the
-    logits and the response. Contributions are divided by the largest pull, |l'| norm(df/dz), of the
-    examples they are summed with (the expert's for W; |l' f| of all for theta), which log_scale
-    remembers.
+    parameters, x, y: as in `margins`.
+    r: router noise, (R, M, n).
+
+    This is the chain rule at the margin: with c_i = l'_i y_i / n, the gradient in W is that of f
+    with weights c_i pi_i, and the gradient in theta is that of pi with weights c_i f_i. Autograd
+    differentiates the gate, the logits and the response. Contributions are divided by the largest
+    pull of the examples that they are summed with, and log_scale keeps its logarithm: for W the
+    pull is |l'| norm(df/dz) over the examples of the expert, for theta it is |l' f| over all.
     """
     theta, W = parameters.theta.detach().requires_grad_(), parameters.W.detach()
     R, M = W.shape[:2]
@@ -131,15 +138,18 @@ def gradients(
 
 
 class NotAccepted(RuntimeError):
-    """No initialisation met the condition that was asked for."""
+    """No initialisation met the condition `accept` of `draw_replicate`."""
 
 
 @dataclass(frozen=True, eq=False)
 class Replicate:
-    """What one seed determines: signals, training examples and initial parameters, on the CPU, and
-    the seed of the noise.
+    """What one seed determines, on the CPU.
 
-    initialisations: how many had to be drawn until one was accepted.
+    signals: the signal vectors, (K, d) each.
+    examples: the n training examples.
+    start: the initial parameters, (M, ...).
+    noise_seed: the seed of the router noise.
+    initialisations: how many were drawn until one was accepted.
     """
 
     signals: Signals
@@ -159,11 +169,15 @@ def draw_replicate(
     accept: Callable[[Signals, Tensor], bool] | None = None,
     most_initialisations: int = 1000,
 ) -> Replicate:
-    """Draws the replicate of a seed, whatever batch or machine it is trained in: draws are made on
-    the CPU.
+    """Draws the replicate of a seed. Draws are made on the CPU, so that they depend neither on the
+    batch nor on the device that the replicate is trained on.
 
-    accept: condition on the initialisation, a function of the signals and W (M, J, d), met by
-    rejection; NotAccepted if it is not met in `most_initialisations` draws.
+    dtype: of signals, examples and parameters.
+    accept: a condition on the initialisation, from the signals and W (M, J, d); initialisations
+    that fail it are rejected.
+    most_initialisations: how many to try.
+
+    Raises NotAccepted if none of them is accepted.
     """
     generator = generator_from(child(seed, 0))
     exact = subject.draw_signals(problem, generator)
@@ -187,13 +201,17 @@ def draw_replicate(
 
 @dataclass(frozen=True, eq=False)
 class Trajectory:
-    """What R runs of Algorithm 1 leave behind.
+    """What R runs of Algorithm 1 leave behind, on the CPU.
 
-    signals: v_k and c_k, each (R, K, d); steps: the S steps t at which the parameters were kept,
-    with Theta^(t) (R, S, M, d) and W^(t) (R, S, M, J, d); looked_at: the steps at which the
-    noise-free training error (R, looks) was taken; step_lengths: norm(W_m^(t+1) - W_m^(t))_F (R,
-    steps run, M); initialisations: draws until one was accepted (R,); watched: each quantity that
-    was asked for, at t = 0, 1, 2, ... (R, steps watched, ...).
+    signals: v_k and c_k, (R, K, d) each.
+    steps: the S steps t at which the parameters were kept.
+    theta: Theta^(t) at these steps, (R, S, M, d).
+    W: W^(t) at these steps, (R, S, M, J, d).
+    looked_at: the steps at which the training error was measured.
+    training_error: the noise-free training error at these steps, (R, looks).
+    step_lengths: norm(W_m^(t+1) - W_m^(t))_F, (R, T, M).
+    initialisations: draws until one was accepted, one number for each replicate.
+    watched: the quantities of `train`'s `watch`, at t = 0, 1, 2, ..., (R, steps watched, ...).
     """
 
     signals: Signals
@@ -207,7 +225,10 @@ class Trajectory:
     watched: Mapping[str, Tensor]
 
     def parameters(self, step: int) -> Parameters:
-        """Theta^(t) and W^(t) of all replicates. Raises ValueError if step t was not kept."""
+        """Theta^(t) and W^(t) of all replicates, t = step.
+
+        Raises ValueError if that step was not kept.
+        """
         if step not in self.steps:
             raise ValueError(f"step {step} was not kept; kept: {self.steps}")
         s = self.steps.index(step)
@@ -230,17 +251,27 @@ def train(
     accept: Callable[[Signals, Tensor], bool] | None = None,
     memory_budget: int | None = None,
 ) -> Trajectory:
-    """Algorithm 1 from every seed, T steps each, keeping the parameters at step T and at the steps
-    in `keep`.
+    """Algorithm 1 from every seed, T steps each.
 
+    seeds: one for each replicate.
+    keep: the steps at which to keep the parameters, beside step T.
+    look_every: the training error is measured every so many steps, and at step T.
     watch: quantities to measure at steps 0 to watch_until, functions of signals and parameters that
     broadcast over replicates.
+    watch_until: the last such step.
+    device: where to train; the result is on the CPU.
+    dtype: of examples and parameters.
+    accept: a condition on the initialisation, as in `draw_replicate`.
+    memory_budget: bytes of patches to train on side by side (default: CPU_BUDGET on the CPU, 2 GiB
+    elsewhere).
 
-    Replicates are trained side by side in chunks whose examples fit in memory_budget bytes
-    (default: what a core's cache likes on the CPU, 2 GiB elsewhere). Chunking changes results by
+    Replicates are trained in chunks that fit into memory_budget. Chunking changes results by
     rounding only; with the same chunks they repeat bit for bit on the CPU, and elsewhere as far as
-    torch's index_add_ does. Raises ValueError for no seeds or other things than seed sequences, a
-    dtype without a point, or a step to keep outside 0..T.
+    torch's index_add_ does.
+
+    Raises ValueError if there are no seeds or they are not seed sequences, for a dtype that is not
+    floating-point, for a step to keep outside 0..T, and for counts below 1 (watch_until: 0).
+    Raises NotAccepted as `draw_replicate`.
     """
     if not seeds:
         raise ValueError("train: needs at least one seed")
@@ -281,8 +312,8 @@ def in_chunks(
 ) -> list[Sequence[Item]]:
     """The items, one for each replicate, in chunks of nearly equal size.
 
-    As few as have random-noise patches and patch sums that fit into memory_budget bytes, or as
-    there are items.
+    There are as few chunks as possible such that the random-noise patches and patch sums of each
+    fit into memory_budget bytes; a single replicate that does not fit is a chunk of its own.
     """
     most = max(1, memory_budget // (hyper.n * (problem.P - 2) * problem.d * dtype.itemsize))
     chunks = -(-len(items) // most)
@@ -290,7 +321,7 @@ def in_chunks(
 
 
 def concatenate(parts: Sequence[Trajectory]) -> Trajectory:
-    """The replicates of several trajectories with the same steps as one."""
+    """One trajectory with the replicates of several that kept the same steps."""
     return Trajectory(
         signals=Signals(
             *(torch.cat([getattr(p.signals, f.name) for p in parts]) for f in fields(Signals))
@@ -307,8 +338,8 @@ def concatenate(parts: Sequence[Trajectory]) -> Trajectory:
 
 
 def stack(parts: Sequence[Record], device: torch.device | str = "cpu") -> Record:
-    """Frozen records of tensors (Signals, Patches, Parameters) to one with a leading replicate
-    axis; of one record a view."""
+    """Records of tensors (Signals, Patches, Parameters) of single replicates as one record with a
+    leading replicate axis, on the device. Of a single record it is a view."""
 
     def together(tensors: list[Tensor]) -> Tensor:
         return (torch.stack(tensors) if len(tensors) > 1 else tensors[0][None]).to(device)
@@ -328,8 +359,10 @@ def descent(
 ) -> Iterator[Parameters]:
     """The iterates Theta^(t), W^(t), t = 0..T, of Algorithm 1, batched over replicates.
 
-    start: parameters (R, M, ...); x of (R, n) examples; y (R, n); noise: the router noise r (R, M,
-    n) of step t.
+    start: Theta^(0) and W^(0), (R, M, ...).
+    x: (R, n) examples.
+    y: their labels, (R, n).
+    noise: from a step t, the router noise r of that step, (R, M, n).
     """
     parameters = start
     expert_state = router_state = None
@@ -346,7 +379,7 @@ def descent(
 
 @dataclass(frozen=True)
 class _Plan:
-    """What `train` was asked to remember."""
+    """What `train` keeps of a run; the fields are its arguments of these names."""
 
     keep: tuple[int, ...]
     look_every: int

@@ -1,4 +1,4 @@
-"""What Algorithm 1 is given and how it moves: its inputs, where it starts, and the update rules."""
+"""Algorithm 1's inputs, its initial parameters and its update rules."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,9 +13,15 @@ from core.data import Problem, require_count, require_positive
 class Hyperparameters:
     """The inputs of Algorithm 1.
 
-    M: experts; J: filters of an expert; n: training examples; sigma_0: initialisation scale; eta,
-    eta_r: learning rates of experts and router; T: steps. Raises ValueError unless M, J, n >= 1, T
-    >= 0, sigma_0, eta > 0 and eta_r >= 0.
+    M: number of experts.
+    J: number of filters of an expert.
+    n: number of training examples.
+    sigma_0: initialisation scale.
+    eta: learning rate of the experts.
+    eta_r: learning rate of the router.
+    T: number of steps.
+
+    Raises ValueError unless M, J, n >= 1, T >= 0, sigma_0, eta > 0 and eta_r >= 0.
     """
 
     M: int
@@ -42,10 +48,11 @@ class Hyperparameters:
 
 @dataclass(frozen=True, eq=False)
 class Gradient:
-    """A gradient direction * exp(log_scale), which keeps its direction when its size is below the
+    """A gradient direction * exp(log_scale), whose direction survives when its size is below the
     smallest float.
 
-    direction: shaped like the parameter; log_scale: natural log, broadcasting against direction.
+    direction: shaped like the parameter.
+    log_scale: natural logarithm of the scale, broadcasting against direction.
     """
 
     direction: Tensor
@@ -58,8 +65,14 @@ class Gradient:
 
 
 def normalised_step(W: Tensor, gradient: Gradient, rate: float, state: Any) -> tuple[Tensor, Any]:
-    """W_m <- W_m - rate * grad_m / norm(grad_m)_F for every expert m; a zero gradient moves
-    nothing. W is (..., M, J, d)."""
+    """W_m <- W_m - rate * grad_m / norm(grad_m)_F for every expert m (Algorithm 1); a zero gradient
+    moves nothing.
+
+    W: the experts, (..., M, J, d).
+    gradient: the gradient in W.
+    rate: eta.
+    state: returned as it is; this rule has no state.
+    """
     # Dividing by the largest entry first keeps the squares in the norm from underflowing.
     tiny = torch.finfo(W.dtype).tiny  # in place of 0, where the gradient is zero
     largest = gradient.direction.abs().amax(dim=(-2, -1), keepdim=True)
@@ -71,19 +84,20 @@ def normalised_step(W: Tensor, gradient: Gradient, rate: float, state: Any) -> t
 def plain_step(
     parameter: Tensor, gradient: Gradient, rate: float, state: Any
 ) -> tuple[Tensor, Any]:
-    """theta <- theta - rate * grad."""
+    """theta <- theta - rate * grad (Algorithm 1). Arguments as in `normalised_step`, for a
+    parameter of any shape."""
     return parameter.sub(gradient.value, alpha=rate), state
 
 
 def zero_router(problem: Problem, hyper: Hyperparameters, generator: torch.Generator) -> Tensor:
-    """Theta^(0) = 0, (M, d)."""
+    """Theta^(0) = 0, (M, d), float64."""
     return torch.zeros(hyper.M, problem.d, device=generator.device, dtype=torch.float64)
 
 
 def gaussian_experts(
     problem: Problem, hyper: Hyperparameters, generator: torch.Generator
 ) -> Tensor:
-    """w_mj^(0) ~ N(0, (sigma_0^2 / d) I_d), (M, J, d)."""
+    """w_mj^(0) ~ N(0, (sigma_0^2 / d) I_d), (M, J, d), float64."""
     shape = (hyper.M, hyper.J, problem.d)
     draw: Tensor = torch.randn(
         shape, generator=generator, device=generator.device, dtype=torch.float64
