@@ -11,11 +11,11 @@ CLAIMS = ["R.2", "R.5"]
 
 # %% The paper's own Subject: both claims hold.
 paper = theory_checks.check(claims=CLAIMS, profile="quick")
-print("paper:", {id: paper[id].verdict for id in CLAIMS})
+print("paper:", {name: paper[name].verdict for name in CLAIMS})
 
 # %% The variant: Lemma 5.1 survives, the law of the noisy choice does not.
 variant = theory_checks.check(GAUSSIAN, claims=CLAIMS, profile="quick")
-print("variant:", {id: variant[id].verdict for id in CLAIMS})
+print("variant:", {name: variant[name].verdict for name in CLAIMS})
 
 # %% What a violated claim has to say. In a notebook, `variant` alone shows the whole page.
 worst = variant["R.5"]
