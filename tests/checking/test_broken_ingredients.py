@@ -57,13 +57,13 @@ def test_a_fault_is_killed_by_its_designated_claim(name: str, run: Run) -> None:
 
 
 @pytest.mark.parametrize("name", [fault.name for fault in FAULTS.values() if fault.equivalent])
-@pytest.mark.parametrize("id", ["D.1", "D.2", "R.5", "R.9", "G.3", "I.3"])
+@pytest.mark.parametrize("claim_id", ["D.1", "D.2", "R.5", "R.9", "G.3", "I.3"])
 def test_an_equivalent_fault_breaks_no_claim(claim_id: str, name: str, run: Run) -> None:
     record = check(CLAIMS[claim_id], replace(run, subject=FAULTS[name].subject))
     assert record.verdict == "holds", failure(record)
 
 
-@pytest.mark.parametrize("id", ["G.1", "G.2", "G.3", "G.4", "R.5", "S.7"])
+@pytest.mark.parametrize("claim_id", ["G.1", "G.2", "G.3", "G.4", "R.5", "S.7"])
 @pytest.mark.parametrize("respond", [torch.relu, torch.tanh])
 def test_a_different_response_breaks_no_claim_that_is_true_of_it(
     claim_id: str, respond: Any, run: Run

@@ -94,7 +94,7 @@ def test_every_claim_has_a_hash_of_its_own() -> None:
     )
 
 
-@pytest.mark.parametrize("id", ["E.4", "L.1", "A.5", "C.1", "X.2"])
+@pytest.mark.parametrize("claim_id", ["E.4", "L.1", "A.5", "C.1", "X.2"])
 def test_the_size_of_the_scenarios_counts(claim_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
     claim = built_in()[claim_id]
     before = hashed(claim)

@@ -55,7 +55,7 @@ def variants(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("fault", "id"), [("HALF_NOISE", "R.5"), ("LEAKY_GATE", "R.8"), ("HEAVY_TAILS", "I.4")]
+    ("fault", "claim_id"), [("HALF_NOISE", "R.5"), ("LEAKY_GATE", "R.8"), ("HEAVY_TAILS", "I.4")]
 )
 def test_a_violation_is_seen_again_with_every_step(
     fault: str, claim_id: str, run: Run, variants: Path
