@@ -10,7 +10,7 @@ from theory_checks.checking.registry import declared_ids
 from theory_checks.faults import FAULTS
 from theory_checks.faults.cells import Cell, Result, claims
 from theory_checks.faults.matrix import KEPT, Matrix, cells_of, dependency_order
-from theory_checks.faults.pages import fate, heat_maps, html, markdown
+from theory_checks.faults.pages import fate, headline, heat_maps, html, markdown
 
 KILLED, SURVIVED, ERROR = (
     Result("killed", -0.5, samples=120),
@@ -58,6 +58,14 @@ def test_claims_about_training_are_checked_on_representatives() -> None:
     assert tuple(cells["GATE_ONE"]) == ORDER
     assert tuple(cells["GATE_SQUARED"]) == ORDER[:-1]
     assert cells["GATE_ONE"]["E.3"] == Cell("theory_checks.faults:GATE_ONE", "E.3", "quick", 1)
+
+
+def test_the_headline_counts_checks_that_ended_in_an_error() -> None:
+    assert headline(FOUND) == (
+        "2 of 5 faults are killed, 1 is equivalent: 1 gap; 1 not checked by every claim that must"
+        " notice. 1 check ended in an error."
+    )
+    assert "error" not in headline(matrix(ROUTER_FROZEN={"D.2": SURVIVED}))
 
 
 def test_fates_and_localisation() -> None:

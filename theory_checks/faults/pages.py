@@ -39,15 +39,16 @@ def fate(matrix: Matrix, fault: Fault) -> str:
 
 
 def headline(matrix: Matrix) -> str:
-    """The matrix in one sentence."""
+    """The matrix in one sentence, and a second one if checks ended in errors."""
     counts = matrix.summary
     gaps = {0: "no gap", 1: "1 gap"}.get(counts["gaps"], f"{counts['gaps']} gaps")
     unchecked = sum(fate(matrix, fault) == "open" for fault in matrix.faults)
     rest = f"; {unchecked} not checked by every claim that must notice" if unchecked else ""
     equivalent = f"{counts['equivalent']} {'is' if counts['equivalent'] == 1 else 'are'} equivalent"
-    return (
-        f"{counts['killed']} of {counts['faults']} faults are killed, {equivalent}: {gaps}{rest}."
-    )
+    ended = counts["errors"]
+    errors = f" {ended} {'check' if ended == 1 else 'checks'} ended in an error." if ended else ""
+    killed = f"{counts['killed']} of {counts['faults']} faults are killed"
+    return f"{killed}, {equivalent}: {gaps}{rest}.{errors}"
 
 
 def how_it_was_killed(matrix: Matrix, fault: Fault) -> str:
