@@ -5,12 +5,10 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
-import multiprocessing
 import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -209,6 +207,9 @@ def _records(
     if workers == 1:
         yield from bar(_record(claim, run) for claim in claims.values())
         return
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, spawn, initializer=tune_process) as pool:
         yield from bar(pool.map(partial(_record_of, options, run.shared), claims))

@@ -39,6 +39,7 @@ from theory_checks.report.write import reserve
 if TYPE_CHECKING:
     from theory_checks.checking.run import Run
 
+FIRST_WORKER = "gw0"
 RUN: pytest.StashKey[Run] = pytest.StashKey()
 
 
@@ -58,7 +59,9 @@ def options_of(config: pytest.Config) -> Options:
     try:
         options = options_from({**given, "claims_from": config.getoption("--theory-claims")})
         outside = from_outside(options.claims_from)
-        for claim_id in config.getoption("--theory-claim"):
+        # Reading what files declare takes time; workers are given what their controller has read.
+        wanted = () if hasattr(config, "workerinput") else config.getoption("--theory-claim")
+        for claim_id in wanted:
             if claim_id not in (known := (*declared_ids(), *outside)):
                 raise ValueError(f"claim {claim_id}: no such claim; known: {', '.join(known)}")
         if options.subject != DEFAULT_SUBJECT or options.device not in ("auto", "cpu"):
@@ -144,7 +147,7 @@ class Session:
         self.lock: BaseFileLock | None = None
         given = getattr(config, "workerinput", {})  # which xdist gives to a worker
         self.worker = "workerid" in given
-        self.number = int(given.get("workerid", "gw0").removeprefix("gw"))
+        self.number = int(given.get("workerid", FIRST_WORKER).removeprefix("gw"))
         self.options = replace(self.options, seed=given.get("theory_seed", self.options.seed))
         self.gives_shared = "theory_shared" not in given
         self.shared = Path(
@@ -205,7 +208,8 @@ class Session:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, node: Any) -> None:
-        self.require_claims((self.shared / SELECTED).exists())
+        if node.gateway.id == FIRST_WORKER:
+            self.require_claims((self.shared / SELECTED).exists())
 
     def pytest_report_header(self) -> list[str]:
         if not self.asked:
@@ -256,6 +260,9 @@ class Session:
         if RUN not in self.config.stash:
             return
         gc.freeze()  # what was imported stays: not to be looked through at every collection
+        # The first worker says it for all: to hash every claim takes half a second.
+        if self.number > 0 or self.config.option.collectonly:
+            return
         run = self.config.stash[RUN]
         claims = [item.claim for item in session.items if isinstance(item, ClaimItem)]
         tell_selected(

@@ -30,8 +30,7 @@ REFRESH = 5.0  # seconds between two versions of report.json during a run
 def tell_selected(
     shared: Path, claims: Sequence[Record], ledger: Sequence[Share], device: str
 ) -> None:
-    """Tells the process that writes the report what will be checked. Every worker writes the same
-    text."""
+    """Writes down for the process that makes the report what will be checked."""
     text = json.dumps({"claims": plain(claims), "ledger": plain(ledger), "device": device})
     write_whole(shared / SELECTED, text)
 
@@ -42,7 +41,7 @@ class Reporter:
 
     report: what is known before the run
     directory: of report.json
-    shared: where workers write what they selected
+    shared: where a worker writes what was selected
     baseline: the run to compare with
     """
 
