@@ -289,6 +289,29 @@ def test_edits_that_leave_the_hash_alone(edit: tuple[str, ...], projects: Path) 
     assert hashes(projects) == hashes(projects, *edit)
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        "from HELPER import deep; return deep(x)",
+        "import HELPER; return HELPER.deep(x)",
+        "import HELPER as other; return other.deep(x)",
+        "def inner():\n        from HELPER import deep\n        return deep(x)\n    return inner()",
+    ],
+)
+def test_a_module_beside_the_users_own_is_followed_where_a_function_imports_it(
+    body: str, projects: Path
+) -> None:
+    found = []
+    for text in ("return x + 1", "return x + 1  # the same", "return x + 2"):
+        helper, own = f"project_{next(NUMBERS)}", f"project_{next(NUMBERS)}"
+        (projects / f"{helper}.py").write_text(f"def deep(x):\n    {text}\n")
+        source = f"def check(x):\n    {body}\n".replace("HELPER", helper)
+        (projects / f"{own}.py").write_text(source)
+        importlib.invalidate_caches()
+        found.append(fingerprint(importlib.import_module(own).check))
+    assert found[0] == found[1] != found[2]
+
+
 def test_functions_differ_in_what_they_close_over(projects: Path) -> None:
     checks = checks_of(projects)
     again = checks_of(projects)

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from installed import ROOT, Run
@@ -12,6 +13,8 @@ import theory_checks
 from core import PAPER
 from theory_checks.checking.in_process import NO_REPLAY
 from theory_checks.checking.record import Record
+from theory_checks.checking.registry import built_in
+from theory_checks.evidence import Statement, at_most
 from theory_checks.report.document import read_report
 
 LEAKY = replace(PAPER, gate=lambda h: 0.9 * PAPER.gate(h))
@@ -102,3 +105,42 @@ def test_exports_are_lazy_and_complete(tmp_path: Path, python: Run) -> None:
     assert set(theory_checks.__all__) <= set(dir(theory_checks))
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         _ = theory_checks.nothing
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"claims": []}, r"claims \[\]: needs ids"),
+        ({"claims": iter(())}, r"claims \[\]: needs ids"),
+        ({"claims": 3}, "claims 3: needs ids"),
+        ({"workers": "2"}, "workers '2': needs 1"),
+        ({"workers": 2.0}, r"workers 2\.0: needs 1"),
+        ({"workers": True}, "workers True: needs 1"),
+        ({"report": ""}, "report '': needs a directory"),
+        ({"subject": "__main__:MINE"}, "subject '__main__:MINE': give the Subject itself"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_before_any_work(
+    given: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        theory_checks.check(**{"claims": ["R.8"], "profile": "quick", **given})
+
+
+def test_claims_may_come_from_an_iterator() -> None:
+    report = theory_checks.check(claims=(name for name in ["R.8"]), profile="quick")
+    assert list(report) == ["R.8"]
+    assert "R.8" in report
+    assert "R.5" not in report
+    with pytest.raises(KeyError, match=r"R\.5: no record; there are R\.8"):
+        report["R.5"]
+
+
+def test_a_claim_that_no_module_holds_under_its_id_is_refused() -> None:
+    def at_odds(h: object) -> Statement:
+        """Not what R.8 says."""
+        return at_most(2.0, 1.0)
+
+    for own in (replace(built_in()["R.8"], check=at_odds), replace(built_in()["R.8"], id="Q.1")):
+        with pytest.raises(ValueError, match=f"claim {own.id}: needs to be an attribute"):
+            theory_checks.check(claims=[own], profile="quick")

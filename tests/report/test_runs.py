@@ -181,7 +181,7 @@ def test_report_json_is_refreshed_while_a_run_goes_on(
 ) -> None:
     monkeypatch.setattr(collecting, "REFRESH", 0.0)
     claims = [record("R.1", "not run"), record("R.2", "not run")]
-    collecting.tell_selected(
+    collecting.write_selected(
         tmp_path, claims, [{"id": "R.1", "share": 0.0, "inputs": 1, "reason": ""}], "cpu"
     )
     reporter = Reporter(made.report(device="auto", ledger=()), tmp_path, tmp_path, None)

@@ -43,6 +43,9 @@ def _judge(claim: Claim, run: Run, inputs: Mapping[str, Any], phase: int, alpha:
         statement: Statement = claim.check(
             **wanted_by(claim.check, context_of(run, phase)), **inputs
         )
+        if not hasattr(statement, "judge"):
+            kind = type(statement).__name__
+            raise TypeError(f"claim {claim.id}: its check returned a {kind}, needs a Statement")
         if share := float(run.ledger.share(claim.id)):
             # Raises HypothesesNotMet if what was measured could not be found violated at all.
             statement.samples_needed(share)

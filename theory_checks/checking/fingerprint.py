@@ -10,13 +10,15 @@ methods are called. It does not change with
 - annotations of arguments and of local variables, but for the classes of this project among them;
 - anything in Python's library or in an installed package, of which the name alone counts.
 
-Names that are looked up while the program runs (`getattr`, `import_module`) are not followed. Where
+Names that are looked up while the program runs (`getattr`, `import_module`) are not followed, nor
+are changes of a value after its assignment, as of a list to which decorators append. Where
 Python has no source, as in some interactive sessions, the bytecode counts.
 """
 
 import ast
 import hashlib
 import importlib
+import importlib.util
 import linecache
 import re
 import sys
@@ -203,6 +205,19 @@ def _is_ours(file: str) -> bool:
 
 
 @cache
+def _module(name: str) -> ModuleType | None:
+    """The module, imported, if it belongs to the project or its user and can be imported."""
+    try:
+        spec = importlib.util.find_spec(name.partition(".")[0])
+        places = [spec.origin, *(spec.submodule_search_locations or ())] if spec else []
+        if any(place and Path(place).exists() and _is_ours(place) for place in places):
+            return importlib.import_module(name)
+    except (ImportError, ValueError):
+        pass
+    return None
+
+
+@cache
 def _tree(file: str) -> ast.Module:
     try:
         return ast.parse("".join(linecache.getlines(file)))
@@ -356,7 +371,7 @@ class _Reader:
             self._annotation(node.annotation)
             if node.value is not None:
                 self.read(ast.Assign([node.target], node.value))
-        elif isinstance(node, ast.ImportFrom) and self._imported(node):
+        elif isinstance(node, IMPORTS) and self._imported(node):
             pass  # what it imports counts where it is used
         elif isinstance(node, ast.AST):
             self._fields(node)
@@ -383,20 +398,21 @@ class _Reader:
         body = node.body if isinstance(node.body, list) else [node.body]
         scope: dict[str, Any] = dict.fromkeys(_bound([node.args, *body]), MISSING)
         for statement in _own(body):
-            if isinstance(statement, ast.ImportFrom):
+            if isinstance(statement, IMPORTS):
                 scope |= self._imported(statement)
         self.scopes.append(scope)
         self.read(_without_docstring(body))
         self.scopes.pop()
 
-    def _imported(self, node: ast.ImportFrom) -> dict[str, Any]:
-        """What names a function imports from the project when it is called."""
-        module = _imported_from(node, self.known)
-        roots = {"core", "theory_checks", str(self.known.get("__name__")).partition(".")[0]}
-        if module.partition(".")[0] not in roots:
-            return {}
-        found = importlib.import_module(module)
-        return {a.asname or a.name: getattr(found, a.name, MISSING) for a in node.names}
+    def _imported(self, node: ast.Import | ast.ImportFrom) -> dict[str, Any]:
+        """What names a function imports from the project, or its user, when it is called."""
+        if isinstance(node, ast.ImportFrom):
+            found = _module(_imported_from(node, self.known))
+            return {
+                a.asname or a.name: getattr(found, a.name, MISSING) for a in node.names if found
+            }
+        modules = {a.asname or a.name.partition(".")[0]: a for a in node.names if _module(a.name)}
+        return {n: _module(a.name if a.asname else n) for n, a in modules.items()}
 
     def _annotation(self, node: ast.AST | None) -> None:
         """Refers to the classes of the project that an annotation names; its text is left out."""

@@ -73,9 +73,13 @@ def check(
     """
     started = time.monotonic()
     require_own_core()
-    wanted = [claims] if isinstance(claims, str | Claim) else claims
+    wanted = _wanted(claims)
     own = [claim for claim in wanted or () if isinstance(claim, Claim)]
     name = subject if isinstance(subject, str) else name_of(subject)
+    if name.startswith("__main__:"):
+        raise ValueError(f"subject {name!r}: give the Subject itself, no process can import it")
+    if report is not None and not str(report):
+        raise ValueError("report '': needs a directory")
     options = options_from(
         {
             "subject": name or DEFAULT_SUBJECT,
@@ -92,9 +96,10 @@ def check(
         if not name and not isinstance(subject, str):
             run = replace(run, subject=subject, subject_name="")
         chosen = _chosen(wanted, options.claims_from)
-        if workers < 1 or (workers > 1 and not run.replays):
+        whole = isinstance(workers, int) and not isinstance(workers, bool) and workers >= 1
+        if not whole or (workers > 1 and not run.replays):
             raise ValueError(
-                f"workers {workers}: needs 1, or a larger number and a subject and claims that"
+                f"workers {workers!r}: needs 1, or a larger number and a subject and claims that"
                 " another process can import, as module:NAME"
             )
         if report is not None:
@@ -162,8 +167,33 @@ def modules_of(claims: Iterable[Claim]) -> tuple[str, ...]:
     return tuple(module for module in modules if module.partition(".")[0] != ours)
 
 
-def _chosen(wanted: Iterable[str | Claim] | None, claims_from: Sequence[str]) -> dict[str, Claim]:
-    """The wanted claims by id, those first that take long. Raises ValueError for an unknown id."""
+def _wanted(claims: Iterable[str | Claim] | None) -> list[str | Claim] | None:
+    """The claims that a user asks for, as a list.
+
+    Raises ValueError if there is none, and for a Claim that its module does not hold: it would not
+    be found again.
+    """
+    if claims is None:
+        return None
+    if not isinstance(claims, str | Claim | Iterable):
+        raise ValueError(f"claims {claims!r}: needs ids, letters of groups or Claims")
+    wanted: list[str | Claim]
+    wanted = [claims] if isinstance(claims, str | Claim) else list(claims)
+    if not wanted or not all(isinstance(claim, str | Claim) for claim in wanted):
+        raise ValueError(f"claims {wanted!r:.60}: needs ids, letters of groups or Claims")
+    for claim in wanted:
+        if isinstance(claim, Claim):
+            home = claim.check.__module__
+            if not any(value is claim for value in vars(sys.modules[home]).values()):
+                raise ValueError(f"claim {claim.id}: needs to be an attribute of {home!r}")
+    return wanted
+
+
+def _chosen(wanted: Sequence[str | Claim] | None, claims_from: Sequence[str]) -> dict[str, Claim]:
+    """The wanted claims by id, those first that take long.
+
+    Raises ValueError for an unknown id.
+    """
     from theory_checks.checking.registry import registered
 
     known = registered(claims_from)

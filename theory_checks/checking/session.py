@@ -31,7 +31,7 @@ from theory_checks.checking.options import Options, options_from
 from theory_checks.checking.process import find_modules_in, tune_process
 from theory_checks.checking.record import Record
 from theory_checks.checking.registry import FOLDER, declared_ids, described, from_outside
-from theory_checks.report.collecting import RECORD, SELECTED, Reporter, tell_selected
+from theory_checks.report.collecting import RECORD, SELECTED, Reporter, write_selected
 from theory_checks.report.document import Report, read_report
 from theory_checks.report.provenance import environment
 from theory_checks.report.write import reserve
@@ -265,7 +265,7 @@ class Session:
             return
         run = self.config.stash[RUN]
         claims = [item.claim for item in session.items if isinstance(item, ClaimItem)]
-        tell_selected(
+        write_selected(
             self.shared,
             [described(claim, run.profile) for claim in claims],
             shares(run),

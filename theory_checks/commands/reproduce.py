@@ -111,7 +111,7 @@ def steps(claim: Claim, run: "Run", finding: "Finding") -> Iterator[str]:
                 else f"violated at {evidence.false_alarm:.3g}"
             )
             yield f"{name}, stream {stream:08x}, {level}:"
-            yield from told(evidence)
+            yield from shown(evidence)
     observed = (
         f", observed {number(record.observed, 6)}, bound {number(record.bound, 6)}"
         if finding.worst is not None
@@ -120,7 +120,7 @@ def steps(claim: Claim, run: "Run", finding: "Finding") -> Iterator[str]:
     yield f"verdict: {record.verdict}{observed}; {record.detail}"
 
 
-def told(evidence: "Evidence", indent: str = "  ") -> Iterator[str]:
+def shown(evidence: "Evidence", indent: str = "  ") -> Iterator[str]:
     """The evidence, its path and, for a conjunction, that of every member that was judged."""
     numbers = ", ".join(
         f"{name} {number(getattr(evidence, name), 6)}"
@@ -138,4 +138,4 @@ def told(evidence: "Evidence", indent: str = "  ") -> Iterator[str]:
             f"{indent}member {index + 1} of"
             f" {len(evidence.members)}{' (decides)' if index == evidence.worst else ''}"
         )
-        yield from told(member, indent + "  ")
+        yield from shown(member, indent + "  ")

@@ -27,7 +27,7 @@ SELECTED = "selected.json"
 REFRESH = 5.0  # seconds between two versions of report.json during a run
 
 
-def tell_selected(
+def write_selected(
     shared: Path, claims: Sequence[Record], ledger: Sequence[Share], device: str
 ) -> None:
     """Writes down for the process that makes the report what will be checked."""

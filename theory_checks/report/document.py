@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -78,8 +78,17 @@ class Report:
     records: tuple[Record, ...]
 
     def __getitem__(self, claim_id: str) -> Record:
-        """The record of a claim. Raises KeyError if it was not checked."""
+        """The record of a claim. Raises KeyError, which names those there are, if it has none."""
+        if claim_id not in self.verdicts:
+            raise KeyError(f"{claim_id}: no record; there are {', '.join(self)}")
         return {record.id: record for record in self.records}[claim_id]
+
+    def __iter__(self) -> Iterator[str]:
+        """The ids of the claims, in the order of their records."""
+        return iter(self.verdicts)
+
+    def __contains__(self, claim_id: object) -> bool:
+        return claim_id in self.verdicts
 
     @property
     def verdicts(self) -> dict[str, str]:
