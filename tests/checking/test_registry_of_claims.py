@@ -109,3 +109,14 @@ def test_a_claim_that_samples_although_it_declares_not_to_ends_at_once(run: Run)
     budget = ledger(DEFAULT_ALPHA, [*CLAIMS, sampled])
     with pytest.raises(ValueError, match=r"claim U\.1 samples, but declares samples=False"):
         check(sampled, replace(run, ledger=budget))
+
+
+def test_a_check_that_returns_no_statement_is_named(run: Run) -> None:
+    @made(over={"x": st.integers(1, 9)}, examples=3)
+    def forgotten(x: int) -> Statement:  # type: ignore[return]
+        """x is positive, but nothing is returned."""
+        at_least(x, 0)
+
+    budget = ledger(DEFAULT_ALPHA, [*CLAIMS, forgotten])
+    with pytest.raises(TypeError, match=r"claim U\.1: its check returned a NoneType"):
+        check(forgotten, replace(run, ledger=budget))

@@ -27,7 +27,8 @@ def phases(claim: Claim, run: Run, inputs: Mapping[str, Any]) -> Iterator[tuple[
     """SEARCH with its evidence and, if that rejects the statement, DECIDE with the evidence that
     counts.
 
-    Raises ValueError if the claim samples but has no share of alpha.
+    Raises ValueError if the claim samples although it declares samples=False, TypeError if its
+    check returns something else than a Statement.
     """
     found = _judge(claim, run, inputs, SEARCH, float(SUSPICION))
     if found.samples > 0 and not claim.samples:
