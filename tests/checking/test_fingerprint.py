@@ -3,6 +3,7 @@
 import ast
 import importlib
 import json
+import linecache
 import os
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from functools import partial
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -257,7 +259,7 @@ def projects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
             del sys.modules[name]
 
 
-def checks_of(folder: Path, *edits: str) -> object:
+def checks_of(folder: Path, *edits: str) -> Any:
     """The module of checks of a new project with these edits: file, old, new, file, ..."""
     files, name = dict(FILES), f"project_{next(NUMBERS)}"
     for file, old, new in zip(edits[::3], edits[1::3], edits[2::3], strict=True):
@@ -271,7 +273,7 @@ def checks_of(folder: Path, *edits: str) -> object:
 
 
 def hashes(folder: Path, *edits: str) -> tuple[str, str]:
-    claim = checks_of(folder, *edits).small  # type: ignore[attr-defined]
+    claim = checks_of(folder, *edits).small
     return claim_hash(claim, QUICK), fingerprint(claim)
 
 
@@ -312,12 +314,101 @@ def test_a_module_beside_the_users_own_is_followed_where_a_function_imports_it(
     assert found[0] == found[1] != found[2]
 
 
+FILLED = """
+CASES, TABLE, NAMES = [{"x": 1}], {"a": 1}, {"a"}
+
+def register(function):
+    CASES.append(function)
+    return function
+
+def fill():
+    TABLE.update(b=2)
+
+@register
+def case(x):
+    return x + 1
+
+fill()
+NAMES.add("b")
+TABLE["c"] = 3
+CASES[0]["y"] = 4
+
+def check(x):
+    return [case(x) for case in CASES[1:]], TABLE, NAMES
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("x + 1", "x + 2"),
+        ("@register\n", ""),
+        ("b=2", "b=3"),
+        ("fill()\nN", "N"),
+        ('"b"', '"c"'),
+        ("= 3", "= 4"),
+        ('["y"] = 4', '["y"] = 5'),
+    ],
+)
+def test_a_container_counts_with_what_its_module_puts_into_it(
+    old: str, new: str, projects: Path
+) -> None:
+    found = []
+    for text in (FILLED, FILLED.replace("1", "1 "), FILLED.replace(old, new)):
+        name = f"project_{next(NUMBERS)}"
+        (projects / f"{name}.py").write_text(text)
+        importlib.invalidate_caches()
+        found.append(fingerprint(importlib.import_module(name).check))
+    assert found[0] == found[1] != found[2]
+
+
+def test_a_function_that_was_typed_in_is_followed_to_what_it_calls() -> None:
+    """As a notebook keeps it: its source under a name of its own, in a module without a file."""
+    found = []
+    for number, helper in enumerate(["x + 1", "x + 1", "x + 2"]):
+        file = f"<cell {number}>"
+        text = f"def deep(x): return {helper}\ndef f(x): return deep(x)\n"
+        linecache.cache[file] = (len(text), None, text.splitlines(True), file)
+        names: dict[str, object] = {"__name__": "typed_in"}
+        exec(compile(text, file, "exec"), names)
+        found.append(fingerprint(names["f"]))
+        del linecache.cache[file]
+    assert found[0] == found[1] != found[2]
+
+
+@pytest.mark.parametrize(
+    ("body", "followed"),
+    [
+        ("scale = x; return scale", False),
+        ("return [scale for scale in x]", False),
+        ("return (lambda scale: scale)(x)", False),
+        ("def scale(x): return 3\n    return scale(x)", False),
+        ("return scale(x)", True),
+        ("return [scale(x) for x in [scale(y) for y in x]]", True),
+        ("return (lambda x: scale(x))(x)", True),
+        ("return [scale for scale in x], (lambda: scale)()", True),
+        ("global scale; scale = scale(x)", True),
+    ],
+)
+def test_names_are_followed_where_the_compiler_looks_them_up_in_the_module(
+    body: str, followed: bool, projects: Path
+) -> None:
+    found = []
+    for factor in (1, 2):
+        name = f"project_{next(NUMBERS)}"
+        source = f"def scale(x): return {factor} * x\n\ndef check(x):\n    {body}\n"
+        (projects / f"{name}.py").write_text(source)
+        importlib.invalidate_caches()
+        found.append(fingerprint(importlib.import_module(name).check))
+    assert (found[0] != found[1]) == followed
+
+
 def test_functions_differ_in_what_they_close_over(projects: Path) -> None:
     checks = checks_of(projects)
     again = checks_of(projects)
-    assert fingerprint(checks.twice) == fingerprint(again.twice)  # type: ignore[attr-defined]
-    assert fingerprint(checks.twice) != fingerprint(checks.thrice)  # type: ignore[attr-defined]
-    lambdas = checks.TIMES  # type: ignore[attr-defined]
+    assert fingerprint(checks.twice) == fingerprint(again.twice)
+    assert fingerprint(checks.twice) != fingerprint(checks.thrice)
+    lambdas = checks.TIMES
     assert fingerprint(lambdas["twice"]) != fingerprint(lambdas["thrice"])  # on one line
     assert fingerprint(PAPER) != fingerprint(
         PAPER.__class__(**vars(PAPER) | {"respond": linear_response})

@@ -10,9 +10,10 @@ methods are called. It does not change with
 - annotations of arguments and of local variables, but for the classes of this project among them;
 - anything in Python's library or in an installed package, of which the name alone counts.
 
-Names that are looked up while the program runs (`getattr`, `import_module`) are not followed, nor
-are changes of a value after its assignment, as of a list to which decorators append. Where
-Python has no source, as in some interactive sessions, the bytecode counts.
+A container that a module fills after its assignment, as decorators do, counts with its content
+besides. Other changes of a value after its assignment do not count, and names that are looked up
+while the program runs (`getattr`, `import_module`) are not followed. Where Python has no source, as
+in some interactive sessions, the bytecode counts.
 """
 
 import ast
@@ -23,12 +24,12 @@ import linecache
 import re
 import sys
 import sysconfig
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from dis import get_instructions
 from enum import Enum
 from functools import cache, partial
 from importlib.util import resolve_name
-from itertools import islice
 from pathlib import Path
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
@@ -39,18 +40,20 @@ from theory_checks.checking.claim import Claim
 
 Described = tuple[str, tuple[Any, ...]]  # a text, and what else it refers to, in order
 
-PLAIN = (bool, int, float, complex, str, bytes, type(None))
+LITERALS = (bool, int, float, complex, str, bytes, type(None))
+CONTAINERS = (list, set, dict)  # whose content a module may change after the assignment
 ROOTS = [Path(package.__path__[0]) for package in (core, theory_checks)]
 DECLARE = {"claim", "fault"}  # decorators that say something of a function and leave it as it is
-# fields of a claim that its verdict does not depend on
-INERT = {"source", "given", "depends_on", "visits", "formula", "picture"}
+# what they say that a verdict depends on, and what a claim says that none depends on
+INPUTS = {"over", "always"}
+INERT = {"source", "given", "depends_on", "visits", "formula", "picture", "check"}
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
-COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
-WITH_DOCSTRING = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-MISSING = object()
 NAMES, IMPORTS = (ast.Name, ast.Attribute), (ast.Import, ast.ImportFrom)
+ASSIGNMENTS = (ast.Assign, ast.AnnAssign, ast.AugAssign)
 DEFINED = (FunctionType, type)
-IGNORED = {"ctx", "kind", "type_comment", "type_ignores", "type_params", "returns"}
+GLOBAL = {"LOAD_GLOBAL", "LOAD_NAME"}  # of the module, or of Python
+MISSING = object()
+IGNORED = {"ctx", "kind", "type_comment", "type_ignores", "type_params"}
 
 
 def fingerprint(*values: Any, without: tuple[str, ...] = ()) -> str:
@@ -62,7 +65,7 @@ def fingerprint(*values: Any, without: tuple[str, ...] = ()) -> str:
     pending: list[Any] = []  # keeps values alive: an id is taken again once its owner is gone
 
     def numbered(value: Any) -> str:
-        if isinstance(value, PLAIN):
+        if isinstance(value, LITERALS):
             return repr(value)
         key = value if isinstance(value, FunctionType | type | _Expressions) else ("id", id(value))
         if key not in numbers:
@@ -112,14 +115,10 @@ def _described(value: Any) -> Described:
     if isinstance(value, DEFINED):
         return _source(value)
     if isinstance(value, _Expressions):
-        return _read(value.nodes, value.known)
+        return _read(value.nodes, value.known["__file__"], value.known)
     if isinstance(value, Claim):
-        counted = (f.name for f in fields(value) if f.name not in INERT)
-        return "claim", (
-            value.statement,
-            *(getattr(value, name) for name in counted),
-            *_arguments(value.check, "over", "always"),
-        )
+        said = {k: v for k, v in vars(value).items() if k not in INERT}
+        return "claim", (value.check, value.statement, said)
     if isinstance(value, partial):
         return "partial", (value.func, value.args, value.keywords)
     if isinstance(value, MethodType):
@@ -152,8 +151,7 @@ def _source(value: FunctionType | type) -> Described:
         node = _class(file, value.__qualname__)
         if node is None:
             return value.__qualname__, (value.__bases__, *filter(callable, vars(value).values()))
-        module = sys.modules.get(value.__module__)
-        return _read((node,), vars(module) if module else {})
+        return _read((node,), file, vars(sys.modules[value.__module__]))
     runtime = (_closure(value), value.__defaults__, value.__kwdefaults__)
     if not _is_ours(file):
         return value.__qualname__, runtime
@@ -161,7 +159,7 @@ def _source(value: FunctionType | type) -> Described:
     if not found:
         names = (value.__globals__.get(name) for name in value.__code__.co_names)
         return _bytecode(value.__code__), (*runtime, *names)
-    text, parts = _read(found, value.__globals__, value.__code__.co_freevars)
+    text, parts = _read(found, file, value.__globals__)
     return text, (*parts, *runtime)
 
 
@@ -228,23 +226,22 @@ def _tree(file: str) -> ast.Module:
 def _function(file: str, code: CodeType) -> tuple[ast.AST, ...]:
     """The definitions on the line where this code begins: one, or several lambdas that cannot be
     told apart; none if there is no source."""
-    line, name = code.co_firstlineno, code.co_name
-    around = [n for n in _tree(file).body if _first_line(n) <= line <= (n.end_lineno or 0)]
-    candidates = (
-        node
-        for statement in around
-        for node in ast.walk(statement)
-        if isinstance(node, FUNCTIONS)
-        and getattr(node, "name", "<lambda>") == name
-        and _first_line(node) == line
-    )
-    if name != "<lambda>":
-        return tuple(islice(candidates, 1))
-    found: list[Any] = list(candidates)
-    if len(found) > 1:
+    found = _functions(file).get((code.co_firstlineno, code.co_name), ())
+    if code.co_name == "<lambda>" and len(found) > 1:
         inside = [node for node in found if _contains(node.body, code)]
         found = inside[-1:] or found  # of nested ones the inner, which is walked through later
     return tuple(found)
+
+
+@cache
+def _functions(file: str) -> Mapping[tuple[int, str], list[Any]]:
+    """The definitions of functions by their first line and name."""
+    found: dict[tuple[int, str], list[Any]] = {}
+    for node in ast.walk(_tree(file)):
+        if isinstance(node, FUNCTIONS):
+            line = min(n.lineno for n in (node, *getattr(node, "decorator_list", ())))
+            found.setdefault((line, getattr(node, "name", "<lambda>")), []).append(node)
+    return found
 
 
 def _contains(body: ast.expr, code: CodeType) -> bool:
@@ -254,16 +251,11 @@ def _contains(body: ast.expr, code: CodeType) -> bool:
     return all(first <= (a, c) and (b, d) <= last for a, c, b, d in places)
 
 
-def _first_line(node: Any) -> int:
-    return min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", ()))])
-
-
 def _class(file: str, qualname: str) -> ast.AST | None:
     node: ast.AST | None = _tree(file)
     for name in qualname.split("."):
         if name != "<locals>" and node is not None:
-            inner = (n for n in ast.walk(node) if isinstance(n, WITH_DOCSTRING) and n.name == name)
-            node = next(inner, None)
+            node = next((n for n in ast.walk(node) if getattr(n, "name", "") == name), None)
     return node
 
 
@@ -271,22 +263,30 @@ def _class(file: str, qualname: str) -> ast.AST | None:
 def _bindings(file: str) -> Mapping[str, tuple[ast.AST, ...]]:
     """Where a module binds its names: values that it assigns, and imports from other modules."""
     found: dict[str, tuple[ast.AST, ...]] = {}
-    pending: list[ast.AST] = list(_tree(file).body)
+    pending: list[Any] = list(_tree(file).body)
     for node in pending:
-        bound: list[tuple[ast.AST, ast.AST]] = []
-        if isinstance(node, ast.Assign):
-            bound = [(target, node.value) for target in node.targets]
-        elif isinstance(node, ast.AnnAssign | ast.AugAssign) and node.value is not None:
-            bound = [(node.target, node.value)]
-        elif isinstance(node, ast.ImportFrom):
-            for alias in node.names:
-                found[alias.asname or alias.name] = (node,)
-        elif not isinstance(node, (*WITH_DOCSTRING, ast.expr)):
+        if isinstance(node, ast.ImportFrom):
+            found |= {a.asname or a.name: (node,) for a in node.names}
+        elif isinstance(node, ASSIGNMENTS):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            for name in (n for target in targets for n in ast.walk(target)):
+                if isinstance(name, ast.Name) and node.value is not None:
+                    found[name.id] = (*found.get(name.id, ()), node.value)
+        elif not isinstance(node, (*FUNCTIONS, ast.ClassDef, ast.expr)):
             pending.extend(ast.iter_child_nodes(node))
-        for target, value in bound:
-            for name in ast.walk(target):
-                if isinstance(name, ast.Name):
-                    found[name.id] = (*found.get(name.id, ()), value)
+    return found
+
+
+@cache
+def _globals(file: str) -> set[tuple[int | None, str]]:
+    """The lines and names at which the compiler looks outside all functions."""
+    found: set[tuple[int | None, str]] = set()
+    pending: list[Any] = [compile(_tree(file), file, "exec", dont_inherit=True, optimize=0)]
+    for code in pending:
+        pending += [c for c in code.co_consts if isinstance(c, CodeType)]
+        for step in get_instructions(code):
+            if step.opname in GLOBAL and step.positions:
+                found.add((step.positions.lineno, step.argval))
     return found
 
 
@@ -307,105 +307,79 @@ def _imported_from(node: ast.ImportFrom, known: Mapping[str, Any]) -> str:
     return resolve_name(relative, known.get("__package__") or None) if node.level else relative
 
 
-def _arguments(check: Any, *keywords: str) -> Iterator[_Expressions]:
-    """What a check's decorators were given for some keywords: a strategy says little of itself."""
-    if not isinstance(check, FunctionType):
-        return
-    for node in _function(_file_of(check), check.__code__):
-        for decorator in getattr(node, "decorator_list", ()):
-            for keyword in getattr(decorator, "keywords", ()):
-                if keyword.arg in keywords:
-                    yield _Expressions(keyword.arg, (keyword.value,), check.__globals__)
-
-
 # From a syntax tree to its text
 
 
-def _read(
-    nodes: tuple[ast.AST, ...], known: Mapping[str, Any], local: Iterable[str] = ()
-) -> Described:
-    """The trees as text, with a mark for each name of `known`, and what these names stand for.
-
-    local: names that belong to a function around the trees.
-    """
-    reader = _Reader(known, local)
+def _read(nodes: tuple[ast.AST, ...], file: str, known: Mapping[str, Any]) -> Described:
+    """Trees of a file as text, with a mark for each name of `known`, and what these names stand
+    for."""
+    reader = _Reader(file, known)
     for node in nodes:
-        reader.read(node)
+        for inner in ast.walk(node):
+            if isinstance(inner, IMPORTS):
+                reader.imported |= reader.imports(inner)
+    reader.read(list(nodes))
     return hashlib.sha256(" ".join(reader.text).encode()).hexdigest(), tuple(reader.parts)
 
 
 class _Reader:
-    """Collects `text` and `parts` of the trees that it reads."""
+    """Collects `text` and `parts` of the trees that it reads.
 
-    def __init__(self, known: Mapping[str, Any], local: Iterable[str]) -> None:
+    known: the names of the module that holds the trees.
+    imported: what names functions of the trees import from the project, or its user, when called.
+    """
+
+    def __init__(self, file: str, known: Mapping[str, Any]) -> None:
+        self.globals = _globals(file)
         self.known = known
+        self.imported: dict[str, Any] = {}
         self.text: list[str] = []
         self.parts: list[Any] = []
-        # local names, and what local imports give them
-        self.scopes: list[Mapping[str, Any]] = [dict.fromkeys(local, MISSING)]
 
     def read(self, node: Any) -> None:
         if isinstance(node, NAMES) and self._resolved(node):
             return
+        if isinstance(node, IMPORTS) and self.imports(node):
+            return  # what it imports counts where it is used
         if isinstance(node, list):
             for entry in node:
                 self.read(entry)
             self.text.append("]")
-        elif isinstance(node, FUNCTIONS):
-            self._function(node)
-        elif isinstance(node, ast.ClassDef):
-            self.text.append(node.name)
-            for part in (node.decorator_list, node.bases, node.keywords):
-                self.read(part)
-            for statement in _without_docstring(node.body):
-                (self._fields if isinstance(statement, ast.AnnAssign) else self.read)(statement)
-            self.text.append(")")
-        elif isinstance(node, COMPREHENSIONS):
-            self.scopes.append(dict.fromkeys(_bound(node.generators), MISSING))
-            self._fields(node)
-            self.scopes.pop()
-        elif isinstance(node, ast.arg):
-            self._annotation(node.annotation)
-            self.text.append(node.arg)
         elif isinstance(node, ast.AnnAssign):
             self._annotation(node.annotation)
             if node.value is not None:
                 self.read(ast.Assign([node.target], node.value))
-        elif isinstance(node, IMPORTS) and self._imported(node):
-            pass  # what it imports counts where it is used
         elif isinstance(node, ast.AST):
-            self._fields(node)
+            self.text.append(type(node).__name__)
+            if isinstance(node, ast.ClassDef):  # annotations make the fields of dataclasses
+                fields = [n for n in node.body if isinstance(n, ast.AnnAssign)]
+                self.read([part for n in fields for part in (n.target, n.annotation)])
+            for name, value in ast.iter_fields(node):
+                self._field(name, value)
+            self.text.append(")")
         else:
             self.text.append(repr(node))
 
-    def _fields(self, node: ast.AST) -> None:
-        self.text.append(type(node).__name__)
-        for name in node._fields:
-            value = getattr(node, name, None)
-            if name not in IGNORED and value is not None and value != []:
-                self.text.append(name)
-                self.read(value)
-        self.text.append(")")
+    def _field(self, name: str, value: Any) -> None:
+        if name in {"annotation", "returns"}:
+            self._annotation(value)
+        elif name == "decorator_list":
+            for decorator in value:
+                called = getattr(decorator, "func", decorator)
+                if getattr(called, "id", getattr(called, "attr", "")) in DECLARE:
+                    self.read([k.value for k in decorator.keywords if k.arg in INPUTS])
+                else:
+                    self.read(decorator)
+        elif name not in IGNORED and value is not None and value != []:
+            self.text.append(name)
+            match value:
+                case [ast.Expr(value=ast.Constant(value=str())), *rest]:  # a docstring
+                    self.read(rest)
+                case _:
+                    self.read(value)
 
-    def _function(self, node: Any) -> None:
-        self.text.append(getattr(node, "name", "<lambda>"))
-        for decorator in getattr(node, "decorator_list", ()):
-            called = decorator.func if isinstance(decorator, ast.Call) else decorator
-            if getattr(called, "id", getattr(called, "attr", "")) not in DECLARE:
-                self.read(decorator)
-        self.read(node.args)
-        self._annotation(getattr(node, "returns", None))
-        body = node.body if isinstance(node.body, list) else [node.body]
-        scope: dict[str, Any] = dict.fromkeys(_bound([node.args, *body]), MISSING)
-        for statement in _own(body):
-            if isinstance(statement, IMPORTS):
-                scope |= self._imported(statement)
-        self.scopes.append(scope)
-        self.read(_without_docstring(body))
-        self.scopes.pop()
-
-    def _imported(self, node: ast.Import | ast.ImportFrom) -> dict[str, Any]:
-        """What names a function imports from the project, or its user, when it is called."""
+    def imports(self, node: ast.Import | ast.ImportFrom) -> dict[str, Any]:
+        """What names an import binds to something of the project, or its user."""
         if isinstance(node, ast.ImportFrom):
             found = _module(_imported_from(node, self.known))
             return {
@@ -418,17 +392,20 @@ class _Reader:
         """Refers to the classes of the project that an annotation names; its text is left out."""
         for name in ast.walk(node) if node is not None else ():
             if isinstance(name, NAMES):
-                value = self._value(name)
+                value = self._value(name, self.known)
                 if isinstance(value, type) and _is_ours(_file_of(value)):
                     self.parts.append(value)
 
-    def _value(self, node: ast.AST) -> Any:
-        """What a name or an attribute of a module stands for; MISSING if it is local or unknown."""
-        if isinstance(node, ast.Name):
-            scope = next((s for s in reversed(self.scopes) if node.id in s), self.known)
-            return MISSING if node.id.startswith("__") else scope.get(node.id, MISSING)
+    def _value(self, node: ast.AST, names: Mapping[str, Any] | None = None) -> Any:
+        """What a name or an attribute of a module stands for, by default where it stands; MISSING
+        if it is local or unknown."""
+        if isinstance(node, ast.Name) and not node.id.startswith("__"):
+            if names is None:
+                outside = (node.lineno, node.id) in self.globals
+                names = self.known if outside else self.imported
+            return names.get(node.id, MISSING)
         if isinstance(node, ast.Attribute):
-            module = self._value(node.value)
+            module = self._value(node.value, names)
             if isinstance(module, ModuleType) and _is_ours(_file_of(module)):
                 return getattr(module, node.attr, MISSING)
         return MISSING
@@ -447,46 +424,13 @@ class _Reader:
             module = sys.modules.get(value.__module__ or "", sys)
             if not (_is_ours(_file_of(value)) or _is_ours(_file_of(module))):
                 return False
-        elif isinstance(node, ast.Attribute):
-            value = _constant(vars(self._value(node.value)), node.attr) or value
-        elif node.id in self.known:
-            value = _constant(self.known, node.id) or value
+            self.parts.append(value)
+        else:
+            attribute = isinstance(node, ast.Attribute)
+            holder = vars(self._value(node.value)) if attribute else self.known
+            expressions = _constant(holder, node.attr if attribute else node.id)
+            self.parts.append(expressions or value)
+            if isinstance(value, CONTAINERS):  # as it is now
+                self.parts.append(value)
         self.text.append("@")
-        self.parts.append(value)
         return True
-
-
-def _own(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
-    """The nodes of one scope; of those that open another one only the first."""
-    pending = list(nodes)
-    for node in pending:
-        yield node
-        if isinstance(node, COMPREHENSIONS):
-            pending += [n for n in ast.walk(node) if isinstance(n, ast.NamedExpr)]
-        elif not isinstance(node, (*FUNCTIONS, ast.ClassDef)):
-            pending += ast.iter_child_nodes(node)
-
-
-def _bound(nodes: Iterable[ast.AST]) -> set[str]:
-    """The names that these nodes make local to their scope."""
-    found: set[str] = set()
-    outer: set[str] = set()
-    for node in _own(nodes):
-        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
-            found.add(node.id)
-        elif isinstance(node, ast.arg):
-            found.add(node.arg)
-        elif isinstance(node, IMPORTS):
-            found |= {(a.asname or a.name).partition(".")[0] for a in node.names}
-        elif isinstance(node, ast.Global):
-            outer |= set(node.names)
-        elif isinstance(node, (*WITH_DOCSTRING, ast.ExceptHandler, ast.MatchAs, ast.MatchStar)):
-            found.add(node.name or "")
-    return found - outer
-
-
-def _without_docstring(body: list[Any]) -> list[Any]:
-    match body[0]:
-        case ast.Expr(value=ast.Constant(value=str())):
-            return body[1:]
-    return body
