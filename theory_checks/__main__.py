@@ -19,6 +19,7 @@ from theory_checks.commands import (
     false_alarms,
     faults,
     graded,
+    refusing,
     report,
     reproduce,
 )
@@ -81,10 +82,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given and given[0] in RENAMED:
             raise CommandError(f"the command {given[0]} is now {RENAMED[given[0]]}")
         chosen = parser().parse_args(given)
-        try:
+        with refusing():
             find_modules_in(Path.cwd())
-        except ValueError as error:
-            raise CommandError(str(error)) from error
         return int(chosen.run(chosen))
     except CommandError as error:
         print(f"{NAME}: {error}", file=sys.stderr)

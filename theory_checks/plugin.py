@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from theory_checks.checking.profiles import PROFILES
+from theory_checks.checking.arguments import RUN_OPTIONS
 
 if TYPE_CHECKING:
     from theory_checks.checking.session import ClaimItem
@@ -24,51 +24,12 @@ SESSION = "theory-session"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("theory", "checking the theory")
-    group.addoption(
-        "--theory-profile",
-        choices=list(PROFILES),
-        help="how much evidence to gather (standard)",
-    )
-    group.addoption(
-        "--theory-subject",
-        metavar="module:NAME",
-        help="the core.Subject to check (core:PAPER)",
-    )
-    group.addoption(
-        "--theory-claim",
-        action="append",
-        default=[],
-        metavar="ID",
-        help="check this claim and what it depends on (repeatable)",
-    )
-    group.addoption(
-        "--theory-claims",
-        action="append",
-        default=[],
-        metavar="MODULE",
-        help="a module of your own claims to check too (repeatable)",
-    )
-    group.addoption("--theory-device", metavar="NAME", help="auto, cpu, cuda, cuda:i or mps (auto)")
-    group.addoption(
-        "--theory-alpha",
-        metavar="A",
-        help="bound on the probability of any false alarm in the whole run (1e-6)",
-    )
+    for name, settings in RUN_OPTIONS.items():
+        group.addoption(f"--theory-{name}", **settings)
     group.addoption(
         "--theory-ledger",
         action="store_true",
         help="print how alpha is divided among the claims, and end",
-    )
-    group.addoption(
-        "--theory-report", metavar="DIR", help="where to write the report (theory-report)"
-    )
-    group.addoption(
-        "--theory-baseline",
-        metavar="FILE",
-        help="report.json of an earlier run to compare with, or its directory",
-    )
-    group.addoption(
-        "--theory-seed", metavar="N", help="a whole number, or random (the same in every run)"
     )
 
 

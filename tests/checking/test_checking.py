@@ -380,7 +380,7 @@ def test_records_travel_as_json() -> None:
         bound=float("inf"),
         depends_on=("R.2",),
         visited={"M": "2 to 3"},
-    )  # type: ignore[arg-type]
+    )
     text = record.to_json()
     json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
     back = Record.from_json(text)
@@ -451,7 +451,7 @@ def test_workers_take_devices_in_turn_unless_one_was_named(
 
 
 @pytest.mark.parametrize(
-    "name", ["gpu", "cuda", "cuda:", "cuda:99", "cuda:x", "cuda:²", "cpu:0", "mps:1"]
+    "name", ["gpu", "cuda", "cuda:", "cuda:99", "cuda:x", "cuda:²", "cuda:٣", "cpu:0", "mps:1"]
 )
 def test_unknown_devices_are_refused(name: str) -> None:
     with pytest.raises(ValueError, match=f"device '{name}'"):

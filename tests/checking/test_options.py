@@ -31,11 +31,21 @@ def pytest_run(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--theory-claim", "Q.9"), "--theory-claim Q.9: no such claim; known: G.1"),
+        (
+            ("--theory-claim", "r5"),
+            "--theory-claim r5: no such claim; did you mean R.5? `",
+        ),
+        (
+            ("--theory-claim", "nonsense"),
+            "--theory-claim nonsense: no such claim; `theory-checks claims` lists all\n",
+        ),
         (
             ("--theory-seed", "tomorrow"),
             "--theory-seed tomorrow: needs a whole number >= 0 of at most 40 digits, or random",
         ),
+        (("--theory-seed", "٣"), "--theory-seed ٣: needs a whole number >= 0"),
+        (("--theory-alpha", "0.٣"), "--theory-alpha 0.٣: needs a number between 0 and 1"),
+        (("--theory-alpha", "٣/4"), "--theory-alpha ٣/4: needs a number between 0 and 1"),
         (("--theory-seed", "-3"), "--theory-seed -3: needs a whole number >= 0"),
         (
             ("--theory-seed", "7" * 5000),

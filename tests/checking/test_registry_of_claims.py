@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from graphlib import TopologicalSorter
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,8 +22,8 @@ from theory_checks.evidence import Statement, all_of, at_least, at_most, mean_at
 CLAIMS = list(built_in().values())
 
 
-def made(**identity: object) -> Callable[[Callable[..., Statement]], Claim]:
-    return claim("U.1", **{"kind": Kind.LAW, "source": "mine", "over": {}, **identity})  # type: ignore[arg-type]
+def made(**identity: Any) -> Callable[[Callable[..., Statement]], Claim]:
+    return claim("U.1", **{"kind": Kind.LAW, "source": "mine", "over": {}, **identity})
 
 
 def test_the_ids_that_files_declare_are_those_of_their_claims() -> None:

@@ -1,6 +1,7 @@
 """theory_checks.check: a run from Python."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from own_claims import small
 import theory_checks
 from core import PAPER
 from theory_checks.checking.in_process import NO_REPLAY
+from theory_checks.checking.profiles import QUICK
 from theory_checks.checking.record import Record
 from theory_checks.checking.registry import built_in
 from theory_checks.evidence import Statement, at_most
@@ -65,6 +67,15 @@ def test_a_subject_of_a_module_is_found_there() -> None:
     assert f"--subject {__name__}:LEAKY" in report["R.8"].command
 
 
+def test_a_profile_of_ones_own_is_checked_but_not_replayed(tmp_path: Path) -> None:
+    tiny = replace(QUICK, name="tiny", inputs=0.1)
+    report = theory_checks.check(claims=["R.8"], profile=tiny, report=tmp_path)
+    assert (report.profile, report["R.8"].verdict) == ("tiny", "holds")
+    assert report["R.8"].examples < theory_checks.check(claims="R.8", profile=QUICK)["R.8"].examples
+    assert report["R.8"].command == report.command == ""
+    assert read_report(tmp_path) == report
+
+
 def test_letters_name_groups() -> None:
     report = theory_checks.check("core:PAPER", "R", "quick", alpha="1e-3")
     assert {record.id.partition(".")[0] for record in report.records} == {"R"}
@@ -75,7 +86,11 @@ def test_letters_name_groups() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"claims": ["Q.9"]}, "claims 'Q.9': no such claim or group; known: D, R"),
+        (
+            {"claims": ["Q.9"]},
+            "claims 'Q.9': no such claim or group (D, R, G, I, S, E, X, A, N, L, C); did you mean",
+        ),
+        ({"claims": ["r8"]}, "; did you mean R.8"),
         ({"profile": "heroic"}, "profile 'heroic': there are quick, standard, deep"),
         ({"device": "abacus"}, "device 'abacus': needs auto, cpu"),
         ({"subject": "core:NOBODY"}, "module 'core' has no 'NOBODY'"),
@@ -91,7 +106,7 @@ def test_what_cannot_be_is_refused_before_any_work(
     arguments: dict[str, object], message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("theory_checks.checking.search.check", lambda *_: pytest.fail("work"))
-    with pytest.raises(ValueError, match=message.replace("(", r"\(")):
+    with pytest.raises(ValueError, match=re.escape(message)):
         theory_checks.check(**arguments)  # type: ignore[arg-type]
 
 
@@ -117,6 +132,13 @@ def test_exports_are_lazy_and_complete(tmp_path: Path, python: Run) -> None:
         ({"workers": 2.0}, r"workers 2\.0: needs 1"),
         ({"workers": True}, "workers True: needs 1"),
         ({"report": ""}, "report '': needs a directory"),
+        ({"alpha": None}, "alpha None: needs a number"),
+        ({"seed": None}, "seed None: needs a whole number"),
+        ({"device": None}, "device 'None': needs auto"),
+        ({"subject": None}, "subject None: needs a core.Subject"),
+        ({"profile": None}, "profile 'None': there are quick"),
+        ({"profile": replace(QUICK, inputs=0.1)}, "profile 'quick': is built in with other sizes"),
+        ({"profile": replace(QUICK, name="tiny"), "workers": 2}, "workers 2: needs 1"),
         ({"subject": "__main__:MINE"}, "subject '__main__:MINE': give the Subject itself"),
     ],
 )

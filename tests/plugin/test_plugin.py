@@ -1,6 +1,7 @@
 """The plugin in projects that have nothing to do with it, and in those of its users."""
 
 import json
+import shlex
 import sys
 from pathlib import Path
 
@@ -26,6 +27,7 @@ LOADED = {
     "theory_checks",
     "theory_checks.plugin",
     "theory_checks.checking",
+    "theory_checks.checking.arguments",
     "theory_checks.checking.profiles",
 }
 
@@ -148,3 +150,33 @@ def test_claims_among_the_tests_of_a_project_are_tests(
     assert "1 failed, 1 passed" in found.stdout
     assert "--claims check_mine" in found.stdout  # the replay knows where the claim is
     assert not (foreign / "theory-report").exists()
+
+
+@pytest.mark.parametrize(
+    ("file", "packages"),
+    [
+        ("check_mine.py", ()),
+        ("some tests/check_mine.py", ()),
+        ("tests/unit/check_mine.py", ("tests/unit",)),
+        ("tests/unit/check_mine.py", ("tests", "tests/unit")),
+    ],
+)
+def test_the_replay_of_a_claim_finds_its_file_from_where_the_user_stands(
+    file: str, packages: tuple[str, ...], foreign: Path, editable: Path, python: Run
+) -> None:
+    (foreign / file).parent.mkdir(parents=True, exist_ok=True)
+    (foreign / file).write_text(OWN_CLAIMS)
+    for package in packages:
+        (foreign / package / "__init__.py").touch()
+    found = python(foreign, [ROOT, editable], "-m", "pytest", file)
+    assert found.returncode == 1, found.stdout + found.stderr
+    (replay,) = {
+        line.partition("replay: ")[2] for line in found.stdout.splitlines() if "replay: " in line
+    }
+    again = python(foreign, [ROOT, editable], *shlex.split(replay)[1:])
+    assert again.returncode == 1, again.stderr
+    assert "violated, observed 51" in again.stdout
+    check = ["-m", "theory_checks", "check", "--claims", file, "--claim", "U.1"]
+    named = python(foreign, [ROOT, editable], *check, "--profile", "quick")
+    assert named.returncode == 1, named.stderr
+    assert "1 claim: 1 violated" in named.stdout

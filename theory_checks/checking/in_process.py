@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import inspect
+import os
 import sys
 import tempfile
 import time
@@ -56,14 +58,15 @@ def check(
     subject: a core.Subject, or the text module:NAME of one.
     claims: ids, letters of groups, or Claims of your own; exactly these, all built-in ones if None.
         (pytest's --theory-claim adds the claims that they depend on.)
-    profile: quick, standard or deep.
+    profile: quick, standard or deep, or a Profile of your own, under a name of its own; the report
+        then has no command that replays a check.
     seed: a whole number >= 0, or "random".
     alpha: bound on the probability of any false alarm, over all built-in claims and yours,
         whichever of them are chosen.
     device: auto, cpu, cuda, cuda:i or mps.
-    workers: how many processes check claims. More than one need a subject, and claims, that they
-        can import; those of a notebook or of the script that calls this are checked in one process,
-        and the report says that no command can replay them.
+    workers: how many processes check claims. More than one need a built-in profile, and a subject
+        and claims that they can import; those of a notebook or of the script that calls this are
+        checked in one process, and the report says that no command can replay them.
     report: a directory to write the report to.
 
     With the same seed, the records are those of a run of pytest.
@@ -83,10 +86,11 @@ def check(
     options = options_from(
         {
             "subject": name or DEFAULT_SUBJECT,
-            "profile": str(profile),
-            "seed": seed,
-            "alpha": alpha,
-            "device": device,
+            "profile": profile if isinstance(profile, Profile) else str(profile),
+            # as texts: None is no value of an option, and would be taken for one left out
+            "seed": str(seed),
+            "alpha": str(alpha),
+            "device": str(device),
             "claims_from": modules_of(own),
         }
     )
@@ -99,8 +103,8 @@ def check(
         whole = isinstance(workers, int) and not isinstance(workers, bool) and workers >= 1
         if not whole or (workers > 1 and not run.replays):
             raise ValueError(
-                f"workers {workers!r}: needs 1, or a larger number and a subject and claims that"
-                " another process can import, as module:NAME"
+                f"workers {workers!r}: needs 1, or a larger number, a subject and claims that"
+                " another process can import, as module:NAME, and a built-in profile"
             )
         if report is not None:
             stack.enter_context(reserve(Path(report)))
@@ -161,10 +165,19 @@ def name_of(subject: Subject) -> str:
 
 
 def modules_of(claims: Iterable[Claim]) -> tuple[str, ...]:
-    """The modules that define those of the claims that are not built in."""
+    """The modules that define those of the claims that are not built in, by name, or by file where
+    the name would not be found from the current directory."""
     modules = dict.fromkeys(claim.check.__module__ for claim in claims)
     ours = __name__.partition(".")[0]
-    return tuple(module for module in modules if module.partition(".")[0] != ours)
+    return tuple(_found_from_here(name) for name in modules if name.partition(".")[0] != ours)
+
+
+def _found_from_here(module: str) -> str:
+    file = inspect.getsourcefile(sys.modules[module]) if module != "__main__" else None
+    if file is None:
+        return module
+    path, here = Path(file).resolve(), Path.cwd() / module.replace(".", "/")
+    return module if path.with_suffix("") in (here, here / "__init__") else os.path.relpath(path)
 
 
 def _wanted(claims: Iterable[str | Claim] | None) -> list[str | Claim] | None:
@@ -194,7 +207,7 @@ def _chosen(wanted: Sequence[str | Claim] | None, claims_from: Sequence[str]) ->
 
     Raises ValueError for an unknown id.
     """
-    from theory_checks.checking.registry import registered
+    from theory_checks.checking.registry import meant, registered
 
     known = registered(claims_from)
     if wanted is None:
@@ -204,8 +217,8 @@ def _chosen(wanted: Sequence[str | Claim] | None, claims_from: Sequence[str]) ->
         for claim_id in asked:
             if claim_id not in known and claim_id not in GROUPS:
                 raise ValueError(
-                    f"claims {claim_id!r}: no such claim or group; known: {', '.join(GROUPS)},"
-                    f" {', '.join(known)}"
+                    f"claims {claim_id!r}: no such claim or group ({', '.join(GROUPS)});"
+                    f" {meant(str(claim_id), known)}"
                 )
         ids = [
             claim_id

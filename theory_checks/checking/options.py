@@ -54,7 +54,7 @@ def seed_from(given: int | str) -> int:
     text = str(given)
     if text == "random":
         return secrets.randbelow(2**32)
-    if not text.isdecimal() or len(text) > MOST_DIGITS:
+    if not is_whole(text) or len(text) > MOST_DIGITS:
         raise ValueError(
             f"seed {text[: MOST_DIGITS + 1]}: needs a whole number >= 0 of at most {MOST_DIGITS}"
             " digits, or random"
@@ -62,12 +62,18 @@ def seed_from(given: int | str) -> int:
     return int(text)
 
 
+def is_whole(text: str) -> bool:
+    """Whether the text is a whole number >= 0, of the digits 0 to 9."""
+    return text.isascii() and text.isdecimal()
+
+
 def alpha_from(given: Fraction | float | str) -> Fraction:
     """A probability, like 1e-6 or 1/20. Raises ValueError unless it lies between 0 and 1."""
     text = str(given)
     try:
         # As a float first: as a fraction, 1e-999999999 would take forever.
-        alpha = Fraction(text) if "/" in text or 0 < float(text) < 1 else Fraction(0)
+        possible = text.isascii() and ("/" in text or 0 < float(text) < 1)
+        alpha = Fraction(text if possible else 0)
     except (ValueError, ZeroDivisionError):  # not a number: refused with the same words
         alpha = Fraction(0)
     if not 0 < alpha < 1:

@@ -144,8 +144,17 @@ DEEP = replace(
 PROFILES: Mapping[str, Profile] = {profile.name: profile for profile in (QUICK, STANDARD, DEEP)}
 
 
-def named(name: str) -> Profile:
-    """The profile of this name. Raises ValueError that lists the names there are."""
+def named(given: str | Profile) -> Profile:
+    """The profile of this name, or one of the user's own.
+
+    Raises ValueError that lists the names there are, and for a Profile of one's own under one of
+    them: its report would be taken for another's.
+    """
+    name = str(given)
+    if isinstance(given, Profile) and PROFILES.get(name, given) == given:
+        return given
+    if isinstance(given, Profile):
+        raise ValueError(f"profile {name!r}: is built in with other sizes; rename yours")
     if name not in PROFILES:
         raise ValueError(f"profile {name!r}: there are {', '.join(PROFILES)}")
     return PROFILES[name]

@@ -1,9 +1,11 @@
 """The claims that there are, and what can be said of one before it is checked."""
 
 import ast
+import difflib
 import importlib
 import inspect
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -40,6 +42,25 @@ def _declared_id(decorator: ast.expr) -> str | None:
     return None
 
 
+def meant(claim_id: str, known: Iterable[str]) -> str:
+    """For a message about an unknown id: those like it, and where all are listed."""
+    close = difflib.get_close_matches(claim_id.upper(), known)
+    question = f"did you mean {' or '.join(close)}? " if close else ""
+    return f"{question}`theory-checks claims` lists all"
+
+
+def module_at(given: str) -> str:
+    """The name of a module that is given by its name or by its file, which can be imported from
+    here on."""
+    if not given.endswith(".py"):
+        return given
+    path = Path(given).resolve().with_suffix("")
+    folder = next(f for f in path.parents if not (f / "__init__.py").exists())
+    if str(folder) not in sys.path:
+        sys.path.append(str(folder))
+    return ".".join(path.relative_to(folder).parts)
+
+
 def claims_of(module: str) -> list[Claim]:
     """The claims that a module defines, in its order. Raises ImportError if it cannot be
     imported."""
@@ -55,7 +76,7 @@ def built_in() -> Mapping[str, Claim]:
 
 
 def from_outside(modules: Sequence[str]) -> dict[str, Claim]:
-    """The claims of a user's own modules, by id.
+    """The claims of a user's own modules, given by name or by file, by id.
 
     Raises ValueError if a module cannot be imported or defines no claim, or if two claims, the
     built-in ones included, share an id.
@@ -63,7 +84,7 @@ def from_outside(modules: Sequence[str]) -> dict[str, Claim]:
     claims: dict[str, Claim] = {}
     for module in modules:
         try:
-            own = claims_of(module)
+            own = claims_of(module_at(module))
         except Exception as error:  # whatever the user's module raises while it is imported
             what = f"{type(error).__name__}: {error}"
             raise ValueError(f"claims {module!r}: cannot be imported ({what})") from error

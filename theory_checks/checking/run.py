@@ -13,8 +13,8 @@ from torch import Tensor
 from core import Subject
 from core.seeds import child
 from theory_checks.checking.budget import ledger
-from theory_checks.checking.options import Options
-from theory_checks.checking.profiles import Profile
+from theory_checks.checking.options import Options, is_whole
+from theory_checks.checking.profiles import PROFILES, Profile
 from theory_checks.checking.registry import registered
 from theory_checks.evidence.ledger import Ledger
 
@@ -38,8 +38,10 @@ class Run:
 
     @property
     def replays(self) -> bool:
-        """Whether another process can check the same again: not what lives in a notebook."""
-        return bool(self.subject_name) and "__main__" not in self.claims_from
+        """Whether another process can check the same again: not what lives in a notebook,
+        nor with a profile of one's own."""
+        ours = PROFILES.get(self.profile.name) == self.profile
+        return ours and bool(self.subject_name) and "__main__" not in self.claims_from
 
     def stream(self, *names: Any) -> np.random.SeedSequence:
         """The seed sequence that belongs to these names in this run."""
@@ -150,7 +152,7 @@ def resolve_device(name: str, worker: int = 0) -> torch.device:
         if torch.backends.mps.is_available():
             return torch.device("mps")
         raise ValueError("device 'mps': not available here")
-    if name == "cuda" or (kind == "cuda" and index.isdecimal()):
+    if name == "cuda" or (kind == "cuda" and is_whole(index)):
         if index and int(index) < cuda:
             return torch.device("cuda", int(index))
         raise ValueError(f"device {name!r}: {cuda} CUDA devices are available here")

@@ -2,6 +2,7 @@
 record keeps the results."""
 
 import contextlib
+import shlex
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -322,7 +323,7 @@ def reproduce(claim_id: str, run: Run) -> str:
         else f" --device {run.device}"
     )
     alpha = "" if run.ledger.alpha == DEFAULT_ALPHA else f" --alpha {float(run.ledger.alpha)}"
-    claims = "".join(f" --claims {module}" for module in run.claims_from)
+    claims = "".join(f" --claims {shlex.quote(module)}" for module in run.claims_from)
     return (
         f"python -m theory_checks reproduce {claim_id} --seed {run.seed} --profile"
         f" {run.profile}{subject}{device}{alpha}{claims}"

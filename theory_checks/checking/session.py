@@ -30,7 +30,14 @@ from theory_checks.checking.in_process import (
 from theory_checks.checking.options import Options, options_from
 from theory_checks.checking.process import find_modules_in, tune_process
 from theory_checks.checking.record import Record
-from theory_checks.checking.registry import FOLDER, declared_ids, described, from_outside
+from theory_checks.checking.registry import (
+    FOLDER,
+    declared_ids,
+    described,
+    from_outside,
+    meant,
+    module_at,
+)
 from theory_checks.report.collecting import RECORD, SELECTED, Reporter, write_selected
 from theory_checks.report.document import Report, read_report
 from theory_checks.report.provenance import environment
@@ -63,7 +70,7 @@ def options_of(config: pytest.Config) -> Options:
         wanted = () if hasattr(config, "workerinput") else config.getoption("--theory-claim")
         for claim_id in wanted:
             if claim_id not in (known := (*declared_ids(), *outside)):
-                raise ValueError(f"claim {claim_id}: no such claim; known: {', '.join(known)}")
+                raise ValueError(f"claim {claim_id}: no such claim; {meant(claim_id, known)}")
         if options.subject != DEFAULT_SUBJECT or options.device not in ("auto", "cpu"):
             from theory_checks.checking.run import load_subject, resolve_device
 
@@ -234,7 +241,8 @@ class Session:
             if not self.worker and not session.testsfailed:
                 self.require_claims(False)
             return
-        met = [m for m in modules_of(claims.values()) if m not in self.options.claims_from]
+        given = {module_at(module) for module in self.options.claims_from}
+        met = modules_of(c for c in claims.values() if c.check.__module__ not in given)
         self.options = replace(self.options, claims_from=(*self.options.claims_from, *met))
         if wanted := tuple(self.config.getoption("--theory-claim")):
             chosen = with_dependencies(wanted, claims)

@@ -6,57 +6,36 @@ all the other commands.
 """
 
 import argparse
+import contextlib
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from theory_checks.checking.claim import DEFAULT_ALPHA, DEFAULT_SEED, DEFAULT_SUBJECT
+from theory_checks.checking.arguments import VERDICT_OPTIONS
 from theory_checks.checking.options import Options, options_from
-from theory_checks.checking.profiles import PROFILES
 
 
 class CommandError(Exception):
     """What the user has to change, in one line; ends the program with status 2."""
 
 
-def add_run_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options that determine the verdicts of a run."""
-    parser.add_argument(
-        "--subject",
-        default=DEFAULT_SUBJECT,
-        metavar="module:NAME",
-        help="the core.Subject to check (%(default)s)",
-    )
-    parser.add_argument(
-        "--profile",
-        choices=list(PROFILES),
-        default="standard",
-        help="how much evidence to gather (%(default)s)",
-    )
-    parser.add_argument(
-        "--seed",
-        default=str(DEFAULT_SEED),
-        metavar="N",
-        help="a whole number, or random (%(default)s)",
-    )
-    parser.add_argument(
-        "--device", default="auto", help="auto, cpu, cuda, cuda:i or mps (%(default)s)"
-    )
-    parser.add_argument(
-        "--claims",
-        action="append",
-        default=[],
-        metavar="MODULE",
-        help="a module of your own claims, which take part in the run (repeatable)",
-    )
-    parser.add_argument(
-        "--alpha",
-        default=str(float(DEFAULT_ALPHA)),
-        metavar="A",
-        help="bound on the probability of any false alarm in the whole run (%(default)s)",
-    )
-
-
-def run_options(arguments: argparse.Namespace) -> Options:
-    """What was chosen of them. Raises CommandError that says what is wrong."""
+@contextlib.contextmanager
+def refusing() -> Iterator[None]:
+    """A ValueError about what the user gave becomes a CommandError of the same words."""
     try:
-        return options_from({**vars(arguments), "claims_from": arguments.claims})
+        yield
     except ValueError as error:
         raise CommandError(str(error)) from error
+
+
+def add_options(
+    parser: argparse.ArgumentParser, options: Mapping[str, Mapping[str, Any]] = VERDICT_OPTIONS
+) -> None:
+    """Options of a run, by default those on which its verdicts depend."""
+    for name, settings in options.items():
+        parser.add_argument(f"--{name}", **settings)
+
+
+@refusing()
+def run_options(arguments: argparse.Namespace) -> Options:
+    """What was chosen of them. Raises CommandError that says what is wrong."""
+    return options_from({**vars(arguments), "claims_from": arguments.claims})

@@ -6,13 +6,13 @@ some are undecided.
 
 import argparse
 import os
-from pathlib import Path
 
-import theory_checks
-from theory_checks.commands import CommandError, add_run_arguments, run_options
+from theory_checks.checking.arguments import RUN_OPTIONS
+from theory_checks.checking.options import is_whole
+from theory_checks.checking.registry import FOLDER
+from theory_checks.commands import CommandError, add_options, run_options
 from theory_checks.commands.claims import available, find
 
-FOLDER = Path(theory_checks.__file__).parent
 # The run is the same wherever it is started: no settings, plugins or conftest.py of the project
 # there take part.
 ALONE = (
@@ -20,7 +20,6 @@ ALONE = (
     *("--disable-plugin-autoload", "-p", "xdist", "-p", "theory_checks.plugin"),
     *("-p", "no:cacheprovider"),
 )
-PASSED_ON = ("subject", "profile", "seed", "device", "alpha", "report", "baseline")
 
 EXAMPLES = (
     "check --profile quick",
@@ -30,22 +29,7 @@ EXAMPLES = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add_run_arguments(parser)
-    parser.add_argument(
-        "--claim",
-        action="append",
-        default=[],
-        metavar="ID",
-        help="only this one and what it depends on (repeatable)",
-    )
-    parser.add_argument(
-        "--report", default="theory-report", metavar="DIR", help="where to write it (%(default)s)"
-    )
-    parser.add_argument(
-        "--baseline",
-        metavar="OLD",
-        help="report.json of an earlier run to compare with, or its directory",
-    )
+    add_options(parser, RUN_OPTIONS)
     parser.add_argument(
         "--jobs", default="auto", metavar="N", help="processes, or auto: one for each core"
     )
@@ -58,16 +42,17 @@ def run(arguments: argparse.Namespace) -> int:
     import pytest
 
     run_options(arguments)
-    if arguments.jobs != "auto" and not arguments.jobs.isdecimal():
+    if arguments.jobs != "auto" and not is_whole(arguments.jobs):
         raise CommandError(f"jobs {arguments.jobs}: needs a whole number, or auto")
     if arguments.claim and arguments.claims:
         known = available(arguments.claims)
         arguments.claim = [find(claim_id, known).id for claim_id in arguments.claim]
-    given = [
-        *((name, getattr(arguments, name)) for name in PASSED_ON),
-        *(("claim", claim_id) for claim_id in arguments.claim),
-        *(("claims", module) for module in arguments.claims),
+    given = {name: getattr(arguments, name) for name in RUN_OPTIONS}
+    options = [
+        f"--theory-{name}={value}"
+        for name, values in given.items()
+        for value in (values if isinstance(values, list) else [values])
+        if value is not None
     ]
-    options = [f"--theory-{name}={value}" for name, value in given if value is not None]
     verbosity = "-v" if arguments.verbose else "-q"
     return int(pytest.main([*ALONE, "-n", arguments.jobs, verbosity, *options, str(FOLDER)]))

@@ -1,16 +1,17 @@
 """list claims, or show some with their derivation"""
 
 import argparse
-import difflib
 import inspect
 import shutil
 import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from theory_checks.checking.arguments import VERDICT_OPTIONS
 from theory_checks.checking.claim import GROUPS, Claim, Kind
 from theory_checks.checking.profiles import STANDARD
-from theory_checks.commands import CommandError
+from theory_checks.checking.registry import meant
+from theory_checks.commands import CommandError, add_options, refusing
 from theory_checks.report.words import cut
 
 EXAMPLES = (
@@ -27,13 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--kind", choices=[kind.value for kind in Kind], help="only those of a kind"
     )
-    parser.add_argument(
-        "--claims",
-        action="append",
-        default=[],
-        metavar="MODULE",
-        help="a module of your own claims to include",
-    )
+    add_options(parser, {"claims": VERDICT_OPTIONS["claims"]})
     parser.add_argument(
         "--text",
         help=(
@@ -55,26 +50,20 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+@refusing()
 def available(modules: Sequence[str]) -> dict[str, Claim]:
     """All claims by id, with those from outside. Raises CommandError if a module has none to
     offer."""
     from theory_checks.checking.registry import registered
 
-    try:
-        return registered(modules)
-    except ValueError as error:
-        raise CommandError(str(error)) from error
+    return registered(modules)
 
 
 def find(claim_id: str, claims: Mapping[str, Claim]) -> Claim:
     """The claim with this id. Raises CommandError if there is none."""
-    if claim_id in claims:
-        return claims[claim_id]
-    close = difflib.get_close_matches(claim_id.upper(), claims, n=3) or list(claims)
-    raise CommandError(
-        f"no claim {claim_id!r}; there are"
-        f" {', '.join(close)}{' and others' if len(close) < len(claims) else ''}"
-    )
+    if claim_id not in claims:
+        raise CommandError(f"no claim {claim_id!r}; {meant(claim_id, claims)}")
+    return claims[claim_id]
 
 
 def matches(claim: Claim, wanted: argparse.Namespace) -> bool:

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from theory_checks.commands import CommandError
+from theory_checks.commands import CommandError, refusing
 from theory_checks.report.document import Report, read_report
 from theory_checks.report.terminal import changes
 
@@ -39,9 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     return int(comparison.worse)
 
 
+@refusing()
 def read(path: Path) -> Report:
     """The report there. Raises CommandError if there is none."""
-    try:
-        return read_report(path)
-    except ValueError as error:
-        raise CommandError(str(error)) from error
+    return read_report(path)

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from theory_checks.checking.claim import DEFAULT_SUBJECT
-from theory_checks.commands import CommandError
+from theory_checks.commands import refusing
 from theory_checks.commands.faults import (
     add_cell_arguments,
     checking,
@@ -47,10 +47,8 @@ def run(arguments: argparse.Namespace) -> int:
     subject, profile = arguments.subject, arguments.profile
     seeds = range(arguments.seed, arguments.seed + arguments.runs)
     cells = [Cell(subject, claim_id, profile, seed) for seed in seeds for claim_id in order]
-    try:
+    with refusing():
         load_subject(subject)
-    except ValueError as error:
-        raise CommandError(str(error)) from error
     with checking(arguments) as completed:
         results = completed(cells, "false alarms")
         counts: Counts = {claim_id: Counter() for claim_id in order}

@@ -17,9 +17,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from theory_checks.checking.arguments import REPEATABLE
 from theory_checks.checking.claim import DEFAULT_SEED, DEFAULT_SUBJECT
+from theory_checks.checking.options import seed_from
 from theory_checks.checking.profiles import PROFILES
-from theory_checks.commands import CommandError
+from theory_checks.commands import CommandError, refusing
 from theory_checks.commands.claims import available, find
 from theory_checks.report.serial import plain
 from theory_checks.report.write import reserve, write_whole
@@ -43,19 +45,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_fault(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--fault", action="append", default=[], metavar="NAME", help="only this one (repeatable)"
-    )
+    parser.add_argument("--fault", **REPEATABLE, metavar="NAME", help="only this one (repeatable)")
 
 
 def add_cell_arguments(parser: argparse.ArgumentParser, output: str) -> None:
     """The options of all commands that check many cells."""
-    parser.add_argument(
-        "--claim", action="append", default=[], metavar="ID", help="only this one (repeatable)"
-    )
+    parser.add_argument("--claim", **REPEATABLE, metavar="ID", help="only this one (repeatable)")
     parser.add_argument("--profile", choices=list(PROFILES), default="quick", help="(%(default)s)")
     parser.add_argument(
-        "--seed", type=int, default=DEFAULT_SEED, metavar="N", help="the run's seed (%(default)s)"
+        "--seed", default=DEFAULT_SEED, metavar="N", help="the run's seed (%(default)s)"
     )
     parser.add_argument(
         "--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="processes (%(default)s)"
@@ -76,10 +74,8 @@ def checking(arguments: argparse.Namespace) -> "Iterator[Completed]":
     from theory_checks.faults.cells import Store, completed
     from theory_checks.faults.workers import Workers
 
-    try:
+    with refusing():
         lock = reserve(arguments.output)
-    except ValueError as error:
-        raise CommandError(str(error)) from error
     with lock, Workers(arguments.jobs) as workers:
         store = Store(arguments.output / "cells.jsonl")
         yield lambda cells, title: completed(cells, store, workers, arguments.limit, title)
@@ -137,9 +133,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def require_cell_arguments(arguments: argparse.Namespace) -> None:
-    """Raises CommandError for numbers that make no sense."""
-    if arguments.seed < 0:
-        raise CommandError(f"seed {arguments.seed}: needs a whole number >= 0")
+    """Reads the seed. Raises CommandError for numbers that make no sense."""
+    with refusing():
+        arguments.seed = seed_from(arguments.seed)
     for name in ("jobs", "runs", "checks"):
         number = getattr(arguments, name, None)
         if number is not None and number < 1:

@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from theory_checks.commands import CommandError
+from theory_checks.commands import refusing
 from theory_checks.commands.compare import read
 from theory_checks.report.document import document_schema
 from theory_checks.report.write import PAGE, SUMMARY, reserve, write_pages
@@ -40,10 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     directory = arguments.directory
     report = read(directory)
     comparison = None if arguments.baseline is None else compare(read(arguments.baseline), report)
-    try:
-        with reserve(directory):
-            write_pages(report, directory, comparison)
-    except ValueError as error:
-        raise CommandError(str(error)) from error
+    with refusing(), reserve(directory):
+        write_pages(report, directory, comparison)
     print(f"{directory / PAGE}\n{directory / SUMMARY}")
     return 0

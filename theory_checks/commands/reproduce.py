@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from theory_checks.checking.claim import Claim
 from theory_checks.checking.record import BROKEN
-from theory_checks.commands import CommandError, add_run_arguments, run_options
+from theory_checks.commands import add_options, refusing, run_options
 from theory_checks.commands.claims import available, find
 from theory_checks.report.document import EXIT_UNDECIDED
 from theory_checks.report.words import number
@@ -33,7 +33,7 @@ EXAMPLES = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("id", metavar="ID", help="the claim")
-    add_run_arguments(parser)
+    add_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -59,15 +59,13 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if finding.record.verdict in BROKEN else EXIT_UNDECIDED
 
 
+@refusing()
 def chosen_run(arguments: argparse.Namespace, shared: Path) -> "Run":
     """The run that the options describe. Raises CommandError if there is no such subject or
     device."""
     from theory_checks.checking.run import make_run
 
-    try:
-        return make_run(run_options(arguments), shared)
-    except ValueError as error:
-        raise CommandError(str(error)) from error
+    return make_run(run_options(arguments), shared)
 
 
 def replayed(claim: Claim, run: "Run") -> "Finding":

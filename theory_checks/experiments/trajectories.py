@@ -105,7 +105,8 @@ class Trained:
         return _once(self._folder(scenario) / f"{name}.pt", compute)
 
     def _folder(self, scenario: Scenario) -> Path:
-        folder = self.run.shared / f"{digest((scenario, self.phase, self.variant))[0]:08x}"
+        words = digest((scenario, self.phase, self.variant))
+        folder = self.run.shared / "".join(f"{word:08x}" for word in words)
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
