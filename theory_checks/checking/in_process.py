@@ -76,6 +76,10 @@ def check(
     """
     started = time.monotonic()
     require_own_core()
+    import torch
+
+    from theory_checks.checking.run import make_run
+
     wanted = _wanted(claims)
     own = [claim for claim in wanted or () if isinstance(claim, Claim)]
     name = subject if isinstance(subject, str) else name_of(subject)
@@ -96,7 +100,8 @@ def check(
     )
     with contextlib.ExitStack() as stack:
         shared = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="theory-checks-")))
-        run = stack.enter_context(_run_in_this_process(options, shared))
+        stack.callback(torch.set_num_threads, torch.get_num_threads())  # which a run sets to one
+        run = make_run(options, shared)
         if not name and not isinstance(subject, str):
             run = replace(run, subject=subject, subject_name="")
         chosen = _chosen(wanted, options.claims_from)
@@ -126,20 +131,6 @@ def check(
         if report is not None:
             write(found, Path(report))
         return found
-
-
-@contextlib.contextmanager
-def _run_in_this_process(options: Options, shared: Path) -> Iterator[Run]:
-    """The run; the process has its threads back afterwards."""
-    import torch
-
-    from theory_checks.checking.run import make_run
-
-    threads = torch.get_num_threads()
-    try:
-        yield make_run(options, shared)
-    finally:
-        torch.set_num_threads(threads)
 
 
 def name_of(subject: Subject) -> str:

@@ -12,9 +12,9 @@ from theory_checks.report import words
 from theory_checks.report.serial import plain, restored
 
 NOT_RUN = "not run"
-ERROR = "error"
-VERDICTS = tuple(words.VERDICTS)  # worst first
-BROKEN = ("violated", ERROR)
+RAISED = "error"
+WORST_FIRST = tuple(words.VERDICTS)
+BROKEN = ("violated", RAISED)
 
 Whole = Annotated[int, {"minimum": 0}]
 
@@ -74,7 +74,7 @@ class Record:
     """
 
     id: str
-    verdict: Annotated[str, {"enum": VERDICTS}]
+    verdict: Annotated[str, {"enum": WORST_FIRST}]
     statement: str = ""
     kind: str = ""
     given: str = ""

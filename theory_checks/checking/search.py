@@ -22,7 +22,7 @@ from torch import Tensor
 from theory_checks.checking.claim import DEFAULT_ALPHA, DEFAULT_SUBJECT, Claim
 from theory_checks.checking.decide import context_of, search_then_decide, wanted_by
 from theory_checks.checking.pictures import compact
-from theory_checks.checking.record import ERROR, Record
+from theory_checks.checking.record import RAISED, Record
 from theory_checks.checking.registry import described
 from theory_checks.checking.run import Run, digest
 from theory_checks.evidence import Evidence, Verdict
@@ -335,7 +335,7 @@ def broken(claim: Claim, run: Run, error: Exception) -> Record:
     detail = f"{type(error).__name__}: {error}"
     return replace(
         described(claim, run.profile),
-        verdict=ERROR,
+        verdict=RAISED,
         detail=detail,
         seed=run.seed,
         command=reproduce(claim.id, run),

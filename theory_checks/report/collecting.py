@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from theory_checks.checking.record import ERROR, NOT_RUN, Record
+from theory_checks.checking.record import NOT_RUN, RAISED, Record
 from theory_checks.report import terminal
 from theory_checks.report.document import EXIT_UNDECIDED, Report, Share
 from theory_checks.report.serial import plain, restored
@@ -100,7 +100,7 @@ class Reporter:
         if claim_id in self.records and report.failed and self.records[claim_id].verdict == "holds":
             # The check passed, but something around it failed, in whichever phase.
             detail = report.longreprtext.strip().rpartition("\n")[2] or f"failed in {report.when}"
-            self.records[claim_id] = replace(self.records[claim_id], verdict=ERROR, detail=detail)
+            self.records[claim_id] = replace(self.records[claim_id], verdict=RAISED, detail=detail)
         elif (
             text is None
             and claim_id in self.records

@@ -30,7 +30,7 @@ from itertools import pairwise
 
 from scipy.special import stdtrit
 
-from theory_checks.checking.record import BROKEN, ERROR, VERDICTS, Record
+from theory_checks.checking.record import BROKEN, RAISED, WORST_FIRST, Record
 from theory_checks.evidence.sampling import looks
 from theory_checks.report.document import Report
 from theory_checks.report.words import natural, number
@@ -150,7 +150,7 @@ def _change(was: Record, now: Record, level: float) -> Change:
             _turn(was.verdict, now.verdict),
             was,
             now,
-            note=now.detail if now.verdict == ERROR else "",
+            note=now.detail if now.verdict == RAISED else "",
         )
     last, first = _worst(now), _worst(was)
     place = next(
@@ -186,7 +186,7 @@ def _turn(was: str, now: str) -> str:
         return "newly violated"
     if now == "holds" and was in BROKEN:
         return "fixed"
-    if now == ERROR or VERDICTS.index(now) < VERDICTS.index(was):
+    if now == RAISED or WORST_FIRST.index(now) < WORST_FIRST.index(was):
         return "worse"
     return "better"
 

@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from theory_checks.checking.claim import GROUPS
 from theory_checks.checking.pictures import Lines, Series, Style
-from theory_checks.checking.record import VERDICTS, Record
+from theory_checks.checking.record import WORST_FIRST, Record
 from theory_checks.report import words
 from theory_checks.report.document import Report, headline, suspects
 from theory_checks.report.mathml import mathml
@@ -121,7 +121,7 @@ class Row:
     @property
     def rank(self) -> int:
         """Place of the verdict, worst first."""
-        return VERDICTS.index(self.record.verdict)
+        return WORST_FIRST.index(self.record.verdict)
 
 
 def _formula(latex: str) -> Markup:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from theory_checks.checking.record import VERDICTS, Record
+from theory_checks.checking.record import WORST_FIRST, Record
 from theory_checks.report.document import origins, suspects
 from theory_checks.report.words import SUSPECT, cut, natural, number, percent, plural
 
@@ -60,7 +60,7 @@ def in_order(records: Iterable[Record]) -> list[Record]:
     suspect = suspects(records)
     return sorted(
         records,
-        key=lambda r: (VERDICTS.index(r.verdict), r.broken and r.id in suspect, natural(r.id)),
+        key=lambda r: (WORST_FIRST.index(r.verdict), r.broken and r.id in suspect, natural(r.id)),
     )
 
 
@@ -91,7 +91,7 @@ def table(records: Iterable[Record], width: int) -> list[str]:
 def counts(records: Sequence[Record]) -> list[str]:
     """How many claims have which verdict, and which of them build on broken ones."""
     verdicts, suspect = Counter(r.verdict for r in records), suspects(records)
-    by_verdict = ", ".join(f"{verdicts[v]} {v}" for v in VERDICTS if verdicts[v])
+    by_verdict = ", ".join(f"{verdicts[v]} {v}" for v in WORST_FIRST if verdicts[v])
     lines = [f"{plural(len(records), 'claim')}: {by_verdict}"]
     if suspect:
         lines.append(f"suspect (each {SUSPECT}): {', '.join(suspect)}")
