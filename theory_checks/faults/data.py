@@ -1,7 +1,7 @@
 """Faults of the data law (Definition 3.1)."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import wraps
 from typing import Any
@@ -14,46 +14,69 @@ from core.data import draw_examples, draw_signals
 from theory_checks.experiments.scenarios import DrawExamples
 from theory_checks.faults.fault import Ingredients, fault
 
+Changes = Mapping[str, Tensor]
 
-@dataclass(frozen=True)
-class Given:
-    """What examples were drawn from."""
+
+@dataclass(frozen=True, eq=False)
+class Drawn(Examples):
+    """Examples, and what they were drawn from."""
 
     problem: Problem
     signals: Signals
     generator: torch.Generator
 
+    def some(self, share: float) -> Tensor:
+        """Each of the n examples with probability `share`, as booleans (n,)."""
+        draws = torch.rand(len(self.y), generator=self.generator, device=self.generator.device)
+        return draws < share
 
-def changed(change: Callable[[Examples, Given], Examples]) -> DrawExamples:
-    """draw_examples whose examples are changed afterwards."""
+    def uniform(self, shape: tuple[int, ...]) -> Tensor:
+        """Unif[0, 1]."""
+        return torch.rand(
+            shape, generator=self.generator, device=self.y.device, dtype=self.y.dtype
+        )
+
+    def places(self, columns: int) -> Tensor:
+        """Uniform places of patches, (n, columns)."""
+        shape = (len(self.y), columns)
+        return torch.randint(
+            0, self.problem.P, shape, generator=self.generator, device=self.y.device
+        )
+
+    @property
+    def unshuffled(self) -> Tensor:
+        """The order in which each patch is the piece of its number, (n, P)."""
+        return torch.arange(self.problem.P, device=self.y.device).expand_as(self.patches.order)
+
+    @property
+    def feature_first(self) -> Tensor:
+        """Whether the feature stands before the centre, (n,)."""
+        return self.positions[:, 0] < self.positions[:, 1]
+
+    def order_with_feature_first(self, where: Tensor) -> Tensor:
+        """The order of the patches, with the feature before the centre in these examples only."""
+        order = self.patches.order
+        swapped = torch.where(order < 2, 1 - order, order)
+        return torch.where((self.feature_first == where)[:, None], order, swapped)
+
+
+def changed(change: Callable[[Drawn], Changes]) -> DrawExamples:
+    """draw_examples with some fields replaced: of Examples, from which `which` and `coefficient` of
+    the patches follow, and of Patches."""
 
     @wraps(change)
     def draw(problem: Problem, signals: Signals, n: int, generator: torch.Generator) -> Examples:
         e = draw_examples(problem, signals, n, generator)
-        return change(e, Given(problem, signals, generator))
+        changes = change(Drawn(**vars(e), problem=problem, signals=signals, generator=generator))
+        e = replace(e, **{name: changes[name] for name in changes.keys() & vars(e).keys()})
+        follow = {
+            "which": torch.stack([e.k, problem.K + e.k, e.k_prime], dim=1),
+            "coefficient": torch.stack([e.y * e.alpha, e.beta, e.eps * e.gamma], dim=1),
+        }
+        follow |= {name: changes[name] for name in changes.keys() - vars(e).keys()}
+        return replace(e, patches=replace(e.patches, **follow))
 
     return draw
-
-
-def with_patches(e: Examples, **changes: Any) -> Examples:
-    """The examples with other patches."""
-    return replace(e, patches=replace(e.patches, **changes))
-
-
-def with_latents(e: Examples, given: Given, **latents: Any) -> Examples:
-    """The examples with other labels, signs, clusters or amplitudes, and the patches that these
-    make."""
-    e = replace(e, **latents)
-    return with_patches(
-        e,
-        which=torch.stack([e.k, given.problem.K + e.k, e.k_prime], dim=1),
-        coefficient=torch.stack([e.y * e.alpha, e.beta, e.eps * e.gamma], dim=1),
-    )
-
-
-def some(e: Examples, share: float, given: Given) -> Tensor:
-    """Each of the n examples with probability `share`, as booleans (n,)."""
-    return torch.rand(len(e.y), generator=given.generator, device=given.generator.device) < share
 
 
 def of_the_one_before(values: Tensor) -> Tensor:
@@ -92,11 +115,9 @@ def signals_too_long(problem: Problem, generator: torch.Generator) -> Signals:
 @fault("draw_signals", noticed_by="D.1", representative=True)
 def signals_gaussian(problem: Problem, generator: torch.Generator) -> Signals:
     """Signals are N(0, I/d): orthonormal on average only."""
-    frame = (
-        torch.randn(2 * problem.K, problem.d, generator=generator, dtype=torch.float64)
-        / problem.d**0.5
-    )
-    return Signals(frame[: problem.K], frame[problem.K :])
+    shape = (2 * problem.K, problem.d)
+    frame = torch.randn(shape, generator=generator, dtype=torch.float64) / problem.d**0.5
+    return Signals(*frame.split(problem.K))
 
 
 @fault(
@@ -110,8 +131,8 @@ def signals_gaussian(problem: Problem, generator: torch.Generator) -> Signals:
 )
 def signals_along_axes(problem: Problem, generator: torch.Generator) -> Signals:
     """Signals are the first 2K axes instead of a random frame."""
-    frame = torch.eye(problem.d, dtype=torch.float64, device=generator.device)[: 2 * problem.K]
-    return Signals(frame[: problem.K], frame[problem.K :])
+    frame = torch.eye(2 * problem.K, problem.d, dtype=torch.float64, device=generator.device)
+    return Signals(*frame.split(problem.K))
 
 
 # Labels, signs, clusters
@@ -119,9 +140,7 @@ def signals_along_axes(problem: Problem, generator: torch.Generator) -> Signals:
 
 def sign_is_label_in(share: float) -> DrawExamples:
     """draw_examples in which this share of the examples has eps = y, on top of chance."""
-    return changed(
-        lambda e, given: with_latents(e, given, eps=torch.where(some(e, share, given), e.y, e.eps))
-    )
+    return changed(lambda e: {"eps": torch.where(e.some(share), e.y, e.eps)})
 
 
 @fault(noticed_by="D.2")
@@ -150,46 +169,47 @@ def sign_is_label() -> Ingredients:
 
 @fault("draw_examples", noticed_by="D.2")
 @changed
-def labels_biased(e: Examples, given: Given) -> Examples:
+def labels_biased(e: Drawn) -> Changes:
     """Labels are 1 in 52 % of the examples."""
-    return with_latents(e, given, y=torch.where(some(e, 0.04, given), 1.0, e.y))
+    return {"y": torch.where(e.some(0.04), 1.0, e.y)}
 
 
 @fault("draw_examples", noticed_by="D.2")
 @changed
-def label_of_cluster(e: Examples, given: Given) -> Examples:
+def label_of_cluster(e: Drawn) -> Changes:
     """Cluster 0 has label 1 only."""
-    return with_latents(e, given, y=torch.where(e.k == 0, 1.0, e.y))
+    return {"y": torch.where(e.k == 0, 1.0, e.y)}
 
 
 @fault("draw_examples", noticed_by="D.5", representative=True)
 @changed
-def labels_flipped(e: Examples, given: Given) -> Examples:
+def labels_flipped(e: Drawn) -> Changes:
     """The label of 1 % of the examples contradicts their feature signal."""
-    return replace(e, y=torch.where(some(e, 0.01, given), -e.y, e.y))
+    flipped = torch.where(e.some(0.01), -e.y, e.y)
+    return {"y": flipped, "coefficient": e.patches.coefficient}
 
 
 @fault("draw_examples", noticed_by=("D.5", "D.2"), representative=True)
 @changed
-def own_feature_as_noise(e: Examples, given: Given) -> Examples:
+def own_feature_as_noise(e: Drawn) -> Changes:
     """k' = k in 5 % of the examples."""
-    return with_latents(e, given, k_prime=torch.where(some(e, 0.05, given), e.k, e.k_prime))
+    return {"k_prime": torch.where(e.some(0.05), e.k, e.k_prime)}
 
 
 @fault("draw_examples", noticed_by="D.2")
 @changed
-def next_feature_as_noise(e: Examples, given: Given) -> Examples:
+def next_feature_as_noise(e: Drawn) -> Changes:
     """k' is always k + 1, modulo K."""
-    return with_latents(e, given, k_prime=(e.k + 1) % given.problem.K)
+    return {"k_prime": (e.k + 1) % e.problem.K}
 
 
 def moved_to_cluster_0(share: float) -> DrawExamples:
     """draw_examples in which this share of the examples is moved to cluster 0."""
 
     @changed
-    def draw(e: Examples, given: Given) -> Examples:
-        k = torch.where(some(e, share, given), 0, e.k)
-        return with_latents(e, given, k=k, k_prime=(k + e.k_prime - e.k) % given.problem.K)
+    def draw(e: Drawn) -> Changes:
+        k = torch.where(e.some(share), 0, e.k)
+        return {"k": k, "k_prime": (k + e.k_prime - e.k) % e.problem.K}
 
     return draw
 
@@ -208,72 +228,67 @@ def cluster_slightly_too_often() -> Ingredients:
 
 @fault("draw_examples", noticed_by="D.5")
 @changed
-def centre_of_another(e: Examples, given: Given) -> Examples:
+def centre_of_another(e: Drawn) -> Changes:
     """The centre patch of 5 % of the examples is that of the cluster of their feature noise."""
-    centre = torch.where(some(e, 0.05, given), e.k_prime, e.k)
-    return with_patches(e, which=torch.stack([e.k, given.problem.K + centre, e.k_prime], dim=1))
+    centre = torch.where(e.some(0.05), e.k_prime, e.k)
+    return {"which": torch.stack([e.k, e.problem.K + centre, e.k_prime], dim=1)}
 
 
 @fault("draw_examples", noticed_by="D.5")
 @changed
-def centres_tell_label(e: Examples, given: Given) -> Examples:
+def centres_tell_label(e: Drawn) -> Changes:
     """The centre patch has the sign of the label in 30 % of the examples."""
-    sign = torch.where(some(e, 0.3, given), e.y, 1.0)
+    sign = torch.where(e.some(0.3), e.y, 1.0)
     alpha, beta, gamma = e.patches.coefficient.unbind(dim=1)
-    return with_patches(e, coefficient=torch.stack([alpha, sign * beta, gamma], dim=1))
+    return {"coefficient": torch.stack([alpha, sign * beta, gamma], dim=1)}
 
 
 # Amplitudes
 
 
-@fault("draw_examples", noticed_by="D.2", representative=True)
-def amplitudes_swapped(
-    problem: Problem, signals: Signals, n: int, generator: torch.Generator
-) -> Examples:
+def with_laws_of(**others: str) -> DrawExamples:
+    """draw_examples in which some amplitudes have the laws of others."""
+
+    def draw(problem: Problem, signals: Signals, n: int, generator: torch.Generator) -> Examples:
+        laws = {name: getattr(problem, other) for name, other in others.items()}
+        return draw_examples(replace(problem, **laws), signals, n, generator)
+
+    return draw
+
+
+@fault(noticed_by="D.2", representative=True)
+def amplitudes_swapped() -> Ingredients:
     """D_alpha and D_beta are swapped."""
-    return draw_examples(
-        replace(problem, alpha=problem.beta, beta=problem.alpha), signals, n, generator
-    )
+    return {"draw_examples": with_laws_of(alpha="beta", beta="alpha")}
 
 
-@fault("draw_examples", noticed_by="D.2")
-def alpha_gamma_swapped(
-    problem: Problem, signals: Signals, n: int, generator: torch.Generator
-) -> Examples:
+@fault(noticed_by="D.2")
+def alpha_gamma_swapped() -> Ingredients:
     """D_alpha and D_gamma are swapped."""
-    return draw_examples(
-        replace(problem, alpha=problem.gamma, gamma=problem.alpha), signals, n, generator
-    )
+    return {"draw_examples": with_laws_of(alpha="gamma", gamma="alpha")}
 
 
 @fault("draw_examples", noticed_by="D.2")
 @changed
-def amplitudes_dependent(e: Examples, given: Given) -> Examples:
+def amplitudes_dependent(e: Drawn) -> Changes:
     """Feature and feature-noise amplitudes come from one uniform: each has its law, and they are
     not independent."""
-    u = torch.rand(
-        len(e.y), generator=given.generator, device=given.generator.device, dtype=e.alpha.dtype
-    )
-    return with_latents(
-        e, given, alpha=given.problem.alpha.quantile(u), gamma=given.problem.gamma.quantile(u)
-    )
+    u = e.uniform(e.y.shape)
+    return {"alpha": e.problem.alpha.quantile(u), "gamma": e.problem.gamma.quantile(u)}
 
 
 @fault("draw_examples", noticed_by="D.6")
 @changed
-def amplitudes_in_pairs(e: Examples, given: Given) -> Examples:
+def amplitudes_in_pairs(e: Drawn) -> Changes:
     """Every second example has the amplitudes alpha and gamma of the one before."""
-    return with_latents(
-        e, given, alpha=of_the_one_before(e.alpha), gamma=of_the_one_before(e.gamma)
-    )
+    return {"alpha": of_the_one_before(e.alpha), "gamma": of_the_one_before(e.gamma)}
 
 
 @fault("draw_examples", noticed_by="D.2")
 @changed
-def beta_constant(e: Examples, given: Given) -> Examples:
+def beta_constant(e: Drawn) -> Changes:
     """Centre amplitudes are always the median of their law."""
-    middle = torch.full_like(e.beta, 0.5)
-    return with_latents(e, given, beta=given.problem.beta.quantile(middle))
+    return {"beta": e.problem.beta.quantile(torch.full_like(e.beta, 0.5))}
 
 
 # Random noise
@@ -281,7 +296,7 @@ def beta_constant(e: Examples, given: Given) -> Examples:
 
 def noise_scaled(factor: float) -> DrawExamples:
     """draw_examples whose random noise is multiplied by a factor."""
-    return changed(lambda e, given: with_patches(e, noise=factor * e.patches.noise))
+    return changed(lambda e: {"noise": factor * e.patches.noise})
 
 
 @fault(noticed_by="D.3")
@@ -292,87 +307,75 @@ def noise_too_small() -> Ingredients:
 
 @fault("draw_examples", noticed_by="D.3")
 @changed
-def noise_of_full_size(e: Examples, given: Given) -> Examples:
+def noise_of_full_size(e: Drawn) -> Changes:
     """Random noise is N(0, sigma_p^2 I), not divided by d."""
-    return with_patches(e, noise=math.sqrt(given.problem.d) * e.patches.noise)
+    return {"noise": math.sqrt(e.problem.d) * e.patches.noise}
 
 
 @fault("draw_examples", noticed_by="D.3")
 @changed
-def noise_by_square(e: Examples, given: Given) -> Examples:
+def noise_by_square(e: Drawn) -> Changes:
     """The spread of the random noise grows with sigma_p^2."""
-    return with_patches(e, noise=given.problem.sigma_p * e.patches.noise)
+    return {"noise": e.problem.sigma_p * e.patches.noise}
 
 
 @fault("draw_examples", noticed_by="D.3")
 @changed
-def noise_tells_gamma(e: Examples, given: Given) -> Examples:
+def noise_tells_gamma(e: Drawn) -> Changes:
     """Random noise points along v_k' if the amplitude of the feature noise is above its median,
     else against it."""
     noise = e.patches.noise
-    along = (noise[:, 0] * given.signals.features[e.k_prime]).sum(dim=1)
-    median = float(given.problem.gamma.quantile(torch.tensor([0.5]))[0])
+    along = (noise[:, 0] * e.signals.features[e.k_prime]).sum(dim=1)
+    median = float(e.problem.gamma.quantile(torch.tensor([0.5]))[0])
     agree = (along > 0) == (e.gamma > median)
-    return with_patches(e, noise=torch.where(agree[:, None, None], noise, -noise))
+    return {"noise": torch.where(agree[:, None, None], noise, -noise)}
 
 
 @fault("draw_examples", noticed_by="D.3")
 @changed
-def noise_uniform(e: Examples, given: Given) -> Examples:
+def noise_uniform(e: Drawn) -> Changes:
     """Entries of the random noise are uniform, with the right variance."""
-    u = torch.rand(
-        e.patches.noise.shape,
-        generator=given.generator,
-        device=given.generator.device,
-        dtype=e.patches.noise.dtype,
-    )
-    return with_patches(
-        e, noise=(2 * u - 1) * (given.problem.sigma_p * math.sqrt(3 / given.problem.d))
-    )
+    u = e.uniform(e.patches.noise.shape)
+    return {"noise": (2 * u - 1) * (e.problem.sigma_p * math.sqrt(3 / e.problem.d))}
 
 
 @fault("draw_examples", noticed_by="D.3")
 @changed
-def noise_along_signal(e: Examples, given: Given) -> Examples:
+def noise_along_signal(e: Drawn) -> Changes:
     """Random noise leans towards the example's own feature, by its label."""
-    shift = (
-        0.3
-        * given.problem.sigma_p
-        / given.problem.d**0.5
-        * e.y[:, None]
-        * given.signals.features[e.k]
-    )
-    return with_patches(e, noise=e.patches.noise + shift[:, None])
+    size = 0.3 * e.problem.sigma_p / e.problem.d**0.5
+    shift = size * e.y[:, None] * e.signals.features[e.k]
+    return {"noise": e.patches.noise + shift[:, None]}
 
 
 @fault("draw_examples", noticed_by="D.3")
 @changed
-def noise_off_signals(e: Examples, given: Given) -> Examples:
+def noise_off_signals(e: Drawn) -> Changes:
     """Random noise is projected off the features."""
-    noise, v = e.patches.noise, given.signals.features
-    return with_patches(e, noise=noise - noise @ v.mT @ v)
+    noise, v = e.patches.noise, e.signals.features
+    return {"noise": noise - noise @ v.mT @ v}
 
 
 @fault("draw_examples", noticed_by="D.3")
 @changed
-def noise_correlated(e: Examples, given: Given) -> Examples:
+def noise_correlated(e: Drawn) -> Changes:
     """Random-noise patches of an example are correlated."""
     noise = e.patches.noise
-    return with_patches(e, noise=0.7**0.5 * noise + 0.3**0.5 * noise.roll(1, dims=1))
+    return {"noise": 0.7**0.5 * noise + 0.3**0.5 * noise.roll(1, dims=1)}
 
 
 @fault("draw_examples", noticed_by="D.3")
 @changed
-def noise_shared_by_patches(e: Examples, given: Given) -> Examples:
+def noise_shared_by_patches(e: Drawn) -> Changes:
     """All random-noise patches of an example are the same."""
-    return with_patches(e, noise=e.patches.noise[:, :1].expand_as(e.patches.noise).contiguous())
+    return {"noise": e.patches.noise[:, :1].expand_as(e.patches.noise).contiguous()}
 
 
 @fault("draw_examples", noticed_by="D.6")
 @changed
-def noise_in_pairs(e: Examples, given: Given) -> Examples:
+def noise_in_pairs(e: Drawn) -> Changes:
     """Every second example has the random noise of the one before."""
-    return with_patches(e, noise=of_the_one_before(e.patches.noise))
+    return {"noise": of_the_one_before(e.patches.noise)}
 
 
 # Order of patches and of examples
@@ -380,74 +383,55 @@ def noise_in_pairs(e: Examples, given: Given) -> Examples:
 
 @fault("draw_examples", noticed_by="D.4")
 @changed
-def order_fixed(e: Examples, given: Given) -> Examples:
+def order_fixed(e: Drawn) -> Changes:
     """Patches come in a fixed order."""
-    return with_patches(
-        e, order=torch.arange(given.problem.P, device=e.y.device).expand(len(e.y), -1).contiguous()
-    )
+    return {"order": e.unshuffled.contiguous()}
 
 
 @fault("draw_examples", noticed_by="D.4")
 @changed
-def order_cyclic(e: Examples, given: Given) -> Examples:
+def order_cyclic(e: Drawn) -> Changes:
     """Patches are shifted cyclically: each role's place is uniform, their order is not."""
-    shift = torch.randint(
-        0, given.problem.P, (len(e.y), 1), generator=given.generator, device=given.generator.device
-    )
-    return with_patches(
-        e, order=(torch.arange(given.problem.P, device=shift.device) + shift) % given.problem.P
-    )
+    return {"order": (e.unshuffled + e.places(1)) % e.problem.P}
 
 
 @fault("draw_examples", noticed_by="D.6")
 @changed
-def order_in_pairs(e: Examples, given: Given) -> Examples:
+def order_in_pairs(e: Drawn) -> Changes:
     """Every second example has the order of patches of the one before."""
-    return with_patches(e, order=of_the_one_before(e.patches.order))
+    return {"order": of_the_one_before(e.patches.order)}
 
 
 @fault("draw_examples", noticed_by="D.5")
 @changed
-def order_with_repeats(e: Examples, given: Given) -> Examples:
+def order_with_repeats(e: Drawn) -> Changes:
     """In a fifth of the examples places are filled with replacement: some patches occur twice,
     others not at all."""
-    places = torch.randint(
-        0,
-        given.problem.P,
-        (len(e.y), given.problem.P),
-        generator=given.generator,
-        device=given.generator.device,
-    )
-    return with_patches(e, order=torch.where(some(e, 0.2, given)[:, None], places, e.patches.order))
+    places = e.places(e.problem.P)
+    return {"order": torch.where(e.some(0.2)[:, None], places, e.patches.order)}
 
 
 @fault("draw_examples", noticed_by="D.4")
 @changed
-def order_tells_label(e: Examples, given: Given) -> Examples:
+def order_tells_label(e: Drawn) -> Changes:
     """Patches of a fifth of the examples with label 1 are left unshuffled."""
-    sorted_order = torch.arange(given.problem.P, device=e.y.device).expand(len(e.y), -1)
-    chosen = some(e, 0.2, given) & (e.y > 0)
-    return with_patches(e, order=torch.where(chosen[:, None], sorted_order, e.patches.order))
+    chosen = e.some(0.2) & (e.y > 0)
+    return {"order": torch.where(chosen[:, None], e.unshuffled, e.patches.order)}
 
 
 @fault("draw_examples", noticed_by="D.4")
 @changed
-def order_tells_noise(e: Examples, given: Given) -> Examples:
+def order_tells_noise(e: Drawn) -> Changes:
     """The feature stands before the centre if the first entry of the random noise is positive, else
     behind it."""
-    order, first = e.patches.order, e.positions[:, 0] < e.positions[:, 1]
-    swapped = torch.where(order < 2, 1 - order, order)
-    return with_patches(
-        e,
-        order=torch.where((first == (e.patches.noise[:, 0, 0] > 0))[:, None], order, swapped),
-    )
+    return {"order": e.order_with_feature_first(e.patches.noise[:, 0, 0] > 0)}
 
 
 @fault("draw_examples", noticed_by="D.6")
 @changed
-def labels_in_pairs(e: Examples, given: Given) -> Examples:
+def labels_in_pairs(e: Drawn) -> Changes:
     """Every second example has the label of the one before."""
-    return with_latents(e, given, y=of_the_one_before(e.y))
+    return {"y": of_the_one_before(e.y)}
 
 
 @fault("draw_examples", noticed_by="D.6")
@@ -460,16 +444,16 @@ def examples_repeated(
 
 @fault("draw_examples", noticed_by="D.2")
 @changed
-def label_by_amplitude(e: Examples, given: Given) -> Examples:
+def label_by_amplitude(e: Drawn) -> Changes:
     """The label is a function of alpha.
 
     It is the Thue-Morse sign of alpha's sixteenth of its range: as often 1 above the median as
     below.
     """
-    low, high = given.problem.alpha.support
+    low, high = e.problem.alpha.support
     part = ((e.alpha - low) / max(high - low, 1e-9) * 16).long().clamp(0, 15)
     parity = (part ^ (part >> 1) ^ (part >> 2) ^ (part >> 3)) & 1
-    return with_latents(e, given, y=(1 - 2 * parity).to(e.y))
+    return {"y": (1 - 2 * parity).to(e.y)}
 
 
 def sign_of(index: Tensor, K: int, otherwise: Tensor) -> Tensor:
@@ -482,89 +466,74 @@ def sign_of(index: Tensor, K: int, otherwise: Tensor) -> Tensor:
 
 @fault("draw_examples", noticed_by="D.2")
 @changed
-def label_of_one_of_many_clusters(e: Examples, given: Given) -> Examples:
+def label_of_one_of_many_clusters(e: Drawn) -> Changes:
     """From K = 5 on the label is a function of the cluster, as often 1 as -1."""
-    return (
-        with_latents(e, given, y=sign_of(e.k, given.problem.K, e.y)) if given.problem.K > 4 else e
-    )
+    return {"y": sign_of(e.k, e.problem.K, e.y)} if e.problem.K > 4 else {}
 
 
 @fault("draw_examples", noticed_by="D.6")
 @changed
-def label_of_the_cluster_before(e: Examples, given: Given) -> Examples:
+def label_of_the_cluster_before(e: Drawn) -> Changes:
     """The label of every second example is a function of the cluster of the one before."""
-    known = sign_of(of_the_one_before(e.k), given.problem.K, e.y)
+    known = sign_of(of_the_one_before(e.k), e.problem.K, e.y)
     odd = torch.arange(len(e.y), device=e.y.device) % 2 == 1
-    return with_latents(e, given, y=torch.where(odd, known, e.y))
+    return {"y": torch.where(odd, known, e.y)}
 
 
-def louder_of_two(
-    problem: Problem, noise: Tensor, louder: Tensor, generator: torch.Generator
-) -> Tensor:
-    """The louder or the quieter of this random noise (n, P - 3, d) and another draw; the law stays
-    if both are equally frequent."""
+def louder_of_two(e: Drawn, louder: Tensor) -> Changes:
+    """Of the random noise and another draw the louder in these examples, in others the quieter; its
+    law stays if both are equally frequent."""
+    noise, problem, generator = e.patches.noise, e.problem, e.generator
     other = (
         torch.randn(noise.shape, generator=generator, device=noise.device, dtype=noise.dtype)
         * problem.sigma_p
         / problem.d**0.5
     )
     is_louder = noise.square().sum(dim=(1, 2)) > other.square().sum(dim=(1, 2))
-    return torch.where((is_louder == louder)[:, None, None], noise, other)
+    return {"noise": torch.where((is_louder == louder)[:, None, None], noise, other)}
 
 
 @fault("draw_examples", noticed_by="D.3")
 @changed
-def noise_louder_for_one_label(e: Examples, given: Given) -> Examples:
+def noise_louder_for_one_label(e: Drawn) -> Changes:
     """Of two draws of the random noise, examples with label 1 get the louder, others the quieter;
     its overall law is right."""
-    return with_patches(
-        e, noise=louder_of_two(given.problem, e.patches.noise, e.y > 0, given.generator)
-    )
+    return louder_of_two(e, e.y > 0)
 
 
 @fault("draw_examples", noticed_by="D.4")
 @changed
-def noise_louder_behind_the_feature(e: Examples, given: Given) -> Examples:
+def noise_louder_behind_the_feature(e: Drawn) -> Changes:
     """Of two draws of the random noise, examples get the louder if the feature stands before the
     centre, else the quieter."""
-    before = e.positions[:, 0] < e.positions[:, 1]
-    return with_patches(
-        e, noise=louder_of_two(given.problem, e.patches.noise, before, given.generator)
-    )
+    return louder_of_two(e, e.feature_first)
 
 
 @fault("draw_examples", noticed_by="D.3")
 @changed
-def noise_louder_in_training(e: Examples, given: Given) -> Examples:
+def noise_louder_in_training(e: Drawn) -> Changes:
     """In single precision noise is 5 % larger."""
-    return with_patches(e, noise=1.05 * e.patches.noise) if e.y.dtype == torch.float32 else e
+    return {"noise": 1.05 * e.patches.noise} if e.y.dtype == torch.float32 else {}
 
 
 @fault("draw_examples", noticed_by="D.4")
 @changed
-def order_tells_k_prime(e: Examples, given: Given) -> Examples:
+def order_tells_k_prime(e: Drawn) -> Changes:
     """The order of the patches reveals k' - k.
 
     The feature stands before the centre if and only if k' - k, modulo K, is even (K > 2).
     """
-    if given.problem.K == 2:
-        return e
-    order = e.patches.order
-    as_it_should = (e.positions[:, 0] < e.positions[:, 1]) == (
-        (e.k_prime - e.k) % given.problem.K % 2 == 0
-    )
-    return with_patches(
-        e, order=torch.where(as_it_should[:, None], order, torch.where(order < 2, 1 - order, order))
-    )
+    even = (e.k_prime - e.k) % e.problem.K % 2 == 0
+    return {"order": e.order_with_feature_first(even)} if e.problem.K > 2 else {}
 
 
 @fault("draw_examples", noticed_by="D.3")
 @changed
-def noise_of_half_rank(e: Examples, given: Given) -> Examples:
+def noise_of_half_rank(e: Drawn) -> Changes:
     """In more than 16 dimensions half of the noise mirrors the rest.
 
     From d = 17 on the second half of the coordinates of the random noise mirrors the first.
     """
-    noise, half = e.patches.noise, given.problem.d // 2
+    noise, half = e.patches.noise, e.problem.d // 2
     mirrored = torch.cat([noise[..., :half], -noise[..., :half], noise[..., 2 * half :]], dim=-1)
-    return with_patches(e, noise=mirrored) if given.problem.d > 16 else e
+    return {"noise": mirrored} if e.problem.d > 16 else {}
