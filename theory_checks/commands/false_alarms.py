@@ -1,7 +1,7 @@
 """check all claims on one subject with many seeds, and count the verdicts
 
 For a subject of which all claims are true, by default the paper's, every violated verdict is a
-false alarm. Writes false-alarms.json and false-alarms.md. Keeps every result in cells.jsonl, so
+false alarm. Writes false-alarms.json and false-alarms.md. Keeps every result in cells.json, so
 that the runs can be done in batches: with a larger --runs only the further seeds are checked.
 Status 1 if a claim was violated or its check raised.
 """
@@ -21,7 +21,7 @@ from theory_checks.commands.faults import (
 )
 
 Counts = Mapping[str, Counter[str]]
-OUTCOMES = ("violated", "error", "inconclusive", "vacuous", "holds")
+COUNTED = ("violated", "error", "inconclusive", "vacuous", "holds")
 EXAMPLES = (
     "false_alarms --runs 10 --claim R.7 --claim I.3",
     "false_alarms --runs 200 --profile standard --jobs 8",
@@ -83,7 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
 def headline(counts: Counts, runs: int) -> str:
     """All claims and runs in one sentence."""
     total = sum(counts.values(), Counter())
-    verdicts = ", ".join(f"{total[outcome]} {outcome}" for outcome in OUTCOMES)
+    verdicts = ", ".join(f"{total[outcome]} {outcome}" for outcome in COUNTED)
     return f"{runs} runs of {len(counts)} claims: {verdicts}."
 
 
@@ -100,11 +100,11 @@ def markdown(arguments: argparse.Namespace, counts: Counts) -> str:
             " holds, with 95 % confidence for each claim (Clopper and Pearson)."
         ),
         "",
-        f"| claim | {' | '.join(OUTCOMES)} | not held at most |",
-        f"|---|{'---|' * len(OUTCOMES)}---|",
+        f"| claim | {' | '.join(COUNTED)} | not held at most |",
+        f"|---|{'---|' * len(COUNTED)}---|",
     ]
     for claim_id, count in counts.items():
-        cells = " | ".join(str(count[outcome]) for outcome in OUTCOMES)
+        cells = " | ".join(str(count[outcome]) for outcome in COUNTED)
         most = at_most(count.total() - count["holds"], count.total())
         lines.append(f"| {claim_id} | {cells} | {most:.2g} |")
     return "\n".join(lines) + "\n"

@@ -1,7 +1,8 @@
 """check the claims against faulty subjects: which claim notices which fault
 
-Writes matrix.json, matrix.md and matrix.html. Keeps every result in cells.jsonl: an interrupted run
-continues where it ended, and what has not changed is not checked again. Claims that need training
+Prints which claim notices each fault first, and writes matrix.json, matrix.md and matrix.html. Keeps
+every result in cells.json: an interrupted run continues where it ended, and where neither fault nor
+claim has changed nothing is checked again. Claims that need training
 runs are checked on the faults that represent their kind, or on all that are named. A claim that
 calls none of the ingredients in which a fault differs finds what it finds of the paper's Subject,
 which is checked first. Status 1 if a fault that is not equivalent was checked against every claim
@@ -62,22 +63,28 @@ def add_cell_arguments(parser: argparse.ArgumentParser, output: str) -> None:
         "--limit", type=float, metavar="SECONDS", help="for one claim on one subject (no limit)"
     )
     parser.add_argument(
+        "--cells", type=Path, metavar="FILE", help="known and new results (DIR/cells.json)"
+    )
+    parser.add_argument(
         "--output", type=Path, default=Path(output), metavar="DIR", help="(%(default)s)"
     )
 
 
 @contextlib.contextmanager
 def checking(arguments: argparse.Namespace) -> "Iterator[Completed]":
-    """What gives the results of cells, from cells.jsonl or from processes that check them, under a
-    title. Raises CommandError if another run writes to the same
-    directory."""
+    """What gives the results of cells, from the file of known ones or from processes that check
+    them, under a title. Raises CommandError if another run writes to the same directories, or if
+    the file has no results."""
     from theory_checks.faults.cells import Store, completed
     from theory_checks.faults.workers import Workers
 
-    with refusing():
-        lock = reserve(arguments.output)
-    with lock, Workers(arguments.jobs) as workers:
-        store = Store(arguments.output / "cells.jsonl")
+    path = arguments.cells or arguments.output / "cells.json"
+    with contextlib.ExitStack() as stack:
+        with refusing():
+            for folder in {arguments.output.resolve(), path.resolve().parent}:
+                stack.enter_context(reserve(folder))
+            store = Store(path)
+        workers = stack.enter_context(Workers(arguments.jobs))
         yield lambda cells, title: completed(cells, store, workers, arguments.limit, title)
 
 
@@ -91,7 +98,7 @@ def write(arguments: argparse.Namespace, name: str, content: Any, **texts: str) 
 def run(arguments: argparse.Namespace) -> int:
     from theory_checks.faults.cells import Cell, claims
     from theory_checks.faults.matrix import Matrix, cells_of, untouched
-    from theory_checks.faults.pages import headline, html, markdown
+    from theory_checks.faults.pages import headline, page, table
 
     require_cell_arguments(arguments)
     faults = chosen(arguments.fault)
@@ -125,8 +132,9 @@ def run(arguments: argparse.Namespace) -> int:
                 for f, row in cells.items()
             },
         )
-        pages = {"md": markdown(matrix), "html": html(matrix)}
+        pages = {kind: page(matrix, kind) for kind in ("md", "html")}
         write(arguments, "matrix", matrix.to_json(), **pages)
+    print(table(matrix))
     print(headline(matrix))
     print(arguments.output / "matrix.html")
     return int(bool(matrix.gaps or matrix.false_kills))

@@ -1,7 +1,7 @@
 """how weak a fault each claim still detects with a probability of 95 %
 
 Bisects over the strengths of each fault; `theory_checks/faults/graded.py` states the design.
-Writes graded.json and graded.md. Keeps every result in cells.jsonl: an interrupted run continues
+Writes graded.json and graded.md. Keeps every result in cells.json: an interrupted run continues
 where it ended.
 """
 

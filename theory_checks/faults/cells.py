@@ -5,8 +5,9 @@ import functools
 import json
 import shutil
 import tempfile
+import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,23 +16,24 @@ import torch
 from tqdm import tqdm
 
 from theory_checks.checking.budget import ledger
-from theory_checks.checking.claim import DEFAULT_ALPHA, Claim
+from theory_checks.checking.claim import DEFAULT_ALPHA, DEFAULT_SUBJECT, Claim
 from theory_checks.checking.fingerprint import fingerprint
 from theory_checks.checking.profiles import PROFILES
+from theory_checks.checking.record import ERROR
 from theory_checks.checking.registry import built_in, claim_hash
 from theory_checks.checking.run import Run, load_subject
-from theory_checks.checking.search import check, examine
+from theory_checks.checking.search import check
 from theory_checks.evidence.ledger import Ledger
 from theory_checks.faults.workers import Unanswered, Workers
 from theory_checks.report.serial import plain, restored
+from theory_checks.report.write import write_whole
 
-OUTCOMES = {
+OUTCOME_OF_VERDICT = {
     "violated": "killed",
     "holds": "survived",
     "inconclusive": "inconclusive",
     "vacuous": "vacuous",
 }
-ERROR = "error"
 
 
 @dataclass(frozen=True)
@@ -56,25 +58,17 @@ class Result:
 
     outcome: killed (the claim is violated), survived (it holds), inconclusive, vacuous, or error:
         an exception, NaN, crash or timeout; not counted as a kill.
-    margin, bound, resolution: as in a Record.
-    samples: draws over all inputs.
-    examples: inputs judged.
-    seconds: duration of the check.
-    detail: why, in words.
-    worst_case: the input with the smallest margin.
-    used: the ingredients of the subject that the check called; all of them where it reads training
-        runs, which may have been made for an earlier check.
+    margin: as in a Record; None if the claim survived.
+    samples: draws over all inputs; 0 if the claim survived.
+    detail: why, in words; "" if the claim survived.
+    used: of the paper's Subject, the ingredients that the check called; all of them where it reads
+        training runs, which may have been made for an earlier check.
     """
 
-    outcome: str
+    outcome: str = "survived"
     margin: float | None = None
-    bound: float | None = None
-    resolution: float | None = None
     samples: int = 0
-    examples: int = 0
-    seconds: float = 0.0
     detail: str = ""
-    worst_case: str = ""
     used: tuple[str, ...] = ()
 
 
@@ -108,23 +102,17 @@ def budget() -> Ledger:
     return ledger(DEFAULT_ALPHA, claims().values())
 
 
-def key(cell: Cell) -> str:
-    """The name of a cell's result, which changes with the source of anything that it depends on:
-    subject, claim, what checks it, and core."""
-    return fingerprint(
-        _of_subject(cell.subject), _of_claim(cell.claim, cell.profile), cell.profile, cell.seed
-    )
-
-
 @functools.cache
-def _of_subject(name: str) -> str:
+def subject_hash(name: str) -> str:
+    """Changes with the source of the Subject."""
     return fingerprint(load_subject(name))
 
 
 @functools.cache
-def _of_claim(claim_id: str, profile: str) -> str:
+def column_hash(claim_id: str, profile: str) -> str:
+    """Changes with the hash of the claim, and with the source of what it calls of core."""
     claim = claims()[claim_id]
-    return fingerprint(claim_hash(claim, PROFILES[profile]), claim, examine, Run)
+    return fingerprint(claim_hash(claim, PROFILES[profile]), claim)
 
 
 def check_cell(cell: Cell, shared: Path) -> Result:
@@ -145,75 +133,144 @@ def check_cell(cell: Cell, shared: Path) -> Result:
         record = check(claim, run, shrink=False)  # a kill is a kill, whatever its input
     except Exception as error:
         return Result(ERROR, detail=f"{type(error).__name__}: {error}")
-    outcome = OUTCOMES[record.verdict]
+    outcome = OUTCOME_OF_VERDICT[record.verdict]
     if outcome == "killed" and (record.margin is None or record.margin != record.margin):
         outcome = ERROR  # what was observed is not a number
-    return Result(
-        outcome,
-        record.margin,
-        record.bound,
-        record.resolution,
-        record.samples,
-        record.examples,
-        record.seconds,
-        record.detail,
-        record.worst_case,
-        tuple(sorted(used)),
-    )
+    found = tuple(sorted(used)) if cell.subject == DEFAULT_SUBJECT else ()
+    if outcome == "survived":
+        return Result(used=found)
+    return Result(outcome, record.margin, record.samples, record.detail, found)
 
 
 @dataclass(frozen=True)
+class Row:
+    """The results for one subject, profile and seed.
+
+    hash: of the subject.
+    cells: by id of the claim; without the fields that are as in `Result()`.
+    """
+
+    hash: str
+    cells: Mapping[str, Result]
+
+
+@dataclass(frozen=True)
+class Content:
+    """What the file of a Store contains.
+
+    claims: their hashes, by id and profile.
+    rows: by subject, profile and seed.
+    """
+
+    claims: Mapping[str, str]
+    rows: Mapping[str, Row]
+
+
 class Store:
-    """Results by key in a file, a line each: {"key", "cell", "result"}. A line that was cut short
-    is computed again."""
+    """Results in a JSON file, each with the hash of its subject and of its claim: those of other
+    versions are not found, and forgotten when new ones are added.
 
-    path: Path
+    path: the file, which need not exist; `Content` says what it contains.
 
-    def read(self) -> dict[str, Result]:
-        """All results; of several with one key the last. Ends a line that was cut short."""
-        if not self.path.exists():
-            return {}
-        text, results = self.path.read_text(encoding="utf-8"), {}
-        if not text.endswith("\n"):
-            self._append("\n")
-        for line in text.splitlines():
-            try:
-                entry = json.loads(line)
-                results[entry["key"]] = restored(Result, entry["result"], "result")
-            except (ValueError, KeyError, TypeError):
-                continue
-        return results
+    Raises ValueError if the file has something else.
+    """
 
-    def add(self, key: str, cell: Cell, result: Result) -> None:
-        """Appends a result."""
-        entry = {"key": key, "cell": plain(cell), "result": plain(result)}
-        self._append(json.dumps(entry, allow_nan=False) + "\n")
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            text = (
+                path.read_text(encoding="utf-8") if path.exists() else '{"claims": {}, "rows": {}}'
+            )
+            content = restored(Content, json.loads(text), "cells")
+        except (OSError, ValueError) as error:
+            raise ValueError(f"{path}: has no results of checks ({error})") from error
+        self.claims = dict(content.claims)
+        self.rows = {name: (row.hash, dict(row.cells)) for name, row in content.rows.items()}
 
-    def _append(self, text: str) -> None:
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(text)
+    def get(self, cell: Cell) -> Result | None:
+        """The result, unless it is not known or of another version of the subject or claim."""
+        of_subject, cells = self.rows.get(f"{cell.subject} {cell.profile} {cell.seed}", ("", {}))
+        fresh = of_subject == subject_hash(cell.subject) and self.claims.get(
+            f"{cell.claim} {cell.profile}"
+        ) == column_hash(cell.claim, cell.profile)
+        return cells.get(cell.claim) if fresh else None
+
+    def add(self, cell: Cell, result: Result) -> None:
+        """Notes a result. `save` writes it."""
+        column, of_claim = f"{cell.claim} {cell.profile}", column_hash(cell.claim, cell.profile)
+        if self.claims.get(column) != of_claim:
+            self.claims[column] = of_claim
+            for name, (_, cells) in self.rows.items():
+                if name.split()[1] == cell.profile:
+                    cells.pop(cell.claim, None)
+        name, of_subject = f"{cell.subject} {cell.profile} {cell.seed}", subject_hash(cell.subject)
+        if self.rows.get(name, ("",))[0] != of_subject:
+            self.rows[name] = (of_subject, {})
+        self.rows[name][1][cell.claim] = result
+
+    def stale(self) -> tuple[str, ...]:
+        """Subject, profile, seed and claim of each result of another version, or of something that
+        is no longer there."""
+        return tuple(
+            f"{name} {claim_id}"
+            for name, (_, cells) in self.rows.items()
+            for claim_id in cells
+            if self._is_stale(name, claim_id)
+        )
+
+    def _is_stale(self, name: str, claim_id: str) -> bool:
+        try:
+            subject, profile, seed = name.split()
+            return self.get(Cell(subject, claim_id, profile, int(seed))) is None
+        except (KeyError, ValueError):  # no such profile, claim or subject
+            return True
+
+    def save(self) -> None:
+        """Writes the file, a line for each row."""
+        survived = vars(Result())
+        rows = {
+            name: {
+                "hash": of_subject,
+                "cells": {
+                    claim_id: {k: plain(v) for k, v in vars(result).items() if v != survived[k]}
+                    for claim_id, result in cells.items()
+                },
+            }
+            for name, (of_subject, cells) in self.rows.items()
+        }
+        lines = ",\n".join(f"{json.dumps(name)}: {_compact(row)}" for name, row in rows.items())
+        write_whole(self.path, f'{{"claims": {_compact(self.claims)},\n"rows": {{\n{lines}\n}}}}\n')
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, allow_nan=False, separators=(",", ":"))
 
 
 def completed(
     cells: Sequence[Cell], store: Store, workers: Workers, limit: float | None, title: str
 ) -> dict[Cell, Result]:
     """The results of all cells. Those that the store lacks are computed, in the order given, and
-    stored one by one.
+    stored, at the latest after a second.
 
     limit: seconds a cell may take.
     title: of the progress bar.
     """
-    keys = {cell: key(cell) for cell in cells}
-    known = store.read()
-    results = {cell: known[keys[cell]] for cell in cells if keys[cell] in known}
+    results = {cell: known for cell in cells if (known := store.get(cell))}
     missing = [cell for cell in cells if cell not in results]
+    saved = time.monotonic()
     with tqdm(total=len(cells), initial=len(results), desc=title, unit="cell", disable=None) as bar:
-        for cell, result in computed(missing, workers, limit):
-            store.add(keys[cell], cell, result)
-            results[cell] = result
-            bar.update()
-            name = cell.subject.rpartition(":")[2]
-            bar.set_postfix_str(f"{name} {cell.claim} {result.outcome}", refresh=False)
+        try:
+            for cell, result in computed(missing, workers, limit):
+                store.add(cell, result)
+                results[cell] = result
+                if time.monotonic() > saved + 1:
+                    store.save()
+                    saved = time.monotonic()
+                bar.update()
+                name = cell.subject.rpartition(":")[2]
+                bar.set_postfix_str(f"{name} {cell.claim} {result.outcome}", refresh=False)
+        finally:
+            store.save()
     return results
 
 

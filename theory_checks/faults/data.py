@@ -32,9 +32,7 @@ class Drawn(Examples):
 
     def uniform(self, shape: tuple[int, ...]) -> Tensor:
         """Unif[0, 1]."""
-        return torch.rand(
-            shape, generator=self.generator, device=self.y.device, dtype=self.y.dtype
-        )
+        return torch.rand(shape, generator=self.generator, device=self.y.device, dtype=self.y.dtype)
 
     def places(self, columns: int) -> Tensor:
         """Uniform places of patches, (n, columns)."""
@@ -68,12 +66,13 @@ def changed(change: Callable[[Drawn], Changes]) -> DrawExamples:
     def draw(problem: Problem, signals: Signals, n: int, generator: torch.Generator) -> Examples:
         e = draw_examples(problem, signals, n, generator)
         changes = change(Drawn(**vars(e), problem=problem, signals=signals, generator=generator))
-        e = replace(e, **{name: changes[name] for name in changes.keys() & vars(e).keys()})
+        latent: dict[str, Any] = {name: changes[name] for name in changes.keys() & vars(e).keys()}
+        e = replace(e, **latent)
         follow = {
             "which": torch.stack([e.k, problem.K + e.k, e.k_prime], dim=1),
             "coefficient": torch.stack([e.y * e.alpha, e.beta, e.eps * e.gamma], dim=1),
         }
-        follow |= {name: changes[name] for name in changes.keys() - vars(e).keys()}
+        follow |= {name: changes[name] for name in changes.keys() - latent.keys()}
         return replace(e, patches=replace(e.patches, **follow))
 
     return draw

@@ -1,6 +1,7 @@
 """Faults of the experts' response."""
 
-from functools import partial
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import torch
@@ -10,49 +11,61 @@ from core.model import cubic_response, linear_response
 from theory_checks.faults.fault import Ingredients, fault
 
 
+def summed(response: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    """The sum over patches and filters of a response to each pre-activation."""
+
+    @wraps(response)
+    def respond(z: Tensor) -> Tensor:
+        return response(z).sum(dim=(-2, -1))
+
+    return respond
+
+
 @fault("respond", noticed_by=("G.5", "G.6"))
+@summed
 def quadratic(z: Tensor) -> Tensor:
     """Experts respond with z^2."""
-    return (z**2).sum(dim=(-2, -1))
+    return z**2
 
 
 @fault("respond", noticed_by=("G.5", "G.6"), representative=True)
+@summed
 def even(z: Tensor) -> Tensor:
     """Experts respond with |z|^3."""
-    return (z**2 * z.abs()).sum(dim=(-2, -1))
+    return z**2 * z.abs()
 
 
 @fault("respond", noticed_by="G.5")
+@summed
 def quintic(z: Tensor) -> Tensor:
     """Experts respond with z^5."""
-    return (z**5).sum(dim=(-2, -1))
+    return z**5
 
 
 @fault("respond", noticed_by=("G.5", "G.6"))
+@summed
 def relu(z: Tensor) -> Tensor:
     """Experts respond with max(z, 0)."""
-    return z.relu().sum(dim=(-2, -1))
+    return z.relu()
 
 
 @fault("respond", noticed_by=("G.5", "G.6"))
+@summed
 def relu_cubed(z: Tensor) -> Tensor:
     """Experts respond with max(z, 0)^3."""
-    return (z.relu() ** 3).sum(dim=(-2, -1))
+    return z.relu() ** 3
 
 
 @fault("respond", noticed_by="G.5")
+@summed
 def saturating(z: Tensor) -> Tensor:
     """Experts respond with tanh z."""
-    return z.tanh().sum(dim=(-2, -1))
+    return z.tanh()
 
 
-def with_linear_term(size: float) -> partial[Tensor]:
+def with_linear_term(size: float) -> Callable[[Tensor], Tensor]:
     """z^3 + size z."""
-    return partial(_linear_term, size=size)
-
-
-def _linear_term(z: Tensor, size: float) -> Tensor:
-    return (z**3 + size * z).sum(dim=(-2, -1))
+    return summed(lambda z: z**3 + size * z)
 
 
 @fault(noticed_by=("G.5", "G.7"))
@@ -150,10 +163,10 @@ class CubeWithBoundedSlope(torch.autograd.Function):
 
 
 @fault("respond", noticed_by="G.5")
+@summed
 def slope_bounded(z: Tensor) -> Tensor:
     """Gradients are computed as if pre-activations were at most 10."""
-    cubes: Tensor = CubeWithBoundedSlope.apply(z)  # type: ignore[no-untyped-call]
-    return cubes.sum(dim=(-2, -1))
+    return CubeWithBoundedSlope.apply(z)  # type: ignore[no-untyped-call]
 
 
 @fault("respond", noticed_by="G.7")

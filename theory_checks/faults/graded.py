@@ -31,12 +31,12 @@ from theory_checks.faults.initialisation import experts_scaled
 from theory_checks.faults.routing import uniform_of_width
 from theory_checks.faults.signatures import Update
 from theory_checks.faults.updates import (
+    decaying,
     length,
     normalised,
     plain,
     rate_scaled,
     stateless,
-    step_of_length,
 )
 
 DETECTED, CONFIDENCE = 0.95, 0.95
@@ -51,108 +51,25 @@ class GradedFault:
     wrong: what is wrong at strength s.
     most: the largest strength.
     noticed_by: the claims whose power is measured by default.
-    ingredients: from a strength to what replaces the paper's ingredients, by name.
+    ingredient: the one that it replaces.
+    made: from a strength to what replaces the paper's.
     """
 
     name: str
     wrong: str
     most: float
     noticed_by: tuple[str, ...]
-    ingredients: Callable[[float], dict[str, Any]]
+    ingredient: str
+    made: Callable[[float], Any]
 
     def at(self, strength: float) -> Subject:
         """The Subject with the fault at this strength."""
-        return replace(PAPER, **self.ingredients(strength))
+        return replace(PAPER, **{self.ingredient: self.made(strength)})
 
     @property
     def grid(self) -> tuple[float, ...]:
         """The strengths, largest first."""
         return tuple(self.most / 2**i for i in range(STEPS + 1))
-
-
-GRADED = {
-    fault.name: fault
-    for fault in (
-        GradedFault(
-            "SIGN_CORRELATION",
-            "The sign of the feature noise has correlation s with the label.",
-            0.5,
-            ("D.2", "S.3"),
-            lambda s: {"draw_examples": sign_is_label_in(s)},
-        ),
-        GradedFault(
-            "NOISE_WIDTH",
-            "Router noise is Unif[0, 1 - s].",
-            0.5,
-            ("R.5", "R.9"),
-            lambda s: {"router_noise": uniform_of_width(1 - s)},
-        ),
-        GradedFault(
-            "GATE_TEMPERATURE",
-            "The gate is a softmax of temperature 1 + s.",
-            1.0,
-            ("R.8",),
-            lambda s: {"gate": of_temperature(1 + s)},
-        ),
-        GradedFault(
-            "ROUTER_RATE",
-            "The rate of the router is 1 + s times as large.",
-            1.0,
-            ("G.3",),
-            lambda s: {"router_update": rate_scaled(1 + s)},
-        ),
-        GradedFault(
-            "SIGNAL_ANGLE",
-            "Features are turned by an angle s towards their centres.",
-            0.5,
-            ("D.1",),
-            lambda s: {"draw_signals": tilted(s)},
-        ),
-        GradedFault(
-            "STEP_LENGTH",
-            "Steps of experts are 1 + s times as long.",
-            1.0,
-            ("G.2",),
-            lambda s: {"expert_update": step_of_length(1 + s)},
-        ),
-        GradedFault(
-            "STEP_DIRECTION",
-            "Before it is normalised, a share s of the expert is added to its gradient: steps turn,"
-            " and keep their length.",
-            1.0,
-            ("G.3",),
-            lambda s: {"expert_update": turned_by(s)},
-        ),
-        GradedFault(
-            "ROUTER_DECAY",
-            "The router decays by a share s a step.",
-            0.1,
-            ("G.1", "G.3"),
-            lambda s: {"router_update": decaying_by(s)},
-        ),
-        GradedFault(
-            "RANDOM_NOISE",
-            "Random noise is 1 - s times as large.",
-            0.5,
-            ("D.3",),
-            lambda s: {"draw_examples": noise_scaled(1 - s)},
-        ),
-        GradedFault(
-            "INITIAL_SCALE",
-            "Experts start 1 + s times as large.",
-            1.0,
-            ("I.1", "I.4"),
-            lambda s: {"initialise_experts": experts_scaled(1 + s)},
-        ),
-        GradedFault(
-            "LINEAR_TERM",
-            "Experts respond with z^3 + s z.",
-            1.0,
-            ("G.5", "G.7"),
-            lambda s: {"respond": with_linear_term(s)},
-        ),
-    )
-}
 
 
 def turned_by(share: float) -> Update:
@@ -168,9 +85,100 @@ def turned_by(share: float) -> Update:
     return update
 
 
-def decaying_by(share: float) -> Update:
-    """router_update with weight decay."""
-    return stateless(lambda theta, gradient, rate: plain((1 - share) * theta, gradient, rate))
+GRADED = {
+    fault.name: fault
+    for fault in (
+        GradedFault(
+            "SIGN_CORRELATION",
+            "The sign of the feature noise has correlation s with the label.",
+            0.5,
+            ("D.2", "S.3"),
+            "draw_examples",
+            sign_is_label_in,
+        ),
+        GradedFault(
+            "NOISE_WIDTH",
+            "Router noise is Unif[0, 1 - s].",
+            0.5,
+            ("R.5", "R.9"),
+            "router_noise",
+            lambda s: uniform_of_width(1 - s),
+        ),
+        GradedFault(
+            "GATE_TEMPERATURE",
+            "The gate is a softmax of temperature 1 + s.",
+            1.0,
+            ("R.8",),
+            "gate",
+            lambda s: of_temperature(1 + s),
+        ),
+        GradedFault(
+            "ROUTER_RATE",
+            "The rate of the router is 1 + s times as large.",
+            1.0,
+            ("G.3",),
+            "router_update",
+            lambda s: rate_scaled(plain, 1 + s),
+        ),
+        GradedFault(
+            "SIGNAL_ANGLE",
+            "Features are turned by an angle s towards their centres.",
+            0.5,
+            ("D.1",),
+            "draw_signals",
+            tilted,
+        ),
+        GradedFault(
+            "STEP_LENGTH",
+            "Steps of experts are 1 + s times as long.",
+            1.0,
+            ("G.2",),
+            "expert_update",
+            lambda s: rate_scaled(normalised, 1 + s),
+        ),
+        GradedFault(
+            "STEP_DIRECTION",
+            "Before it is normalised, a share s of the expert is added to its gradient: steps turn,"
+            " and keep their length.",
+            1.0,
+            ("G.3",),
+            "expert_update",
+            turned_by,
+        ),
+        GradedFault(
+            "ROUTER_DECAY",
+            "The router decays by a share s a step.",
+            0.1,
+            ("G.1", "G.3"),
+            "router_update",
+            lambda s: decaying(plain, s),
+        ),
+        GradedFault(
+            "RANDOM_NOISE",
+            "Random noise is 1 - s times as large.",
+            0.5,
+            ("D.3",),
+            "draw_examples",
+            lambda s: noise_scaled(1 - s),
+        ),
+        GradedFault(
+            "INITIAL_SCALE",
+            "Experts start 1 + s times as large.",
+            1.0,
+            ("I.1", "I.4"),
+            "initialise_experts",
+            lambda s: experts_scaled(1 + s),
+        ),
+        GradedFault(
+            "LINEAR_TERM",
+            "Experts respond with z^3 + s z.",
+            1.0,
+            ("G.5", "G.7"),
+            "respond",
+            with_linear_term,
+        ),
+    )
+}
 
 
 def __getattr__(name: str) -> Subject:

@@ -1,6 +1,8 @@
 """Faults of the initialisation."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import wraps
 
 import torch
 from torch import Tensor
@@ -27,13 +29,19 @@ def router_nearly_zero(
     return zero_router(problem, hyper, generator) + 1e-12
 
 
-def experts_scaled(factor: float) -> Initialise:
-    """initialise_experts with filters multiplied by a factor."""
+def changed(change: Callable[[Tensor, float], Tensor]) -> Initialise:
+    """initialise_experts, changed afterwards as a function of (M, J, d) weights and sigma_0."""
 
+    @wraps(change)
     def draw(problem: Problem, hyper: Hyperparameters, generator: torch.Generator) -> Tensor:
-        return factor * gaussian_experts(problem, hyper, generator)
+        return change(gaussian_experts(problem, hyper, generator), hyper.sigma_0)
 
     return draw
+
+
+def experts_scaled(factor: float) -> Initialise:
+    """initialise_experts with filters multiplied by a factor."""
+    return changed(lambda W, sigma_0: factor * W)
 
 
 @fault(noticed_by=("I.4", "I.1"))
@@ -51,61 +59,53 @@ def experts_of_one_scale(
 
 
 @fault("initialise_experts", noticed_by=("I.4", "I.1"))
-def experts_of_full_size(
-    problem: Problem, hyper: Hyperparameters, generator: torch.Generator
-) -> Tensor:
+@changed
+def experts_of_full_size(W: Tensor, sigma_0: float) -> Tensor:
     """Experts start at N(0, sigma_0^2 I), not divided by d."""
-    return problem.d**0.5 * gaussian_experts(problem, hyper, generator)
+    return W.shape[-1] ** 0.5 * W
 
 
 @fault("initialise_experts", noticed_by="I.4")
-def experts_smaller_with_filters(
-    problem: Problem, hyper: Hyperparameters, generator: torch.Generator
-) -> Tensor:
+@changed
+def experts_smaller_with_filters(W: Tensor, sigma_0: float) -> Tensor:
     """Filters start smaller the more of them an expert has."""
-    return gaussian_experts(problem, hyper, generator) / hyper.J**0.5
+    return W / W.shape[1] ** 0.5
 
 
 @fault("initialise_experts", noticed_by=("I.1", "I.4"))
-def experts_correlated(
-    problem: Problem, hyper: Hyperparameters, generator: torch.Generator
-) -> Tensor:
+@changed
+def experts_correlated(W: Tensor, sigma_0: float) -> Tensor:
     """All experts lean towards the first."""
-    W = gaussian_experts(problem, hyper, generator)
     return (W + 0.5 * W[:1]) / 1.25**0.5
 
 
 @fault("initialise_experts", noticed_by=("I.1", "I.4"), representative=True)
-def experts_alike(problem: Problem, hyper: Hyperparameters, generator: torch.Generator) -> Tensor:
+@changed
+def experts_alike(W: Tensor, sigma_0: float) -> Tensor:
     """All experts start alike."""
-    W = gaussian_experts(problem, hyper, generator)
     return W[:1].expand_as(W).contiguous()
 
 
 @fault("initialise_experts", noticed_by=("I.2", "I.4"))
-def filters_alike(problem: Problem, hyper: Hyperparameters, generator: torch.Generator) -> Tensor:
+@changed
+def filters_alike(W: Tensor, sigma_0: float) -> Tensor:
     """All filters of an expert start alike."""
-    W = gaussian_experts(problem, hyper, generator)
     return W[:, :1].expand_as(W).contiguous()
 
 
 @fault("initialise_experts", noticed_by=("I.4", "I.2"))
-def filters_opposite(
-    problem: Problem, hyper: Hyperparameters, generator: torch.Generator
-) -> Tensor:
+@changed
+def filters_opposite(W: Tensor, sigma_0: float) -> Tensor:
     """Every second filter starts as the opposite of the one before."""
-    W = gaussian_experts(problem, hyper, generator)
-    W[:, 1::2] = -W[:, : hyper.J // 2 * 2 : 2]
+    W[:, 1::2] = -W[:, : W.shape[1] // 2 * 2 : 2]
     return W
 
 
 @fault("initialise_experts", noticed_by="I.4")
-def experts_repeat_by_eights(
-    problem: Problem, hyper: Hyperparameters, generator: torch.Generator
-) -> Tensor:
+@changed
+def experts_repeat_by_eights(W: Tensor, sigma_0: float) -> Tensor:
     """Expert 8 starts like expert 0, and so on."""
-    W = gaussian_experts(problem, hyper, generator)
-    return W[torch.arange(hyper.M) % 8]
+    return W[torch.arange(len(W)) % 8]
 
 
 @fault("initialise_experts", noticed_by="I.4")
@@ -117,28 +117,24 @@ def experts_uniform(problem: Problem, hyper: Hyperparameters, generator: torch.G
 
 
 @fault("initialise_experts", noticed_by=("I.4", "I.1"))
-def experts_of_equal_length(
-    problem: Problem, hyper: Hyperparameters, generator: torch.Generator
-) -> Tensor:
+@changed
+def experts_of_equal_length(W: Tensor, sigma_0: float) -> Tensor:
     """All filters start with length sigma_0."""
-    W = gaussian_experts(problem, hyper, generator)
-    return hyper.sigma_0 * W / W.norm(dim=-1, keepdim=True)
+    return sigma_0 * W / W.norm(dim=-1, keepdim=True)
 
 
 @fault("initialise_experts", noticed_by="I.4")
-def experts_positive(
-    problem: Problem, hyper: Hyperparameters, generator: torch.Generator
-) -> Tensor:
+@changed
+def experts_positive(W: Tensor, sigma_0: float) -> Tensor:
     """All entries start positive."""
-    return gaussian_experts(problem, hyper, generator).abs()
+    return W.abs()
 
 
 @fault("initialise_experts", noticed_by="I.4")
-def experts_off_centre(
-    problem: Problem, hyper: Hyperparameters, generator: torch.Generator
-) -> Tensor:
+@changed
+def experts_off_centre(W: Tensor, sigma_0: float) -> Tensor:
     """Entries start with a mean of a fifth of their spread."""
-    return gaussian_experts(problem, hyper, generator) + 0.2 * hyper.sigma_0 / problem.d**0.5
+    return W + 0.2 * sigma_0 / W.shape[-1] ** 0.5
 
 
 @fault("initialise_experts", noticed_by="I.4")

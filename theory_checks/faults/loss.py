@@ -1,5 +1,8 @@
 """Faults of the loss."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -90,33 +93,25 @@ def loss_by_batch(margin: Tensor) -> Tensor:
     return logistic(margin) * margin.numel() ** 0.5
 
 
-class Backwards:
-    """The logistic loss, whose slope is reported with the opposite sign."""
+@dataclass(frozen=True)
+class WithSlope:
+    """The logistic loss that says of its slope what it is not: its sign and the logarithm of its
+    size."""
+
+    slope: Callable[[Tensor], tuple[Tensor, Tensor]]
 
     def __call__(self, margin: Tensor) -> Tensor:
         return logistic(margin)
-
-    def slope(self, margin: Tensor) -> tuple[Tensor, Tensor]:
-        return torch.ones_like(margin), functional.logsigmoid(-margin)
 
 
 @fault(noticed_by=("G.8", "G.3"))
 def loss_backwards() -> Ingredients:
     """The slope of the loss has the wrong sign."""
-    return {"loss": Backwards()}
-
-
-class SlopeOfExponential:
-    """The logistic loss with the slope of the exponential one, its limit for large margins."""
-
-    def __call__(self, margin: Tensor) -> Tensor:
-        return logistic(margin)
-
-    def slope(self, margin: Tensor) -> tuple[Tensor, Tensor]:
-        return torch.full_like(margin, -1), -margin
+    return {"loss": WithSlope(lambda z: (torch.ones_like(z), functional.logsigmoid(-z)))}
 
 
 @fault(noticed_by=("G.8", "G.3"))
 def slope_of_exponential() -> Ingredients:
     """The slope of the loss is that of e^-z."""
-    return {"loss": SlopeOfExponential()}
+    # it is the limit of the right one for large margins
+    return {"loss": WithSlope(lambda z: (torch.full_like(z, -1), -z))}

@@ -12,7 +12,7 @@ from theory_checks.faults.fault import Fault
 from theory_checks.report.serial import plain
 from theory_checks.report.words import group_of, natural
 
-SCHEMA = 1
+MATRIX_SCHEMA = 1
 KEPT: Mapping[str, str] = {
     "R.2": "It is Lemma 5.1 as the paper states it; R.3 is sharper and notices first.",
     "G.6": (
@@ -209,7 +209,7 @@ class Matrix:
         "claims": [{"id", "statement", "kills", "only_killer_of", "first_killer_of"}], "redundant":
         ids}; NaN and infinity are strings."""
         return {
-            "schema": SCHEMA,
+            "schema": MATRIX_SCHEMA,
             "profile": self.profile,
             "seed": self.seed,
             "order": list(self.order),

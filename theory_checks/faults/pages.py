@@ -23,7 +23,7 @@ SHADES = {
 }
 COLUMN = 13.0  # points, enough for slanted ids side by side
 MOST_ROWS = 24  # of a heat map, each with room for its name
-ROLES = {
+STYLE_OF_FATE = {
     "killed": "holds",
     "equivalent": "inconclusive",
     "gap": "violated",
@@ -105,75 +105,42 @@ def heat_maps(matrix: Matrix) -> Iterator[Drawing]:
                 yield drawn(picture, f"{family}-{'parts' if about else 'training'}-{piece}", width)
 
 
-def html(matrix: Matrix) -> str:
-    """The page; nothing is fetched from elsewhere."""
+def table(matrix: Matrix) -> str:
+    """A line for each fault, with the claim that notices it first and the margin, and the
+    survivors: those that are neither noticed nor equivalent."""
+    rows = [("fault", "noticed first by", "margin")]
+    for fault in matrix.faults:
+        first = "".join(matrix.killers(fault)[:1])
+        margin = number(matrix.results[fault.name][first].margin) if first else ""
+        rows.append((fault.name, first or ("equivalent" if fault.equivalent else "-"), margin))
+    survivors = [f.name for f in matrix.faults if not f.equivalent and not matrix.killers(f)]
+    width = max(len(name) for name, _, _ in rows)
+    return "\n".join(
+        [
+            *(f"{name:{width}}  {first:16}  {margin}".rstrip() for name, first, margin in rows),
+            f"survivors: {', '.join(survivors) or 'none'}",
+        ]
+    )
+
+
+def page(matrix: Matrix, kind: str) -> str:
+    """All of the matrix.
+
+    kind: html, a page that fetches nothing from elsewhere, or md, the same in short for a pull
+        request.
+    """
     return (
         templates()
-        .get_template("matrix.html")
+        .get_template(f"matrix.{kind}")
         .render(
             matrix=matrix,
             headline=headline(matrix),
-            drawings=list(heat_maps(matrix)),
+            drawings=heat_maps(matrix),
             families=FAMILIES,
             fates={fault.name: fate(matrix, fault) for fault in matrix.faults},
-            roles=ROLES,
+            roles=STYLE_OF_FATE,
             killed={fault.name: how_it_was_killed(matrix, fault) for fault in matrix.faults},
             kept=why_kept(matrix),
             version=version("moe-theory-checks"),
         )
     )
-
-
-def markdown(matrix: Matrix) -> str:
-    """The same in short, for a pull request."""
-    counts = matrix.summary
-    lines = [
-        "# Kill matrix",
-        "",
-        headline(matrix),
-        "",
-        (
-            f"Profile {matrix.profile}, seed {matrix.seed}, {len(matrix.order)} claims;"
-            f" {counts['errors']} cells in error (exception, NaN, crash or timeout; not counted as"
-            f" a kill). For {counts['localised']} of {counts['killed']} killed faults the first"
-            " violated claim is about the part that is broken."
-        ),
-        "",
-        "| fault | family | what is wrong | fate | by | in its part |",
-        "|---|---|---|---|---|---|",
-    ]
-    for fault in matrix.faults:
-        localised = ("yes" if matrix.localised(fault) else "no") if matrix.killers(fault) else ""
-        by = how_it_was_killed(matrix, fault)
-        lines.append(
-            f"| {fault.name} | {fault.family} | {fault.wrong} | {fate(matrix, fault)} | {by} |"
-            f" {localised} |"
-        )
-    lines += [
-        "",
-        "## Claims",
-        "",
-        (
-            "Only and first are meant among the claims of a group: what breaks a theorem breaks a"
-            " lemma of its proof first. Claims that are neither for any fault:"
-            f" {', '.join(matrix.redundant) or 'none'}."
-        ),
-        *(f"- {claim_id}: {reason}" for claim_id, reason in why_kept(matrix).items()),
-        "",
-        "| claim | kills | only killer of | first violated by |",
-        "|---|---|---|---|",
-    ]
-    for claim_id in matrix.order:
-        only, first = (
-            ", ".join(names)
-            for names in (matrix.only_killer_of(claim_id), matrix.first_killer_of(claim_id))
-        )
-        lines.append(f"| {claim_id} | {len(matrix.killed_by(claim_id))} | {only} | {first} |")
-    missed = [(fault, matrix.missed(fault)) for fault in matrix.faults if matrix.missed(fault)]
-    if missed:
-        lines += ["", "## Must notice, and did not", ""]
-        lines += [
-            f"- {fault.name}: " + ", ".join(f"{i} ({matrix.outcome(fault, i)})" for i in ids)
-            for fault, ids in missed
-        ]
-    return "\n".join(lines) + "\n"

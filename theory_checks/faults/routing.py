@@ -5,6 +5,7 @@ from functools import wraps
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from core import Patches
 from core.model import router_logits
@@ -144,9 +145,10 @@ def noise_narrows_later(r: Tensor, step: int) -> Tensor:
 
 
 @fault("router_noise", noticed_by="R.9")
-def noise_stops_later(shape: tuple[int, ...], generator: torch.Generator, step: int) -> Tensor:
+@changed
+def noise_stops_later(r: Tensor, step: int) -> Tensor:
     """From step 100 on there is no noise."""
-    return (uniform_noise if step < 100 else noiseless)(shape, generator, step)
+    return (1.0 if step < 100 else 0.0) * r
 
 
 @fault("router_noise", noticed_by="R.11")
@@ -170,6 +172,14 @@ def noise_mirrored(r: Tensor, step: int) -> Tensor:
     return r if len(r) < 6 or len(r) % 2 else torch.cat([r[:half], 1 - r[:half]])
 
 
+def beyond_shares(most: int, chosen: Tensor, M: int) -> Tensor:
+    """The examples, of those with these choices, that come after an expert's first `most` n / M, as
+    booleans (..., n)."""
+    counts = functional.one_hot(chosen, M).cumsum(dim=-2)
+    place = counts.gather(-1, chosen[..., None]).squeeze(-1)
+    return place > -(-most * chosen.shape[-1] // M)
+
+
 @fault("select", noticed_by="R.10")
 def capacity_of_four_shares(h: Tensor, r: Tensor) -> Tensor:
     """No expert takes more than four times its share of 1000 examples or more.
@@ -181,45 +191,38 @@ def capacity_of_four_shares(h: Tensor, r: Tensor) -> Tensor:
     if n < 1000 or M < 5:
         return top_1(h, r)
     first, second = (h + r).topk(2, dim=-2).indices.unbind(dim=-2)
-    place = (
-        torch.nn.functional.one_hot(first, M)
-        .cumsum(dim=-2)
-        .gather(-1, first[..., None])
-        .squeeze(-1)
-    )
-    return torch.where(place > -(-4 * n // M), second, first)
+    return torch.where(beyond_shares(4, first, M), second, first)
 
 
 @fault("select", noticed_by=("R.4", "R.5"), representative=True)
 def argmin(h: Tensor, r: Tensor) -> Tensor:
     """The smallest logit wins."""
-    return (h + r).min(dim=-2).indices
+    return top_1(-h, -r)
 
 
 @fault("select", noticed_by=("R.5", "R.4"))
 def second_best(h: Tensor, r: Tensor) -> Tensor:
     """The second largest logit wins."""
-    score = h + r
-    return score.topk(min(2, score.shape[-2]), dim=-2).indices[..., -1, :]
+    return (h + r).topk(min(2, h.shape[-2]), dim=-2).indices[..., -1, :]
 
 
 @fault("select", noticed_by="R.5")
 def noise_ignored(h: Tensor, r: Tensor) -> Tensor:
     """The largest logit wins, whatever the noise."""
-    return h.max(dim=-2).indices
+    return top_1(h, 0 * r)
 
 
 @fault("select", noticed_by="R.10")
 def noise_subtracted(h: Tensor, r: Tensor) -> Tensor:
     """Noise is subtracted: routing keeps its law, as 1 - r is distributed like r, but is not the
     argmax of h + r."""
-    return (h - r).max(dim=-2).indices
+    return top_1(h, -r)
 
 
 @fault("select", noticed_by=("R.4", "R.5"))
 def logits_ignored(h: Tensor, r: Tensor) -> Tensor:
     """The noise alone decides."""
-    return (0 * h + r).max(dim=-2).indices
+    return top_1(0 * h, r)
 
 
 @fault("select", noticed_by=("R.1", "R.4", "R.5"))
@@ -229,15 +232,8 @@ def capacity_limited(h: Tensor, r: Tensor) -> Tensor:
     Each expert takes the first examples that choose it, up to twice its share; the others go to
     expert 0.
     """
-    chosen = (h + r).max(dim=-2).indices
-    M, n = h.shape[-2:]
-    place = (
-        torch.nn.functional.one_hot(chosen, M)
-        .cumsum(dim=-2)
-        .gather(-1, chosen[..., None])
-        .squeeze(-1)
-    )
-    return torch.where(place > -(-2 * n // M), 0, chosen)
+    chosen = top_1(h, r)
+    return torch.where(beyond_shares(2, chosen, h.shape[-2]), 0, chosen)
 
 
 @fault(
@@ -249,15 +245,14 @@ def capacity_limited(h: Tensor, r: Tensor) -> Tensor:
 )
 def last_of_ties(h: Tensor, r: Tensor) -> Tensor:
     """Of tied experts the last wins, not the first."""
-    score = h + r
-    return score.shape[-2] - 1 - score.flip(-2).max(dim=-2).indices
+    return h.shape[-2] - 1 - top_1(h.flip(-2), r.flip(-2))
 
 
 @fault("select", noticed_by=("R.5", "R.9"))
 def last_expert_never(h: Tensor, r: Tensor) -> Tensor:
     """The last expert is never chosen."""
-    score = h + r
-    return score[..., : max(1, score.shape[-2] - 1), :].max(dim=-2).indices
+    last = max(1, h.shape[-2] - 1)
+    return top_1(h[..., :last, :], r[..., :last, :])
 
 
 @fault("select", noticed_by="R.1")
@@ -266,7 +261,7 @@ def noise_permuted(h: Tensor, r: Tensor) -> Tensor:
 
     It is added in the wrong order.
     """
-    return (h + r.flip(-1).roll(1, dims=-2)).max(dim=-2).indices
+    return top_1(h, r.flip(-1).roll(1, dims=-2))
 
 
 @fault("logits", noticed_by=("R.7", "G.4"), representative=True)

@@ -11,6 +11,7 @@ from core.updates import Gradient, normalised_step, plain_step
 from theory_checks.faults.fault import Ingredients, fault
 from theory_checks.faults.signatures import Update
 
+Step = Callable[[Tensor, Gradient, float], Tensor]
 CERTAIN = torch.zeros(())  # the log scale of a gradient that is given as it is
 
 
@@ -23,6 +24,11 @@ def length(value: Tensor, dim: tuple[int, ...]) -> Tensor:
     return torch.linalg.vector_norm(value, dim=dim, keepdim=True)
 
 
+def unit(value: Tensor, dim: tuple[int, ...]) -> Tensor:
+    """The value divided by its length."""
+    return divided_by(length(value, dim), value)
+
+
 def normalised(W: Tensor, gradient: Gradient, rate: float) -> Tensor:
     """The paper's step of the experts."""
     return normalised_step(W, gradient, rate, None)[0]
@@ -33,7 +39,12 @@ def plain(theta: Tensor, gradient: Gradient, rate: float) -> Tensor:
     return plain_step(theta, gradient, rate, None)[0]
 
 
-def stateless(step: Callable[[Tensor, Gradient, float], Tensor]) -> Update:
+def against(theta: Tensor, gradient: Gradient, rate: float) -> Tensor:
+    """A step against the gradient."""
+    return theta - rate * gradient.value
+
+
+def stateless(step: Step) -> Update:
     """The update that makes this step and leaves the state alone."""
 
     @wraps(step)
@@ -49,6 +60,46 @@ def counting(step: Callable[[Tensor, Gradient, float, int], Tensor]) -> Update:
     @wraps(step)
     def update(W: Tensor, gradient: Gradient, rate: float, state: Any) -> tuple[Tensor, Any]:
         return step(W, gradient, rate, state or 0), (state or 0) + 1
+
+    return update
+
+
+def along(direction: Callable[[Gradient], Tensor]) -> Update:
+    """The update that goes against this direction, as far as the rate."""
+    return stateless(lambda W, gradient, rate: W - rate * direction(gradient))
+
+
+def at_rate(step: Step, rate_of: Callable[[float, int], float]) -> Update:
+    """The update that makes this step at another rate, a function of the rate and of the number of
+    steps before."""
+    return counting(lambda W, gradient, rate, t: step(W, gradient, rate_of(rate, t)))
+
+
+def rate_scaled(step: Step, factor: float) -> Update:
+    """The update that makes this step at the rate times a factor."""
+    return stateless(lambda W, gradient, rate: step(W, gradient, factor * rate))
+
+
+def decaying(step: Step, share: float) -> Update:
+    """The update that makes this step from a parameter that is a share smaller."""
+    return stateless(lambda W, gradient, rate: step((1 - share) * W, gradient, rate))
+
+
+def stale(step: Step) -> Update:
+    """The update that makes this step with the gradient of the step before: the state."""
+    return lambda W, gradient, rate, state: (
+        step(W, gradient if state is None else state, rate),
+        gradient,
+    )
+
+
+def with_momentum(step: Step, share: float) -> Update:
+    """The update that makes this step with the gradient plus a share of its last direction, the
+    state."""
+
+    def update(W: Tensor, gradient: Gradient, rate: float, state: Any) -> tuple[Tensor, Any]:
+        velocity = gradient.value + (0.0 if state is None else share * state)
+        return step(W, Gradient(velocity, CERTAIN), rate), velocity
 
     return update
 
@@ -69,11 +120,10 @@ def experts_normalised_naively(W: Tensor, gradient: Gradient, rate: float) -> Te
     return W - rate * gradient.value / (length(gradient.value, (-2, -1)) + 1e-12)
 
 
-@fault("expert_update", noticed_by="G.2")
-@stateless
-def experts_normalised_globally(W: Tensor, gradient: Gradient, rate: float) -> Tensor:
+@fault(noticed_by="G.2")
+def experts_normalised_globally() -> Ingredients:
     """The gradient of all experts together is normalised."""
-    return W - rate * divided_by(length(gradient.value, (-3, -2, -1)), gradient.value)
+    return {"expert_update": along(lambda gradient: unit(gradient.value, (-3, -2, -1)))}
 
 
 @fault("expert_update", noticed_by="G.10")
@@ -84,18 +134,16 @@ def experts_normalised_over_replicates(W: Tensor, gradient: Gradient, rate: floa
     return W - rate * divided_by(norm, gradient.direction)
 
 
-@fault("expert_update", noticed_by=("G.2", "G.3"), representative=True)
-@stateless
-def filters_normalised(W: Tensor, gradient: Gradient, rate: float) -> Tensor:
+@fault(noticed_by=("G.2", "G.3"), representative=True)
+def filters_normalised() -> Ingredients:
     """Every filter's gradient is normalised alone."""
-    return W - rate * divided_by(length(gradient.direction, (-1,)), gradient.direction)
+    return {"expert_update": along(lambda gradient: unit(gradient.direction, (-1,)))}
 
 
-@fault("expert_update", noticed_by="G.2")
-@stateless
-def normalised_after_underflow(W: Tensor, gradient: Gradient, rate: float) -> Tensor:
+@fault(noticed_by="G.2")
+def normalised_after_underflow() -> Ingredients:
     """The value of the gradient is normalised, which underflows once margins are large."""
-    return W - rate * divided_by(length(gradient.value, (-2, -1)), gradient.value)
+    return {"expert_update": along(lambda gradient: unit(gradient.value, (-2, -1)))}
 
 
 @fault("expert_update", noticed_by="G.2")
@@ -127,62 +175,52 @@ def experts_by_sign(W: Tensor, gradient: Gradient, rate: float) -> Tensor:
     return W - rate * gradient.direction.sign() / W[0, 0].numel() ** 0.5
 
 
-def step_of_length(factor: float) -> Update:
-    """Normalised steps, longer by a factor."""
-    return stateless(lambda W, gradient, rate: normalised(W, gradient, factor * rate))
-
-
 @fault(noticed_by="G.2")
 def expert_step_longer() -> Ingredients:
     """Steps of experts are 1 % too long."""
-    return {"expert_update": step_of_length(1.01)}
+    return {"expert_update": rate_scaled(normalised, 1.01)}
 
 
 @fault(noticed_by="G.3", representative=True)
 def experts_ascend() -> Ingredients:
     """Experts climb the loss."""
-    return {"expert_update": step_of_length(-1.0)}
+    return {"expert_update": rate_scaled(normalised, -1.0)}
 
 
-@fault("expert_update", noticed_by=("G.3", "G.9"))
-def expert_momentum(W: Tensor, gradient: Gradient, rate: float, state: Any) -> tuple[Tensor, Any]:
+@fault(noticed_by=("G.3", "G.9"))
+def expert_momentum() -> Ingredients:
     """Experts have momentum 1/2."""
-    velocity = gradient.value + (0.0 if state is None else 0.5 * state)
-    return normalised_step(W, Gradient(velocity, CERTAIN), rate, None)[0], velocity
+    return {"expert_update": with_momentum(normalised, 0.5)}
 
 
-@fault("expert_update", noticed_by=("G.2", "G.3"))
-@stateless
-def expert_decay(W: Tensor, gradient: Gradient, rate: float) -> Tensor:
+@fault(noticed_by=("G.2", "G.3"))
+def expert_decay() -> Ingredients:
     """Experts decay by 1e-4 a step."""
-    return normalised((1 - 1e-4) * W, gradient, rate)
+    return {"expert_update": decaying(normalised, 1e-4)}
 
 
-@fault("expert_update", noticed_by=("G.3", "G.9"))
-def experts_stale(W: Tensor, gradient: Gradient, rate: float, state: Any) -> tuple[Tensor, Any]:
+@fault(noticed_by=("G.3", "G.9"))
+def experts_stale() -> Ingredients:
     """Experts follow the gradient of the step before."""
-    return normalised_step(W, gradient if state is None else state, rate, None)[0], gradient
+    return {"expert_update": stale(normalised)}
 
 
-@fault("expert_update", noticed_by=("G.2", "G.9"))
-@counting
-def expert_steps_shrink(W: Tensor, gradient: Gradient, rate: float, t: int) -> Tensor:
+@fault(noticed_by=("G.2", "G.9"))
+def expert_steps_shrink() -> Ingredients:
     """The rate of the experts falls as t^(-1/2)."""
-    return normalised(W, gradient, rate / (1 + t) ** 0.5)
+    return {"expert_update": at_rate(normalised, lambda rate, t: rate / (1 + t) ** 0.5)}
 
 
-@fault("expert_update", noticed_by="G.9")
-@counting
-def expert_steps_shorter_later(W: Tensor, gradient: Gradient, rate: float, t: int) -> Tensor:
+@fault(noticed_by="G.9")
+def expert_steps_shorter_later() -> Ingredients:
     """From step 500 on the rate of the experts is a tenth."""
-    return normalised(W, gradient, rate if t < 500 else rate / 10)
+    return {"expert_update": at_rate(normalised, lambda rate, t: rate if t < 500 else rate / 10)}
 
 
-@fault("expert_update", noticed_by="G.9")
-@counting
-def experts_stop_late(W: Tensor, gradient: Gradient, rate: float, t: int) -> Tensor:
+@fault(noticed_by="G.9")
+def experts_stop_late() -> Ingredients:
     """From step 2000 on experts do not learn."""
-    return W if t >= 2000 else normalised(W, gradient, rate)
+    return {"expert_update": at_rate(normalised, lambda rate, t: rate if t < 2000 else 0.0)}
 
 
 @fault("expert_update", noticed_by="G.2")
@@ -237,34 +275,28 @@ def router_rate_over_m2() -> Ingredients:
     return {"router_update": times_the_rate(-2)}
 
 
-def rate_scaled(factor: float) -> Update:
-    """Plain steps at the rate times a factor."""
-    return stateless(lambda theta, gradient, rate: plain(theta, gradient, factor * rate))
-
-
 @fault(noticed_by="G.3")
 def router_rate_doubled() -> Ingredients:
     """The rate of the router is doubled."""
-    return {"router_update": rate_scaled(2.0)}
+    return {"router_update": rate_scaled(plain, 2.0)}
 
 
 @fault(noticed_by="G.3")
 def router_ascends() -> Ingredients:
     """The router climbs the loss."""
-    return {"router_update": rate_scaled(-1.0)}
+    return {"router_update": rate_scaled(plain, -1.0)}
 
 
 @fault(noticed_by="G.3")
 def router_frozen() -> Ingredients:
     """The router does not learn."""
-    return {"router_update": rate_scaled(0.0)}
+    return {"router_update": rate_scaled(plain, 0.0)}
 
 
-@fault("router_update", noticed_by="G.3", representative=True)
-@stateless
-def router_normalised(theta: Tensor, gradient: Gradient, rate: float) -> Tensor:
+@fault(noticed_by="G.3", representative=True)
+def router_normalised() -> Ingredients:
     """The router's gradient is normalised."""
-    return theta - rate * divided_by(length(gradient.direction, (-2, -1)), gradient.direction)
+    return {"router_update": along(lambda gradient: unit(gradient.direction, (-2, -1)))}
 
 
 def clipped_to(most: float) -> Update:
@@ -289,33 +321,28 @@ def router_clipped_far() -> Ingredients:
     return {"router_update": clipped_to(100.0)}
 
 
-@fault("router_update", noticed_by=("G.1", "G.3"))
-@stateless
-def router_decay(theta: Tensor, gradient: Gradient, rate: float) -> Tensor:
+@fault(noticed_by=("G.1", "G.3"))
+def router_decay() -> Ingredients:
     """The router decays by 1e-4 a step."""
-    return plain((1 - 1e-4) * theta, gradient, rate)
+    return {"router_update": decaying(plain, 1e-4)}
 
 
-@fault("router_update", noticed_by=("G.3", "G.9"))
-def router_momentum(
-    theta: Tensor, gradient: Gradient, rate: float, state: Any
-) -> tuple[Tensor, Any]:
+@fault(noticed_by=("G.3", "G.9"))
+def router_momentum() -> Ingredients:
     """The router has momentum 0.9."""
-    velocity = gradient.value + (0.0 if state is None else 0.9 * state)
-    return theta - rate * velocity, velocity
+    return {"router_update": with_momentum(against, 0.9)}
 
 
-@fault("router_update", noticed_by=("G.3", "G.9"))
-def router_stale(theta: Tensor, gradient: Gradient, rate: float, state: Any) -> tuple[Tensor, Any]:
+@fault(noticed_by=("G.3", "G.9"))
+def router_stale() -> Ingredients:
     """The router follows the gradient of the step before."""
-    return plain_step(theta, gradient if state is None else state, rate, None)[0], gradient
+    return {"router_update": stale(plain)}
 
 
-@fault("router_update", noticed_by="G.9")
-@counting
-def router_stops_later(theta: Tensor, gradient: Gradient, rate: float, t: int) -> Tensor:
+@fault(noticed_by="G.9")
+def router_stops_later() -> Ingredients:
     """From step 500 on the router does not learn."""
-    return plain(theta, gradient, rate if t < 500 else 0.0)
+    return {"router_update": at_rate(plain, lambda rate, t: rate if t < 500 else 0.0)}
 
 
 @fault("router_update", noticed_by=("G.3", "C.4"), representative=True)
@@ -325,11 +352,10 @@ def router_forgets_its_start(theta: Tensor, gradient: Gradient, rate: float, t: 
     return plain(theta if t else torch.zeros_like(theta), gradient, rate)
 
 
-@fault("router_update", noticed_by=("G.3", "C.8"), representative=True)
-@stateless
-def router_refuses_large_rates(theta: Tensor, gradient: Gradient, rate: float) -> Tensor:
+@fault(noticed_by=("G.3", "C.8"), representative=True)
+def router_refuses_large_rates() -> Ingredients:
     """Steps of the router at a rate above 10 are left out."""
-    return plain(theta, gradient, rate if rate <= 10 else 0.0)
+    return {"router_update": at_rate(plain, lambda rate, t: rate if rate <= 10 else 0.0)}
 
 
 FLICKER = 130  # steps; the training error is looked at after each of these
@@ -344,15 +370,11 @@ def flickering(W: Tensor, gradient: Gradient, rate: float, t: int) -> Tensor:
     return -moved if (t + 1) % FLICKER == 0 else moved
 
 
-@counting
-def waiting(theta: Tensor, gradient: Gradient, rate: float, t: int) -> Tensor:
-    """Does not learn from experts that flicker."""
-    return plain(theta, gradient, 0.0 if t > 0 and t % FLICKER == 0 else rate)
-
-
 @fault(noticed_by=("G.9", "N.5"), representative=True)
 def experts_flicker() -> Ingredients:
     """At every 130th iterate all experts have the opposite sign, for one step."""
+    # the router does not learn from experts with the opposite sign
+    waiting = at_rate(plain, lambda rate, t: 0.0 if t > 0 and t % FLICKER == 0 else rate)
     return {"expert_update": flickering, "router_update": waiting}
 
 
