@@ -1,6 +1,7 @@
 """python -m theory_checks faults, graded and false_alarms, in this process and its workers."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,15 @@ def test_what_is_not_there_is_reported_in_one_line(
     assert error.count("\n") == 1
 
 
+def known(path: Path) -> set[tuple[str, str, int]]:
+    """Subject, claim and seed of each result in a file."""
+    return {
+        (row["subject"], claim_id, row["seed"])
+        for row in json.loads(path.read_text())["rows"]
+        for claim_id in row["cells"]
+    }
+
+
 def test_a_matrix_is_written_and_goes_on_where_it_ended(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -48,21 +58,45 @@ def test_a_matrix_is_written_and_goes_on_where_it_ended(
         "NOISE_CENTRED",
     ]
     assert main([*common, "--claim", "R.8"]) == 0
-    first = (tmp_path / "cells.jsonl").read_text()
+    first = known(tmp_path / "cells.json")
+    capsys.readouterr()
     assert main([*common, "--claim", "R.8", "--claim", "R.7"]) == 0
-    lines = (tmp_path / "cells.jsonl").read_text()
-    assert lines.startswith(first)
-    assert (
-        lines.count("\n") == 3
-        # R.8 and R.7 of the paper's Subject, R.8 of the one that breaks the gate: R.7 needs no
-        # gate
-    )
-    assert "1 of 2 faults are killed, 1 is equivalent: no gap." in capsys.readouterr().out
+    # R.8 and R.7 of the paper's Subject, R.8 of the one that breaks the gate: R.7 needs no gate
+    both = known(tmp_path / "cells.json")
+    assert len(both) == 3
+    assert first < both
+    printed = capsys.readouterr().out
+    assert re.search(r"^GATE_ONE +R\.8 +-\d", printed, re.MULTILINE)
+    assert re.search(r"^NOISE_CENTRED +equivalent$", printed, re.MULTILINE)
+    assert "survivors: none" in printed
+    assert "1 of 2 faults are killed, 1 is equivalent: no gap." in printed
     found = json.loads((tmp_path / "matrix.json").read_text())
     assert found["order"] == ["R.7", "R.8"]
     assert found["faults"][0]["killed_by"] == ["R.8"]
     assert "GATE_ONE" in (tmp_path / "matrix.md").read_text()
     assert "GATE_ONE" in (tmp_path / "matrix.html").read_text()
+
+
+def test_results_may_be_kept_elsewhere(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = tmp_path / "kept" / "known.json"
+    common = ["faults", "--jobs", "1", "--fault", "GATE_ONE", "--claim", "R.8"]
+    for folder in ("a", "b"):
+        assert main([*common, "--cells", str(kept), "--output", str(tmp_path / folder)]) == 0
+        assert (tmp_path / folder / "matrix.json").exists()
+        assert not (tmp_path / folder / "cells.json").exists()
+        monkeypatch.setattr("theory_checks.faults.cells.computed", no_computation)
+    kept.write_text("{}")
+    assert main([*common, "--cells", str(kept), "--output", str(tmp_path)]) == 2
+    assert "known.json: has no results of checks" in capsys.readouterr().err
+    assert kept.read_text() == "{}"
+
+
+def no_computation(missing: list[object], *_: object) -> list[object]:
+    """For a run that knows everything."""
+    assert missing == []
+    return []
 
 
 def test_a_gap_is_reported_by_the_exit_status(tmp_path: Path) -> None:
@@ -93,9 +127,9 @@ def test_a_strength_is_searched(tmp_path: Path, capsys: pytest.CaptureFixture[st
         "1",
     ]
     assert main(arguments) == 0
-    known = (tmp_path / "cells.jsonl").read_text()
+    text = (tmp_path / "cells.json").read_text()
     assert main(arguments) == 0
-    assert (tmp_path / "cells.jsonl").read_text() == known
+    assert (tmp_path / "cells.json").read_text() == text
     (power,) = json.loads((tmp_path / "graded.json").read_text())["results"]
     assert 0.5 / 2**STEPS < power["strength"] < 1e-11
     assert "SIGNAL_ANGLE D.1" in capsys.readouterr().out
@@ -119,7 +153,7 @@ def test_false_alarms_are_counted_in_batches(
     ]
     assert main([*common, "1"]) == 0
     assert main([*common, "2"]) == 0
-    assert (tmp_path / "cells.jsonl").read_text().count("\n") == 4
+    assert len(known(tmp_path / "cells.json")) == 4
     assert (
         "2 runs of 2 claims: 0 violated, 0 error, 0 inconclusive, 0 vacuous, 4 holds."
         in capsys.readouterr().out

@@ -10,7 +10,8 @@ from theory_checks.checking.registry import declared_ids
 from theory_checks.faults import FAULTS
 from theory_checks.faults.cells import Cell, Result, claims
 from theory_checks.faults.matrix import KEPT, Matrix, cells_of, dependency_order
-from theory_checks.faults.pages import fate, headline, heat_maps, html, markdown
+from theory_checks.faults.pages import headline, heat_maps, page, table
+from theory_checks.report.serial import plain
 
 KILLED, SURVIVED, ERROR = (
     Result("killed", -0.5, samples=120),
@@ -68,8 +69,21 @@ def test_the_headline_counts_checks_that_ended_in_an_error() -> None:
     assert "error" not in headline(matrix(ROUTER_FROZEN={"D.2": SURVIVED}))
 
 
+def test_the_table_names_who_notices_first_and_who_survives() -> None:
+    assert table(FOUND).splitlines() == [
+        "fault           noticed first by  margin",
+        "LABELS_FLIPPED  D.5               -0.5",
+        "LABELS_BIASED   -",
+        "NOISE_ON_GRID   G.3               -0.5",
+        "NOISE_CENTRED   equivalent",
+        "ROUTER_FROZEN   -",
+        "survivors: LABELS_BIASED, ROUTER_FROZEN",
+    ]
+    assert table(matrix(LABELS_FLIPPED={"D.5": KILLED})).endswith("\nsurvivors: none")
+
+
 def test_fates_and_localisation() -> None:
-    fates = {fault.name: fate(FOUND, fault) for fault in FOUND.faults}
+    fates = {fault.name: FOUND.fate(fault) for fault in FOUND.faults}
     assert fates == {
         "LABELS_FLIPPED": "killed",
         "LABELS_BIASED": "gap",
@@ -118,7 +132,7 @@ def test_an_equivalent_fault_that_is_noticed_is_a_wrong_argument() -> None:
 
 
 def test_json_has_everything() -> None:
-    found = json.loads(json.dumps(FOUND.to_json(), allow_nan=False))
+    found = json.loads(json.dumps(plain(FOUND.to_json()), allow_nan=False))
     assert [fault["name"] for fault in found["faults"]] == [fault.name for fault in FOUND.faults]
     assert found["faults"][0]["first"] == "D.5"
     assert found["faults"][0]["cells"]["D.5"]["samples"] == 120
@@ -126,7 +140,7 @@ def test_json_has_everything() -> None:
 
 
 def test_markdown_tells_how_each_was_killed() -> None:
-    text = markdown(FOUND)
+    text = page(FOUND, "md")
     assert (
         "2 of 5 faults are killed, 1 is equivalent: 1 gap; 1 not checked by every claim that must"
         " notice." in text
@@ -137,19 +151,19 @@ def test_markdown_tells_how_each_was_killed() -> None:
 
 def test_redundant_claims_are_kept_for_a_reason() -> None:
     unknown = "D.2: No reason is known: sharpen or drop it."
-    assert f"- {unknown}" in markdown(FOUND)
-    assert unknown in html(FOUND)
+    assert f"- {unknown}" in page(FOUND, "md")
+    assert unknown in page(FOUND, "html")
     lemma = replace(
         FOUND, order=("R.2",), results={fault.name: {"R.2": SURVIVED} for fault in FOUND.faults}
     )
-    assert f"- R.2: {KEPT['R.2']}" in markdown(lemma)
+    assert f"- R.2: {KEPT['R.2']}" in page(lemma, "md")
     assert set(KEPT) <= set(declared_ids())
 
 
 def test_the_page_is_self_contained_and_draws_every_family() -> None:
-    page = html(FOUND)
-    assert not re.search(r"""(src|href)=["']?https?:|url\((?!#|["']?data:)|@import""", page)
-    assert "<b>boom</b>" not in page
+    text = page(FOUND, "html")
+    assert not re.search(r"""(src|href)=["']?https?:|url\((?!#|["']?data:)|@import""", text)
+    assert "<b>boom</b>" not in text
     titles = [drawing.title for drawing in heat_maps(FOUND)]
     assert titles == [
         "Faults of data against claims about the parts",
@@ -157,7 +171,7 @@ def test_the_page_is_self_contained_and_draws_every_family() -> None:
         "Faults of routing against claims about the parts",
         "Faults of updates against claims about the parts",
     ]
-    assert all(title in page for title in titles)
+    assert all(title in text for title in titles)
 
 
 @pytest.mark.parametrize("columns", [6, 60])

@@ -1,12 +1,12 @@
 """check the claims against faulty subjects: which claim notices which fault
 
-Prints which claim notices each fault first, and writes matrix.json, matrix.md and matrix.html. Keeps
-every result in cells.json: an interrupted run continues where it ended, and where neither fault nor
-claim has changed nothing is checked again. Claims that need training
-runs are checked on the faults that represent their kind, or on all that are named. A claim that
-calls none of the ingredients in which a fault differs finds what it finds of the paper's Subject,
-which is checked first. Status 1 if a fault that is not equivalent was checked against every claim
-that must notice it and none did, or if a fault that is said to be equivalent was noticed.
+Prints which claim notices each fault first, and writes matrix.json, matrix.md and matrix.html.
+Keeps every result in cells.json: an interrupted run continues where it ended, and what is known of
+the same version of a fault and a claim is not checked again. Claims that need training runs are
+checked on the faults that represent their kind, or on all that are named. A claim that calls none
+of the ingredients in which a fault differs finds what it finds of the paper's Subject, which is
+checked first. Status 1 if a fault that is not equivalent was checked against every claim that must
+notice it and none did, or if a fault that is said to be equivalent was noticed.
 """
 
 import argparse

@@ -104,15 +104,26 @@ def budget() -> Ledger:
 
 @functools.cache
 def subject_hash(name: str) -> str:
-    """Changes with the source of the Subject."""
-    return fingerprint(load_subject(name))
+    """Changes with the source of the Subject; "" if there is no such Subject."""
+    try:
+        return fingerprint(load_subject(name))
+    except ValueError:
+        return ""
 
 
 @functools.cache
 def column_hash(claim_id: str, profile: str) -> str:
-    """Changes with the hash of the claim, and with the source of what it calls of core."""
+    """Changes with the hash of the claim and with the source of what it calls of core; "" if there
+    is no such claim or profile."""
+    if claim_id not in claims() or profile not in PROFILES:
+        return ""
     claim = claims()[claim_id]
     return fingerprint(claim_hash(claim, PROFILES[profile]), claim)
+
+
+def key(cell: Cell) -> tuple[str, str]:
+    """The hashes of subject and claim, on which the result depends besides the seed."""
+    return subject_hash(cell.subject), column_hash(cell.claim, cell.profile)
 
 
 def check_cell(cell: Cell, shared: Path) -> Result:
@@ -144,106 +155,79 @@ def check_cell(cell: Cell, shared: Path) -> Result:
 
 @dataclass(frozen=True)
 class Row:
-    """The results for one subject, profile and seed.
+    """The results for one subject, profile and seed, in a file.
 
     hash: of the subject.
-    cells: by id of the claim; without the fields that are as in `Result()`.
+    cells: by id of the claim, without the fields that are as in `Result()`.
     """
 
+    subject: str
+    profile: str
+    seed: int
     hash: str
     cells: Mapping[str, Result]
 
 
 @dataclass(frozen=True)
 class Content:
-    """What the file of a Store contains.
+    """What a file of results contains.
 
-    claims: their hashes, by id and profile.
-    rows: by subject, profile and seed.
+    claims: the hash of each claim, by profile and id.
+    rows: the results.
     """
 
-    claims: Mapping[str, str]
-    rows: Mapping[str, Row]
+    claims: Mapping[str, Mapping[str, str]]
+    rows: tuple[Row, ...]
 
 
 class Store:
-    """Results in a JSON file, each with the hash of its subject and of its claim: those of other
-    versions are not found, and forgotten when new ones are added.
+    """Results in a JSON file: what it has of other versions of a subject or claim is left out.
 
-    path: the file, which need not exist; `Content` says what it contains.
+    path: the file, which need not exist.
+    results: those of the present versions.
+    stale: the cells of which it had results of other versions, or that are no longer there.
 
     Raises ValueError if the file has something else.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.results: dict[Cell, Result] = {}
+        self.stale: list[Cell] = []
+        if not path.exists():
+            return
         try:
-            text = (
-                path.read_text(encoding="utf-8") if path.exists() else '{"claims": {}, "rows": {}}'
-            )
-            content = restored(Content, json.loads(text), "cells")
-        except (OSError, ValueError) as error:
+            content = restored(Content, json.loads(path.read_text(encoding="utf-8")), "content")
+            for row in content.rows:
+                for claim_id, result in row.cells.items():
+                    cell = Cell(row.subject, claim_id, row.profile, row.seed)
+                    if key(cell) == (row.hash, content.claims[row.profile][claim_id]):
+                        self.results[cell] = result
+                    else:
+                        self.stale.append(cell)
+        except (OSError, ValueError, KeyError) as error:
             raise ValueError(f"{path}: has no results of checks ({error})") from error
-        self.claims = dict(content.claims)
-        self.rows = {name: (row.hash, dict(row.cells)) for name, row in content.rows.items()}
-
-    def get(self, cell: Cell) -> Result | None:
-        """The result, unless it is not known or of another version of the subject or claim."""
-        of_subject, cells = self.rows.get(f"{cell.subject} {cell.profile} {cell.seed}", ("", {}))
-        fresh = of_subject == subject_hash(cell.subject) and self.claims.get(
-            f"{cell.claim} {cell.profile}"
-        ) == column_hash(cell.claim, cell.profile)
-        return cells.get(cell.claim) if fresh else None
-
-    def add(self, cell: Cell, result: Result) -> None:
-        """Notes a result. `save` writes it."""
-        column, of_claim = f"{cell.claim} {cell.profile}", column_hash(cell.claim, cell.profile)
-        if self.claims.get(column) != of_claim:
-            self.claims[column] = of_claim
-            for name, (_, cells) in self.rows.items():
-                if name.split()[1] == cell.profile:
-                    cells.pop(cell.claim, None)
-        name, of_subject = f"{cell.subject} {cell.profile} {cell.seed}", subject_hash(cell.subject)
-        if self.rows.get(name, ("",))[0] != of_subject:
-            self.rows[name] = (of_subject, {})
-        self.rows[name][1][cell.claim] = result
-
-    def stale(self) -> tuple[str, ...]:
-        """Subject, profile, seed and claim of each result of another version, or of something that
-        is no longer there."""
-        return tuple(
-            f"{name} {claim_id}"
-            for name, (_, cells) in self.rows.items()
-            for claim_id in cells
-            if self._is_stale(name, claim_id)
-        )
-
-    def _is_stale(self, name: str, claim_id: str) -> bool:
-        try:
-            subject, profile, seed = name.split()
-            return self.get(Cell(subject, claim_id, profile, int(seed))) is None
-        except (KeyError, ValueError):  # no such profile, claim or subject
-            return True
 
     def save(self) -> None:
         """Writes the file, a line for each row."""
         survived = vars(Result())
-        rows = {
-            name: {
-                "hash": of_subject,
-                "cells": {
-                    claim_id: {k: plain(v) for k, v in vars(result).items() if v != survived[k]}
-                    for claim_id, result in cells.items()
-                },
+        claims: dict[str, dict[str, str]] = {}
+        rows: dict[tuple[str, str, int], dict[str, Any]] = {}
+        for cell, result in self.results.items():
+            of_subject, of_claim = key(cell)
+            claims.setdefault(cell.profile, {})[cell.claim] = of_claim
+            alike = (cell.subject, cell.profile, cell.seed)
+            row = rows.setdefault(alike, {**vars(cell), "hash": of_subject, "cells": {}})
+            row.pop("claim", None)
+            row["cells"][cell.claim] = {
+                name: value for name, value in vars(result).items() if value != survived[name]
             }
-            for name, (of_subject, cells) in self.rows.items()
-        }
-        lines = ",\n".join(f"{json.dumps(name)}: {_compact(row)}" for name, row in rows.items())
-        write_whole(self.path, f'{{"claims": {_compact(self.claims)},\n"rows": {{\n{lines}\n}}}}\n')
+        lines = ",\n".join(map(_compact, rows.values()))
+        write_whole(self.path, f'{{"claims":{_compact(claims)},\n"rows":[\n{lines}\n]}}\n')
 
 
 def _compact(value: Any) -> str:
-    return json.dumps(value, allow_nan=False, separators=(",", ":"))
+    return json.dumps(plain(value), allow_nan=False, separators=(",", ":"))
 
 
 def completed(
@@ -255,14 +239,13 @@ def completed(
     limit: seconds a cell may take.
     title: of the progress bar.
     """
-    results = {cell: known for cell in cells if (known := store.get(cell))}
+    results = {cell: store.results[cell] for cell in cells if cell in store.results}
     missing = [cell for cell in cells if cell not in results]
     saved = time.monotonic()
     with tqdm(total=len(cells), initial=len(results), desc=title, unit="cell", disable=None) as bar:
         try:
             for cell, result in computed(missing, workers, limit):
-                store.add(cell, result)
-                results[cell] = result
+                results[cell] = store.results[cell] = result
                 if time.monotonic() > saved + 1:
                     store.save()
                     saved = time.monotonic()

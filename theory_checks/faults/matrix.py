@@ -9,7 +9,6 @@ from typing import Any
 from theory_checks.checking.claim import GROUPS, Claim
 from theory_checks.faults.cells import Cell, Result
 from theory_checks.faults.fault import Fault
-from theory_checks.report.serial import plain
 from theory_checks.report.words import group_of, natural
 
 MATRIX_SCHEMA = 1
@@ -105,8 +104,7 @@ class Matrix:
 
     def outcome(self, fault: Fault, claim_id: str) -> str:
         """The outcome of a cell; "" if it was not checked."""
-        found = self.results[fault.name].get(claim_id)
-        return "" if found is None else found.outcome
+        return self.results[fault.name].get(claim_id, Result("")).outcome
 
     def killers(self, fault: Fault) -> tuple[str, ...]:
         """The claims that the fault violates, in dependency order."""
@@ -126,59 +124,56 @@ class Matrix:
             if self.outcome(fault, claim_id) not in ("", "killed")
         )
 
+    def fate(self, fault: Fault) -> str:
+        """killed, equivalent, gap (no claim notices), or open, if not every claim that must notice
+        was checked."""
+        if self.killers(fault):
+            return "killed"
+        checked = all(self.outcome(fault, claim_id) for claim_id in fault.noticed_by)
+        return "equivalent" if fault.equivalent else "gap" if checked else "open"
+
     @cached_property
     def gaps(self) -> tuple[Fault, ...]:
         """Faults that no claim notices although they are not equivalent and all claims that must
         notice were checked."""
-        return tuple(
-            fault
-            for fault in self.faults
-            if fault.noticed_by
-            and all(self.outcome(fault, claim_id) for claim_id in fault.noticed_by)
-            and not self.killers(fault)
-        )
+        return tuple(fault for fault in self.faults if self.fate(fault) == "gap")
 
     @cached_property
     def false_kills(self) -> tuple[Fault, ...]:
         """Faults that are said to be equivalent and yet violate a claim: the argument is wrong."""
         return tuple(fault for fault in self.faults if fault.equivalent and self.killers(fault))
 
-    def killers_in_group(self, claim_id: str, fault: Fault) -> tuple[str, ...]:
-        """The claims of this one's group that the fault violates.
+    def killers_in_group(self, claim_id: str) -> dict[str, tuple[str, ...]]:
+        """The claims of this one's group that each fault violates, by name of the fault.
 
         Only they compete: what breaks a theorem breaks a lemma of its proof first, so no theorem
         would be the first of all claims.
         """
-        return tuple(
-            killer for killer in self.killers(fault) if group_of(killer) == group_of(claim_id)
-        )
+        group = group_of(claim_id)
+        return {
+            fault.name: tuple(k for k in self.killers(fault) if group_of(k) == group)
+            for fault in self.faults
+        }
 
     def only_killer_of(self, claim_id: str) -> tuple[str, ...]:
         """The faults that no other claim of its group kills."""
-        return tuple(
-            fault.name
-            for fault in self.faults
-            if self.killers_in_group(claim_id, fault) == (claim_id,)
-        )
+        killers = self.killers_in_group(claim_id)
+        return tuple(name for name, ids in killers.items() if ids == (claim_id,))
 
     def first_killer_of(self, claim_id: str) -> tuple[str, ...]:
         """The faults that violate this claim before any other of its group."""
-        return tuple(
-            fault.name
-            for fault in self.faults
-            if self.killers_in_group(claim_id, fault)[:1] == (claim_id,)
-        )
+        killers = self.killers_in_group(claim_id)
+        return tuple(name for name, ids in killers.items() if ids[:1] == (claim_id,))
 
     @cached_property
     def redundant(self) -> tuple[str, ...]:
-        """Claims that were checked on some fault and are not, in their group, the first or only
-        killer of any."""
+        """Claims that were checked on some fault and are not, in their group, the first killer of
+        any."""
         return tuple(
             claim_id
             for claim_id in self.order
             if any(self.outcome(fault, claim_id) for fault in self.faults)
             and not self.first_killer_of(claim_id)
-            and not self.only_killer_of(claim_id)
         )
 
     def killed_by(self, claim_id: str) -> tuple[str, ...]:
@@ -188,7 +183,7 @@ class Matrix:
     @cached_property
     def summary(self) -> Mapping[str, int]:
         """How many faults there are of each fate, and how many of the killed were localised."""
-        killed = [fault for fault in self.faults if self.killers(fault)]
+        killed = [fault for fault in self.faults if self.fate(fault) == "killed"]
         return {
             "faults": len(self.faults),
             "killed": len(killed),
@@ -207,29 +202,26 @@ class Matrix:
         "family", "wrong", "ingredients", "noticed_by", "equivalent", "killed_by", "first",
         "localised", "missed": claims that must notice it and do not, "cells": {id: Result}}],
         "claims": [{"id", "statement", "kills", "only_killer_of", "first_killer_of"}], "redundant":
-        ids}; NaN and infinity are strings."""
+        ids}, for `plain`."""
         return {
             "schema": MATRIX_SCHEMA,
             "profile": self.profile,
             "seed": self.seed,
-            "order": list(self.order),
-            "summary": dict(self.summary),
+            "order": self.order,
+            "summary": self.summary,
             "faults": [
                 {
                     "name": fault.name,
                     "family": fault.family,
                     "wrong": fault.wrong,
-                    "ingredients": list(fault.broken),
-                    "noticed_by": list(fault.noticed_by),
+                    "ingredients": fault.broken,
+                    "noticed_by": fault.noticed_by,
                     "equivalent": fault.equivalent,
-                    "killed_by": list(self.killers(fault)),
+                    "killed_by": self.killers(fault),
                     "first": next(iter(self.killers(fault)), None),
                     "localised": self.localised(fault),
-                    "missed": list(self.missed(fault)),
-                    "cells": {
-                        claim_id: plain(result)
-                        for claim_id, result in self.results[fault.name].items()
-                    },
+                    "missed": self.missed(fault),
+                    "cells": self.results[fault.name],
                 }
                 for fault in self.faults
             ],
@@ -237,13 +229,13 @@ class Matrix:
                 {
                     "id": claim_id,
                     "statement": self.statements[claim_id],
-                    "kills": list(self.killed_by(claim_id)),
-                    "only_killer_of": list(self.only_killer_of(claim_id)),
-                    "first_killer_of": list(self.first_killer_of(claim_id)),
+                    "kills": self.killed_by(claim_id),
+                    "only_killer_of": self.only_killer_of(claim_id),
+                    "first_killer_of": self.first_killer_of(claim_id),
                 }
                 for claim_id in self.order
             ],
-            "redundant": list(self.redundant),
+            "redundant": self.redundant,
         }
 
 

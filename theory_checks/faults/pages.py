@@ -31,18 +31,11 @@ STYLE_OF_FATE = {
 }  # how the page's style calls the colours of fates
 
 
-def fate(matrix: Matrix, fault: Fault) -> str:
-    """killed, equivalent, gap, or open, if not every claim that must notice was checked."""
-    if matrix.killers(fault):
-        return "killed"
-    return "equivalent" if fault.equivalent else "gap" if fault in matrix.gaps else "open"
-
-
 def headline(matrix: Matrix) -> str:
     """The matrix in one sentence, and a second one if checks ended in errors."""
     counts = matrix.summary
     gaps = {0: "no gap", 1: "1 gap"}.get(counts["gaps"], f"{counts['gaps']} gaps")
-    unchecked = sum(fate(matrix, fault) == "open" for fault in matrix.faults)
+    unchecked = sum(matrix.fate(fault) == "open" for fault in matrix.faults)
     rest = f"; {unchecked} not checked by every claim that must notice" if unchecked else ""
     equivalent = f"{counts['equivalent']} {'is' if counts['equivalent'] == 1 else 'are'} equivalent"
     ended = counts["errors"]
@@ -110,10 +103,11 @@ def table(matrix: Matrix) -> str:
     survivors: those that are neither noticed nor equivalent."""
     rows = [("fault", "noticed first by", "margin")]
     for fault in matrix.faults:
-        first = "".join(matrix.killers(fault)[:1])
-        margin = number(matrix.results[fault.name][first].margin) if first else ""
-        rows.append((fault.name, first or ("equivalent" if fault.equivalent else "-"), margin))
-    survivors = [f.name for f in matrix.faults if not f.equivalent and not matrix.killers(f)]
+        first, margin = {"equivalent": "equivalent"}.get(matrix.fate(fault), "-"), ""
+        for first in matrix.killers(fault)[:1]:
+            margin = number(matrix.results[fault.name][first].margin)
+        rows.append((fault.name, first, margin))
+    survivors = [f.name for f in matrix.faults if matrix.fate(f) in ("gap", "open")]
     width = max(len(name) for name, _, _ in rows)
     return "\n".join(
         [
@@ -137,7 +131,7 @@ def page(matrix: Matrix, kind: str) -> str:
             headline=headline(matrix),
             drawings=heat_maps(matrix),
             families=FAMILIES,
-            fates={fault.name: fate(matrix, fault) for fault in matrix.faults},
+            fates={fault.name: matrix.fate(fault) for fault in matrix.faults},
             roles=STYLE_OF_FATE,
             killed={fault.name: how_it_was_killed(matrix, fault) for fault in matrix.faults},
             kept=why_kept(matrix),
