@@ -28,7 +28,7 @@ RAISING = replace(PAPER, gate=raising)
 
 def test_outcomes(tmp_path: Path) -> None:
     assert check_cell(CELL, tmp_path).outcome == "killed"
-    assert check_cell(replace(CELL, claim="R.7"), tmp_path).outcome == "survived"
+    assert check_cell(replace(CELL, claim="R.7"), tmp_path) == Result("survived")
     crashed = check_cell(Cell("test_cells:RAISING", "R.8", "quick", 1), tmp_path)
     assert (crashed.outcome, crashed.detail) == ("error", "RuntimeError: no gate today")
 

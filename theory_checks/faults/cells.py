@@ -19,7 +19,7 @@ from theory_checks.checking.budget import ledger
 from theory_checks.checking.claim import DEFAULT_ALPHA, DEFAULT_SUBJECT, Claim
 from theory_checks.checking.fingerprint import fingerprint
 from theory_checks.checking.profiles import PROFILES
-from theory_checks.checking.record import ERROR
+from theory_checks.checking.record import RAISED
 from theory_checks.checking.registry import built_in, claim_hash
 from theory_checks.checking.run import Run, load_subject
 from theory_checks.checking.search import check
@@ -58,9 +58,9 @@ class Result:
 
     outcome: killed (the claim is violated), survived (it holds), inconclusive, vacuous, or error:
         an exception, NaN, crash or timeout; not counted as a kill.
-    margin: as in a Record; None if the claim survived.
-    samples: draws over all inputs; 0 if the claim survived.
-    detail: why, in words; "" if the claim survived.
+    margin: of a kill, as in a Record.
+    samples: of a kill, draws over all inputs.
+    detail: of a kill or an error, why, in words.
     used: of the paper's Subject, the ingredients that the check called; all of them where it reads
         training runs, which may have been made for an earlier check.
     """
@@ -143,13 +143,13 @@ def check_cell(cell: Cell, shared: Path) -> Result:
         )
         record = check(claim, run, shrink=False)  # a kill is a kill, whatever its input
     except Exception as error:
-        return Result(ERROR, detail=f"{type(error).__name__}: {error}")
+        return Result(RAISED, detail=f"{type(error).__name__}: {error}")
     outcome = OUTCOME_OF_VERDICT[record.verdict]
     if outcome == "killed" and (record.margin is None or record.margin != record.margin):
-        outcome = ERROR  # what was observed is not a number
+        outcome = RAISED  # what was observed is not a number
     found = tuple(sorted(used)) if cell.subject == DEFAULT_SUBJECT else ()
-    if outcome == "survived":
-        return Result(used=found)
+    if outcome not in ("killed", RAISED):
+        return Result(outcome, used=found)
     return Result(outcome, record.margin, record.samples, record.detail, found)
 
 
@@ -274,7 +274,7 @@ def computed(
             if not left[_trained_alike(cell)]:
                 shutil.rmtree(path, ignore_errors=True)
             failed = isinstance(answer, Unanswered)
-            yield cell, Result(ERROR, detail=str(answer)) if failed else answer
+            yield cell, Result(RAISED, detail=str(answer)) if failed else answer
 
 
 def _trained_alike(cell: Cell) -> tuple[str, str, int]:
