@@ -11,7 +11,7 @@ from theory_checks.faults.cells import Cell, Result
 from theory_checks.faults.fault import Fault
 from theory_checks.report.words import group_of, natural
 
-MATRIX_SCHEMA = 1
+MATRIX_SCHEMA = 2
 KEPT: Mapping[str, str] = {
     "R.2": "It is Lemma 5.1 as the paper states it; R.3 is sharper and notices first.",
     "G.6": (
