@@ -2,7 +2,7 @@
 commutes with symmetries."""
 
 import math
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -10,31 +10,34 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from core import Parameters, Patches, Problem, Subject, train
+from core.data import EPS
 from core.seeds import generator_from
 from core.training import descent, draw_replicate, loss_slope, stack
 from theory_checks.checking.claim import Kind, claim
 from theory_checks.evidence import Statement, all_of, at_most, equal, given
 from theory_checks.experiments.oracles import (
+    SINGLE,
     central_differences,
     expected_step,
     in_double,
     losses_if_routed,
     one_replicate,
 )
-from theory_checks.experiments.precision import EPS, HALF_THE_DIGITS, SINGLE, SMALLEST
-from theory_checks.experiments.scenarios import SEEDS, ladder
+from theory_checks.experiments.scenarios import SEEDS, gaussian, ladder
 from theory_checks.experiments.small_runs import (
     SHAPES,
     LongRun,
     SmallRun,
     Started,
+    agree,
     facts_about_run,
     long_runs,
     routed,
     small_runs,
     started,
-    without_replicates,
 )
+
+SMALLEST = EPS * torch.finfo(torch.float64).smallest_normal
 
 
 @claim(
@@ -63,11 +66,9 @@ def the_sum_of_router_weights_is_conserved(subject: Subject, run: SmallRun) -> S
             # (M, n, P, J)
             z = (begun.x.dense[0][None, :, None] @ parameters.W[0][:, None, None].mT).squeeze(2)
             f = subject.respond(z)
-            slope = loss_slope(
-                subject.loss,
-                begun.y[0] * subject.gate(subject.logits(parameters.theta, begun.x))[0] * f,
-            )[1].exp()
-            coefficient = float((slope * f).abs().max())
+            pi = subject.gate(subject.logits(parameters.theta, begun.x))[0]
+            _, log_slope = loss_slope(subject.loss, begun.y[0] * pi * f)
+            coefficient = float((log_slope.exp() * f).abs().max())
             largest = float(parameters.theta.abs().max())
             tolerance += EPS * run.M * ((run.n + run.M) * run.eta_r * coefficient * s + 4 * largest)
     return equal(np.array(drift), 0, tolerance=tolerance, detail="drift of sum_m theta_m")
@@ -97,7 +98,7 @@ def experts_move_by_eta_or_not_at_all(subject: Subject, run: SmallRun, blow_up: 
     """
     begun = started(subject, run)
     start = Parameters(begun.start.theta, blow_up * begun.start.W)
-    iterates = begun.iterates(subject, start=start)
+    iterates = replace(begun, start=start).iterates(subject)
     lengths, expected, tolerances, totals = [], [], [], []
     for t in range(run.T):
         before, after = iterates[t], iterates[t + 1]
@@ -109,30 +110,19 @@ def experts_move_by_eta_or_not_at_all(subject: Subject, run: SmallRun, blow_up: 
         f = subject.respond(z)
         (f_by_z,) = torch.autograd.grad(f.sum(), z)
         margin = begun.y[0] * subject.gate(h).gather(0, m[None])[0] * f.detach()
-        pulls = (loss_slope(subject.loss, margin)[1] > -torch.inf) & (f_by_z != 0).any(dim=-1).any(
-            dim=-1
-        )
+        responds = (f_by_z != 0).flatten(1).any(dim=1)
+        pulls = (loss_slope(subject.loss, margin)[1] > -torch.inf) & responds
         moves = torch.tensor([bool((pulls & (m == e)).any()) for e in range(run.M)])
         lengths.append((after.W - before.W)[0].flatten(1).norm(dim=1))
         expected.append(run.eta * moves.double())
         size = torch.maximum(before.W[0].flatten(1).abs().amax(dim=1), torch.tensor(run.eta))
         tolerances.append(4 * EPS * size * (before.W[0, 0].numel()) ** 0.5)
         totals.append((after.W - start.W)[0].flatten(1).norm(dim=1))
-    tolerance = torch.stack(tolerances)
+    found, steps, total, off = map(torch.stack, (lengths, expected, totals, tolerances))
     bound = run.eta * torch.arange(1, run.T + 1, dtype=torch.float64)[:, None].expand(-1, run.M)
     return all_of(
-        equal(
-            torch.stack(lengths),
-            torch.stack(expected),
-            tolerance=tolerance,
-            detail="length of a step",
-        ),
-        at_most(
-            torch.stack(totals),
-            bound,
-            tolerance=tolerance.cumsum(dim=0),
-            detail="distance from the start",
-        ),
+        equal(found, steps, tolerance=off, detail="length of a step"),
+        at_most(total, bound, tolerance=off.cumsum(dim=0), detail="distance from the start"),
     )
 
 
@@ -167,21 +157,19 @@ def training_follows_the_gradients_of_its_loss(subject: Subject, run: SmallRun) 
     statements: list[Statement] = []
     seen = 0  # experts whose gradient the oracle distinguishes from 0
     for t in range(run.T):
-        before, after = without_replicates(iterates[t]), without_replicates(iterates[t + 1])
+        before, after = (one_replicate(iterates[s], 0) for s in (t, t + 1))
         m = routed(subject, begun, iterates[t], t)
         losses = losses_if_routed(subject, before, x, begun.y[0])
         step = 1e-4
         rounding = 16 * EPS * run.n * (1 + float(losses.abs().max())) / step
-        fine_W, fine_theta = central_differences(subject, before, x, begun.y[0], m, step)
-        coarse_W, coarse_theta = central_differences(subject, before, x, begun.y[0], m, 2 * step)
-        doubt_W, doubt_theta = (
-            (fine_W - coarse_W).abs() + rounding,
-            (fine_theta - coarse_theta).abs() + rounding,
+        fine, coarse = (
+            central_differences(subject, before, x, begun.y[0], m, h) for h in (step, 2 * step)
         )
-        moved_theta = before.theta - after.theta
+        doubt_W, doubt_theta = ((a - b).abs() + rounding for a, b in zip(fine, coarse, strict=True))
+        fine_W, fine_theta = fine
         statements.append(
             equal(
-                moved_theta,
+                before.theta - after.theta,
                 run.eta_r * fine_theta,
                 tolerance=run.eta_r * doubt_theta + 4 * EPS * before.theta.abs(),
                 detail=f"step {t} of theta",
@@ -230,43 +218,25 @@ def training_commutes_with_symmetries(subject: Subject, run: SmallRun, seed: int
     begun = started(subject, run)
     generator = torch.Generator().manual_seed(seed)
     d = begun.x.noise.shape[-1]
-    rotation = torch.linalg.qr(torch.randn(d, d, generator=generator, dtype=torch.float64)).Q
+    rotation = torch.linalg.qr(gaussian(generator, d, d)).Q
     relabel = torch.randperm(run.M, generator=generator)
-    shuffle = torch.rand(begun.x.order.shape, generator=generator, dtype=torch.float64).argsort(
-        dim=-1
-    )
-    plain = begun.iterates(subject)[-1]
-    theta, W = begun.start.theta, begun.start.W
-    x = replace(begun.x, dictionary=begun.x.dictionary @ rotation, noise=begun.x.noise @ rotation)
-    rotated = begun.iterates(subject, x=x, start=Parameters(theta @ rotation, W @ rotation))[-1]
-    relabelled = begun.iterates(
-        subject,
-        start=Parameters(theta[:, relabel], W[:, relabel]),
-        noise=begun.noise[:, :, relabel],
-    )[-1]
-    shuffled = begun.iterates(
-        subject, x=replace(begun.x, order=begun.x.order.take_along_dim(shuffle, dim=-1))
-    )[-1]
-
-    def same(found: Parameters, name: str) -> list[Statement]:
-        return [
-            equal(
-                a,
-                b,
-                tolerance=HALF_THE_DIGITS * (1 + float(b.abs().max())),
-                detail=f"{what} {name}",
-            )
-            for what, a, b in (("theta", found.theta, plain.theta), ("W", found.W, plain.W))
-        ]
-
-    inverse = relabel.argsort()
-    return all_of(
-        *same(Parameters(rotated.theta @ rotation.mT, rotated.W @ rotation.mT), "after a rotation"),
-        *same(
-            Parameters(relabelled.theta[:, inverse], relabelled.W[:, inverse]), "after relabelling"
-        ),
-        *same(shuffled, "after reordering patches"),
-    )
+    shuffle = torch.rand(begun.x.order.shape, generator=generator, dtype=torch.float64).argsort()
+    plain = begun.end(subject)
+    theta, W, x = begun.start.theta, begun.start.W, begun.x
+    turned = replace(x, dictionary=x.dictionary @ rotation, noise=x.noise @ rotation)
+    start = Parameters(theta @ rotation, W @ rotation)
+    rotated = replace(begun, x=turned, start=start).end(subject)
+    start = Parameters(theta[:, relabel], W[:, relabel])
+    relabelled = replace(begun, start=start, noise=begun.noise[:, :, relabel]).end(subject)
+    order = x.order.take_along_dim(shuffle, dim=-1)
+    shuffled = replace(begun, x=replace(x, order=order)).end(subject)
+    back, inverse = rotation.mT, relabel.argsort()
+    found = {
+        "after a rotation": Parameters(rotated.theta @ back, rotated.W @ back),
+        "after relabelling": Parameters(relabelled.theta[:, inverse], relabelled.W[:, inverse]),
+        "after reordering patches": shuffled,
+    }
+    return all_of(*(s for where, at in found.items() for s in agree(at, plain, where)))
 
 
 @claim(
@@ -289,7 +259,7 @@ def experts_are_homogeneous_of_degree_3(
     Where factor^3 underflows, it and each term are off by the smallest float.
     """
     generator = torch.Generator().manual_seed(seed)
-    z = torch.randn(8, *shape, generator=generator, dtype=torch.float64)
+    z = gaussian(generator, 8, *shape)
     f, size = subject.respond(z), z.abs().pow(3).sum(dim=(-2, -1))
     far = (factor * z).requires_grad_()
     f_far = subject.respond(far)
@@ -328,20 +298,10 @@ def flipping_labels_flips_the_experts(subject: Subject, run: SmallRun) -> Statem
     The rounding is that of G.4.
     """
     begun = started(subject, run)
-    plain = begun.iterates(subject)[-1]
-    flipped = begun.iterates(
-        subject, y=-begun.y, start=Parameters(begun.start.theta, -begun.start.W)
-    )[-1]
-    size = HALF_THE_DIGITS * (1 + float(plain.W.abs().max()))
-    return all_of(
-        equal(flipped.W, -plain.W, tolerance=size, detail="W"),
-        equal(
-            flipped.theta,
-            plain.theta,
-            tolerance=HALF_THE_DIGITS * (1 + float(plain.theta.abs().max())),
-            detail="theta",
-        ),
-    )
+    plain = begun.end(subject)
+    start = Parameters(begun.start.theta, -begun.start.W)
+    flipped = replace(begun, y=-begun.y, start=start).end(subject)
+    return all_of(*agree(flipped, Parameters(plain.theta, -plain.W), "after a flip"))
 
 
 @claim(
@@ -362,9 +322,7 @@ def responses_add_up(subject: Subject, shape: tuple[int, int], seed: int) -> Sta
     their sizes.
     """
     units = shape[0] * shape[1]
-    z = torch.randn(
-        8, *shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64
-    ).requires_grad_()
+    z = gaussian(torch.Generator().manual_seed(seed), 8, *shape).requires_grad_()
     # Each with one unit on and the others 0.
     alone = torch.diag_embed(z.detach().flatten(1)).view(8, units, *shape).requires_grad_()
     f, each = subject.respond(z), subject.respond(alone)
@@ -481,29 +439,19 @@ def training_has_no_memory(subject: Subject, run: SmallRun) -> Statement:
 def replicates_do_not_touch_each_other(subject: Subject, run: SmallRun, seed: int) -> Statement:
     """Two replicates trained side by side end where each ends alone (rounding as in G.4)."""
     one, two = started(subject, run), started(subject, replace(run, seed=seed, scale=1.0))
-    x = Patches(
-        *(torch.cat([getattr(one.x, f.name), getattr(two.x, f.name)]) for f in fields(Patches))
-    )
-    start = Parameters(
-        torch.cat([one.start.theta, two.start.theta]), torch.cat([one.start.W, two.start.W])
-    )
     both = Started(
-        one.hyper, x, torch.cat([one.y, two.y]), start, torch.cat([one.noise, two.noise], dim=1)
+        one.hyper,
+        stack([one_replicate(run.x, 0) for run in (one, two)]),
+        torch.cat([one.y, two.y]),
+        stack([one_replicate(run.start, 0) for run in (one, two)]),
+        torch.cat([one.noise, two.noise], dim=1),
     )
-    together = both.iterates(subject)[-1]
-    alone = [one.iterates(subject)[-1], two.iterates(subject)[-1]]
-    return all_of(
-        *(
-            equal(
-                ours[i],
-                theirs[0],
-                tolerance=HALF_THE_DIGITS * (1 + float(theirs.abs().max())),
-                detail=f"{name} of replicate {i}",
-            )
-            for i, a in enumerate(alone)
-            for name, ours, theirs in (("W", together.W, a.W), ("theta", together.theta, a.theta))
-        )
-    )
+    together = both.end(subject)
+    found = [
+        agree(one_replicate(together, i), one_replicate(alone.end(subject), 0), f"of replicate {i}")
+        for i, alone in enumerate((one, two))
+    ]
+    return all_of(*found[0], *found[1])
 
 
 @claim(
@@ -549,13 +497,16 @@ def every_step_of_a_run_is_that_of_the_algorithm(subject: Subject, run: LongRun)
     ).watched
     drawn = [draw_replicate(subject, problem, hyper, seed) for seed in seeds]
     generators = [generator_from(replicate.noise_seed) for replicate in drawn]
-    x, y = (
-        stack([replicate.examples.patches for replicate in drawn]),
-        [replicate.examples.y.double() for replicate in drawn],
-    )
+    x = stack([replicate.examples.patches for replicate in drawn])
+    y = [replicate.examples.y.double() for replicate in drawn]
     exact = [in_double(one_replicate(x, r)) for r in range(run.replicates)]
-    found: dict[str, list[Tensor]] = {
-        name: [] for name in ("gap", "gap's", "W", "W's", "theta", "theta's")
+    choice = "gap of the chosen expert to the top of h + r"
+    step_W = "steps of experts, over eta, against their gradients"
+    step_theta = "steps of theta against eta_r times its gradient"
+    found: dict[str, list[tuple[Tensor, Tensor]]] = {
+        choice: [],
+        step_W: [],
+        step_theta: [],
     }
     for t in range(run.T):
         r = t % run.replicates
@@ -567,41 +518,19 @@ def every_step_of_a_run_is_that_of_the_algorithm(subject: Subject, run: LongRun)
         score = subject.logits(at.theta, exact[r]) + noise[r].double()
         expected = expected_step(subject, at, exact[r], y[r], m)
         moved_W, moved_theta = (at.W - after.W) / hyper.eta, at.theta - after.theta
-        rounding = (
-            4
-            * SINGLE
-            * (hyper.eta + at.W.abs().flatten(1).amax(dim=1))
-            * at.W[0].numel() ** 0.5
-            / hyper.eta
-        )
-        found["gap"].append((score.amax(dim=0) - score.gather(0, m[None])[0]).amax())
+        largest = hyper.eta + at.W.abs().flatten(1).amax(dim=1)
+        rounding = 4 * SINGLE * largest * at.W[0].numel() ** 0.5 / hyper.eta
+        gap = (score.amax(dim=0) - score.gather(0, m[None])[0]).amax()
         size = (at.theta.abs() @ exact[r].dense.abs().sum(dim=1).mT + score.abs()).amax()
         # The rounding of two logits, each a sum of P d products, and of h + r.
-        found["gap's"].append(2 * (4 * run.d + 2) * SINGLE * (1 + size))
-        found["W"].append((moved_W - expected.direction).flatten(1).norm(dim=1))
-        found["W's"].append(expected.doubt_W + rounding)
-        found["theta"].append((moved_theta - hyper.eta_r * expected.grad_theta).abs().amax(dim=1))
-        found["theta's"].append(
-            hyper.eta_r * expected.doubt_theta + 4 * SINGLE * at.theta.abs().amax(dim=1)
-        )
-    values = {name: torch.stack(entries) for name, entries in found.items()}
-    return all_of(
-        equal(
-            values["gap"],
-            0,
-            tolerance=values["gap's"],
-            detail="gap of the chosen expert to the top of h + r",
-        ),
-        equal(
-            values["W"],
-            0,
-            tolerance=values["W's"],
-            detail="steps of experts, over eta, against their gradients",
-        ),
-        equal(
-            values["theta"],
-            0,
-            tolerance=values["theta's"],
-            detail="steps of theta against eta_r times its gradient",
-        ),
-    )
+        found[choice].append((gap, 2 * (4 * run.d + 2) * SINGLE * (1 + size)))
+        off_W = (moved_W - expected.direction).flatten(1).norm(dim=1)
+        found[step_W].append((off_W, expected.doubt_W + rounding))
+        off_theta = (moved_theta - hyper.eta_r * expected.grad_theta).abs().amax(dim=1)
+        doubt = hyper.eta_r * expected.doubt_theta + 4 * SINGLE * at.theta.abs().amax(dim=1)
+        found[step_theta].append((off_theta, doubt))
+    statements = []
+    for detail, pairs in found.items():
+        off, tolerance = map(torch.stack, zip(*pairs, strict=True))
+        statements.append(equal(off, 0, tolerance=tolerance, detail=detail))
+    return all_of(*statements)

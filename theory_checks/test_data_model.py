@@ -11,13 +11,11 @@ from scipy.special import chdtr, chdtri, ndtr
 from torch import Tensor
 
 from core import Examples, Problem, Signals, Subject
-from core.data import AmplitudeLaw
+from core.data import EPS, AmplitudeLaw
 from core.seeds import generator_from
 from theory_checks.checking.claim import Kind, claim
 from theory_checks.evidence import Statement, all_of, cells_follow, equal, follows_law, mean_equals
-from theory_checks.experiments.precision import EPS
-from theory_checks.experiments.scenarios import SEEDS, problems
-from theory_checks.experiments.tables import (
+from theory_checks.experiments.drawn_examples import (
     Part,
     above_median,
     as_number,
@@ -32,6 +30,7 @@ from theory_checks.experiments.tables import (
     other_cluster,
     signs,
 )
+from theory_checks.experiments.scenarios import SEEDS, problems
 
 
 @claim(

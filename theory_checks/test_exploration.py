@@ -2,6 +2,7 @@
 clusters."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -32,13 +33,6 @@ from theory_checks.experiments.exploration import (
     spread_of_first_integral,
     winners_and_others,
 )
-from theory_checks.experiments.exploration_pictures import (
-    growth_of_logits,
-    integral_along_examples,
-    noise_along_dimensions,
-    population_law_pictures,
-    winner_along_dimensions,
-)
 from theory_checks.experiments.inputs import (
     along_dimensions,
     along_examples,
@@ -46,13 +40,13 @@ from theory_checks.experiments.inputs import (
     facts_about_ladder,
     with_other,
 )
-from theory_checks.experiments.ladder_pictures import along
 from theory_checks.experiments.ladders import (
     SURE_FALL,
     by_examples,
     by_size,
     drift_of_logits,
     mostly,
+    of_each,
     sampling_error,
 )
 from theory_checks.experiments.replicates import (
@@ -65,7 +59,15 @@ from theory_checks.experiments.scenarios import (
     around_the_ladder,
     example_ladder,
     exploration_ladder,
+    facts_about,
     given_on,
+)
+from theory_checks.experiments.training_pictures import (
+    growth_of_logits,
+    integral_along_examples,
+    noise_along_dimensions,
+    population_law_pictures,
+    winner_along_dimensions,
 )
 from theory_checks.experiments.trajectories import Trained
 
@@ -87,11 +89,7 @@ from theory_checks.experiments.trajectories import Trained
     },
     depends_on=("R.3", "R.5", "D.2", "I.3"),
     examples=3,
-    visits=lambda scenario, which: {
-        "K": scenario.problem.K,
-        "d": scenario.problem.d,
-        "n": scenario.hyper.n,
-    },
+    visits=facts_about("K", "d", "n"),
 )
 def the_load_is_balanced(
     subject: Subject, trained: Trained, scenario: Scenario, which: int
@@ -110,8 +108,7 @@ def the_load_is_balanced(
     replicate = at_end_of_exploration(trained, scenario)[which]
     examples = replicate.training_examples
     h = subject.logits(replicate.at.theta, examples.patches).double()
-    p = routing_probabilities(h)
-    k = examples.k
+    p, k = routing_probabilities(h), examples.k
 
     def first_step(stream: np.random.SeedSequence, size: int) -> tuple[np.ndarray, np.ndarray]:
         generator = generator_from(stream)
@@ -187,13 +184,8 @@ def the_router_stays_quiet(
     order below sigma_0^1.6 along d = 64 to 256. Only the lower levels show that the order is not
     smaller. For other K, M, J, P and laws: within the same factor of their own limit.
     """
-    values = by_size(
-        scenarios,
-        [
-            np.array([largest_logit(r) for r in at_end_of_exploration(trained, s)])
-            for s in scenarios
-        ],
-    )
+    largest = of_each(largest_logit, trained)
+    values = by_size(largest, scenarios)
     limit = drift_of_logits(scenarios[0].problem)
     quiet = at_most_of_order(
         values,
@@ -217,8 +209,7 @@ def the_router_stays_quiet(
         drift=2.5,
         detail="over sigma_0^2",
     )
-    around = np.array([largest_logit(r) for r in at_end_of_exploration(trained, other)])
-    around /= drift_of_logits(other.problem) * other.hyper.sigma_0**2
+    around = largest(other) / (drift_of_logits(other.problem) * other.hyper.sigma_0**2)
     elsewhere = mostly(
         (around >= 1 / 3) & (around <= 3),
         f"replicates within a factor 3 of the limit at K = {other.problem.K}",
@@ -260,22 +251,16 @@ def experts_follow_the_population_law(
     and a growing a_mjk amplifies. An error that does not vanish with n, such as that of steps
     slightly shorter than eta, is detected (by G.2, or here) if it exceeds these levels.
     """
-    on = by_examples(scenarios, [error_of_population_law(trained, s) for s in scenarios])
-    off = by_examples(scenarios, [displacement_off_features(trained, s) for s in scenarios])
+    on = by_examples(partial(error_of_population_law, trained), scenarios)
+    off = by_examples(partial(displacement_off_features, trained), scenarios)
     error = sampling_error(scenarios[-1])
     return given_occupied_groups(
         all_of(
             tends_to_zero(
-                on,
-                exponent=SURE_FALL,
-                level=1.5 * error,
-                detail="error on the features",
+                on, exponent=SURE_FALL, level=1.5 * error, detail="error on the features"
             ),
             tends_to_zero(
-                off,
-                exponent=SURE_FALL,
-                level=error / 2,
-                detail="displacement off the features",
+                off, exponent=SURE_FALL, level=error / 2, detail="displacement off the features"
             ),
             mostly(
                 error_of_population_law(trained, other) <= 1.5 * sampling_error(other),
@@ -386,25 +371,18 @@ def experts_learn_no_noise_and_no_centres(
     within a factor 1.25, and so does their ratio along the ladder. Both levels hold for other K, M,
     J, P and laws too.
     """
-    replicates = [at_end_of_exploration(trained, s) for s in scenarios]
-    noise = by_size(
-        scenarios, [np.array([largest_noise_product(r) for r in found]) for found in replicates]
+    product, growth = (
+        of_each(largest_noise_product, trained),
+        of_each(growth_along_centres, trained),
     )
-    centres = by_size(
-        scenarios, [np.array([growth_along_centres(r) for r in found]) for found in replicates]
-    )
-    scale = along(list(noise), [scale_of_noise_products(s) for s in scenarios])
-    around = at_end_of_exploration(trained, other)
-    kept = [
-        largest_noise_product(r) <= 2 * scale_of_noise_products(other)
-        and 0.8 <= growth_along_centres(r) <= 1.25
-        for r in around
-    ]
+    noise, centres = by_size(product, scenarios), by_size(growth, scenarios)
+    grown = growth(other)
+    kept = (product(other) <= 2 * scale_of_noise_products(other)) & (grown >= 0.8) & (grown <= 1.25)
     return given_occupied_groups(
         all_of(
             at_most_of_order(
                 noise,
-                scale=scale,
+                scale=by_size(scale_of_noise_products, scenarios).__getitem__,
                 constant=2.0,
                 drift=1.3,
                 detail="noise product",
@@ -417,10 +395,7 @@ def experts_learn_no_noise_and_no_centres(
                 drift=1.25,
                 detail="products with centres over their start",
             ),
-            mostly(
-                np.array(kept),
-                f"replicates with both products small at K = {other.problem.K}",
-            ),
+            mostly(kept, f"replicates with both products small at K = {other.problem.K}"),
         ),
         trained,
         *scenarios,
@@ -455,16 +430,13 @@ def inverse_alignments_move_together(
     at the largest n, and at other K, M, J, P and laws, it is at most 1.5 times the sampling error
     of a step (`sampling_error`), like the law from which it follows (E.3).
     """
-    values = by_examples(scenarios, [spread_of_first_integral(trained, s) for s in scenarios])
+    values = by_examples(partial(spread_of_first_integral, trained), scenarios)
     level = 1.5 * sampling_error(scenarios[-1])
     around = spread_of_first_integral(trained, other) <= 1.5 * sampling_error(other)
     return given_occupied_groups(
         all_of(
             tends_to_zero(
-                values,
-                exponent=SURE_FALL,
-                level=level,
-                detail="spread of the first integral",
+                values, exponent=SURE_FALL, level=level, detail="spread of the first integral"
             ),
             mostly(around, f"replicates with a small spread at K = {other.problem.K}"),
         ),

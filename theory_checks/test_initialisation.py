@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.special import chdtr, ndtr
 from torch import Tensor
 
-from core import Hyperparameters, Problem, Subject
+from core import Problem, Subject
 from core.measures import every_group_occupied, groups
 from core.seeds import generator_from
 from theory_checks.checking.claim import Kind, claim
@@ -20,9 +20,11 @@ from theory_checks.experiments.initial_groups import (
     chance_of_occupied_groups,
     cluster_gaps,
     gap_law,
+    initialisations,
     law_of_gaps,
+    of_size,
 )
-from theory_checks.experiments.scenarios import SEEDS, problems
+from theory_checks.experiments.scenarios import SEEDS, gaussian, problems
 
 
 @claim(
@@ -50,24 +52,19 @@ def groups_are_multinomial(
     the law from which this follows: d norm(w_mj)^2 / sigma_0^2 is chi^2_d.
     """
     K, M = sizes
-    problem = Problem(K=K, d=2 * K)
-    hyper = Hyperparameters(M=M, J=J, n=1, sigma_0=sigma_0, eta=1.0, eta_r=1.0, T=100)
+    problem, hyper = Problem(K=K, d=2 * K), of_size(M, J, sigma_0)
+    draw = partial(alignments, subject, problem, hyper)
     weights = K ** torch.arange(M)
 
     def assignment(stream: np.random.SeedSequence, size: int) -> np.ndarray:
-        return (
-            (groups(alignments(subject, problem, hyper, stream, size)) * weights)
-            .sum(dim=-1)
-            .numpy()
-        )
+        return (groups(draw(stream, size)) * weights).sum(dim=-1).numpy()
 
     def occupied(stream: np.random.SeedSequence, size: int) -> np.ndarray:
-        return every_group_occupied(alignments(subject, problem, hyper, stream, size)).numpy()
+        return every_group_occupied(draw(stream, size)).numpy()
 
     def squared_norms(stream: np.random.SeedSequence, size: int) -> np.ndarray:
-        generator = generator_from(stream)
-        draws = [subject.initialise_experts(problem, hyper, generator)[0, 0] for _ in range(size)]
-        return (torch.stack(draws).double().square().sum(dim=-1) * (problem.d / sigma_0**2)).numpy()
+        W = initialisations(subject, problem, hyper, generator_from(stream), size)
+        return (W[:, 0, 0].square().sum(dim=-1) * (problem.d / sigma_0**2)).numpy()
 
     return all_of(
         follows_law(
@@ -126,13 +123,8 @@ def the_cluster_gap_has_its_exact_law(subject: Subject, K: int, J: int) -> State
 )
 def the_router_starts_at_zero(subject: Subject, problem: Problem, M: int, seed: int) -> Statement:
     """Theta^(0) = 0."""
-    hyper = Hyperparameters(M=M, J=2, n=1, sigma_0=0.1, eta=1.0, eta_r=1.0, T=100)
-    return equal(
-        subject.initialise_router(problem, hyper, torch.Generator().manual_seed(seed)),
-        0.0,
-        tolerance=0.0,
-        detail="Theta^(0)",
-    )
+    theta = subject.initialise_router(problem, of_size(M, 2), torch.Generator().manual_seed(seed))
+    return equal(theta, 0.0, tolerance=0.0, detail="Theta^(0)")
 
 
 @claim(
@@ -161,25 +153,16 @@ def filters_are_independent_gaussians(
     """W^(0) is a vector of independent Gaussians: squared norms of one filter and of all filters
     are chi^2, projections are N(0, 1), and entries are large as rarely as those of a Gaussian."""
     (M, J), problem = sizes, Problem(K=2, d=d)
-    hyper = Hyperparameters(M=M, J=J, n=1, sigma_0=sigma_0, eta=1.0, eta_r=1.0, T=100)
     # Half of the directions mix experts, filters and coordinates at random, the others weigh all
     # experts alike.
-    unit = torch.randn(
-        1 if which % 2 else M,
-        J,
-        problem.d,
-        generator=torch.Generator().manual_seed(which),
-        dtype=torch.float64,
-    )
+    unit = gaussian(torch.Generator().manual_seed(which), 1 if which % 2 else M, J, d)
     unit = unit.expand(M, -1, -1).flatten()
     unit = unit / unit.norm()
 
     def standardised(stream: np.random.SeedSequence, size: int) -> Tensor:
-        generator = generator_from(stream)
-        W = torch.stack(
-            [subject.initialise_experts(problem, hyper, generator) for _ in range(size)]
-        ).double()
-        return W.flatten(1, 2) * (problem.d**0.5 / sigma_0)
+        hyper = of_size(M, J, sigma_0)
+        W = initialisations(subject, problem, hyper, generator_from(stream), size)
+        return W.flatten(1, 2) * (d**0.5 / sigma_0)
 
     def beyond(stream: np.random.SeedSequence, size: int) -> np.ndarray:
         entries = standardised(stream, -(-size // (M * J * d))).flatten()[:size]
@@ -187,13 +170,13 @@ def filters_are_independent_gaussians(
 
     return all_of(
         follows_law(
-            partial(chdtr, problem.d),
+            partial(chdtr, d),
             lambda s, n: standardised(s, n)[:, which % (M * J)].square().sum(-1).numpy(),
             resolution=0.05,
             detail="one filter",
         ),
         follows_law(
-            partial(chdtr, M * J * problem.d),
+            partial(chdtr, M * J * d),
             lambda s, n: standardised(s, n).square().sum((-2, -1)).numpy(),
             resolution=0.05,
             detail="all filters",
@@ -208,8 +191,6 @@ def filters_are_independent_gaussians(
             2 * ndtr(-3),
             beyond,
             resolution=7e-4,
-            low=0,
-            high=1,
             detail="entries beyond 3 standard deviations",
         ),
     )

@@ -5,7 +5,6 @@ import numpy as np
 import torch
 
 from core import Signals, Subject
-from core.seeds import generator_from
 from theory_checks.checking.claim import Kind, claim
 from theory_checks.evidence import HypothesesNotMet, Statement, all_of, mean_at_least, mean_at_most
 from theory_checks.experiments.inputs import (
@@ -21,9 +20,9 @@ from theory_checks.experiments.mixtures import (
     wrong_on_fresh_examples,
 )
 from theory_checks.experiments.replicates import at_the_end, given_occupied_groups
-from theory_checks.experiments.router_pictures import training_errors
 from theory_checks.experiments.scenarios import Scenario, given_on
-from theory_checks.experiments.single_experts import trained_network, wrong
+from theory_checks.experiments.single_experts import errors_of, trained_network
+from theory_checks.experiments.training_pictures import training_errors
 from theory_checks.experiments.trajectories import Trained
 
 
@@ -130,10 +129,7 @@ def the_mixture_beats_every_single_expert(
     signals = replicates[0].signals
     signals = Signals(signals.features.double(), signals.centres.double())
     single = trained_network(subject, problem, signals, "cubic", seed=0, steps=100)
-
-    def wrong_alone(stream: np.random.SeedSequence, size: int) -> np.ndarray:
-        return wrong(single, subject.draw_examples(problem, signals, size, generator_from(stream)))
-
+    alone = errors_of(single, subject, problem, signals)
     statement = all_of(
         rarely(above, "replicates whose MoE errs on 1/8 or more"),
         mean_at_most(
@@ -142,7 +138,7 @@ def the_mixture_beats_every_single_expert(
             resolution=0.01,
             detail="error of the MoE",
         ),
-        mean_at_least(1 / 8, wrong_alone, resolution=0.02, detail="error of a single expert"),
+        mean_at_least(1 / 8, alone, resolution=0.02, detail="error of a single expert"),
     )
     return given_occupied_groups(statement, trained, scenario)
 

@@ -38,10 +38,9 @@ from theory_checks.experiments.controls import (
     control,
     gaussian_router,
     in_a_table,
-    with_hyper,
     with_problem,
 )
-from theory_checks.experiments.scenarios import Scenario, given_on
+from theory_checks.experiments.scenarios import Scenario, facts_about, given_on
 from theory_checks.experiments.trajectories import Trained
 
 
@@ -120,7 +119,7 @@ def not_normalised(base: Scenario) -> Sequence[Control]:
         Control("plain steps of experts", base, plain, fails=tuple(CONCLUSIONS)),
         Control(
             "plain steps, eta = 4",
-            with_hyper(base, eta=4.0),
+            base.with_hyper(eta=4.0),
             plain,
             survives=("fits", "generalises", "beats 1/8"),
         ),
@@ -180,7 +179,7 @@ def a_router_that_starts_at_random_keeps_its_own_partition(
 
 
 def large_start(base: Scenario) -> Sequence[Control]:
-    return (Control("sigma_0 = 10", with_hyper(base, sigma_0=10.0), fails=("fits", "generalises")),)
+    return (Control("sigma_0 = 10", base.with_hyper(sigma_0=10.0), fails=("fits", "generalises")),)
 
 
 @control(
@@ -200,12 +199,10 @@ def experts_that_start_large_keep_what_they_are(trained: Trained, base: Scenario
 
 
 def few_experts(base: Scenario) -> Sequence[Control]:
-    def only(M: int) -> Scenario:
-        return replace(with_hyper(base, M=M), given_occupied_groups=False)
-
+    always, K = replace(base, given_occupied_groups=False), base.problem.K
     return (
-        Control("M = K - 1", only(base.problem.K - 1), fails=("fits", "generalises")),
-        Control("M = 1", only(1), fails=("fits", "generalises", "beats 1/8")),
+        Control("M = K - 1", always.with_hyper(M=K - 1), fails=("fits", "generalises")),
+        Control("M = 1", always.with_hyper(M=1), fails=("fits", "generalises", "beats 1/8")),
     )
 
 
@@ -263,12 +260,12 @@ def other_router_rates(base: Scenario) -> Sequence[Control]:
     return (
         Control(
             "eta_r = eta",
-            with_hyper(base, eta_r=eta),
+            base.with_hyper(eta_r=eta),
             fails=("generalises",),
             survives=("Lemma 5.2",),
         ),
         Control(
-            "eta_r = M^4 eta", with_hyper(base, eta_r=M**4 * eta), survives=("fits", "beats 1/8")
+            "eta_r = M^4 eta", base.with_hyper(eta_r=M**4 * eta), survives=("fits", "beats 1/8")
         ),
     )
 
@@ -293,10 +290,10 @@ def a_slow_router_arrives_too_late(trained: Trained, base: Scenario) -> Statemen
 
 def few_examples(base: Scenario) -> Sequence[Control]:
     return (
-        Control("n = 2 d", with_hyper(base, n=2 * base.problem.d), survives=("beats 1/8",)),
+        Control("n = 2 d", base.with_hyper(n=2 * base.problem.d), survives=("beats 1/8",)),
         Control(
             "n = d / 8",
-            with_hyper(base, n=base.problem.d // 8),
+            base.with_hyper(n=base.problem.d // 8),
             fails=("Lemma 5.3", "generalises"),
             survives=("fits",),
         ),
@@ -328,7 +325,7 @@ def few_examples_are_memorised(trained: Trained, base: Scenario) -> Statement:
     over=lambda profile: {"coarse": st.just(*coarse_steps(profile))},
     depends_on=("A.3", "N.4"),
     examples=1,
-    visits=lambda coarse: {"T_1": coarse.hyper.T_1, "replicates": coarse.replicates},
+    visits=facts_about("T_1", "replicates"),
     formula=(
         r"T_1=5:\quad P\left(m(x)\in\mathcal M_k\mid x\in\Omega_k\right)\not\to 1,\qquad P(yF(x)\le"
         r" 0)<\tfrac18"

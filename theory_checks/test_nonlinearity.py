@@ -2,6 +2,7 @@
 a cluster structure."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -10,24 +11,22 @@ from hypothesis import strategies as st
 from core import Subject
 from theory_checks.checking.claim import Kind, claim
 from theory_checks.evidence import Statement, all_of, at_most, tends_to_zero
-from theory_checks.experiments.inputs import (
-    facts_about_ladder,
-    facts_about_scenario,
-    facts_about_single,
-    frozen_router,
-    published_setting,
-    single_and_mixture,
-)
-from theory_checks.experiments.ladders import SURE_FALL, by_examples, rarely
-from theory_checks.experiments.parallel_experts import (
+from theory_checks.experiments.exploration import (
     cubic,
     departure_from_parallel,
     displacements,
     linear,
 )
-from theory_checks.experiments.replicates import at_the_end, finished
-from theory_checks.experiments.router import entropy
-from theory_checks.experiments.scenarios import Scenario, given_on, without_structure
+from theory_checks.experiments.inputs import (
+    facts_about_ladder,
+    facts_about_scenario,
+    frozen_router,
+    published_setting,
+    single_and_mixture,
+)
+from theory_checks.experiments.ladders import SURE_FALL, by_examples, rarely
+from theory_checks.experiments.replicates import at_the_end
+from theory_checks.experiments.scenarios import Scenario, facts_about, given_on, without_structure
 from theory_checks.experiments.trajectories import Trained
 
 
@@ -57,15 +56,12 @@ def linear_experts_cannot_diverge(trained: Trained, scenarios: Sequence[Scenario
     n^(-1/4) in pairs of replicates, to at most 0.01. The first part is exact, up to T roundings of
     W. Cubic experts: the mean cosine is below 1/2 in every replicate, with rare exceptions.
     """
-    values = by_examples(
-        scenarios, [departure_from_parallel(linear(trained), s) for s in scenarios]
-    )
+    values = by_examples(partial(departure_from_parallel, linear(trained)), scenarios)
     last = scenarios[-1]
     moved = displacements(linear(trained), last).double()
     W = linear(trained).trajectory(last).W
-    rounding = (
-        (last.hyper.T + 1) * torch.finfo(W.dtype).eps * float(W.abs().amax() + last.hyper.eta)
-    )
+    size = float(W.abs().amax() + last.hyper.eta)
+    rounding = (last.hyper.T + 1) * torch.finfo(W.dtype).eps * size
     together = departure_from_parallel(cubic(trained), last) < 1 / 2
     return all_of(
         at_most(
@@ -75,10 +71,7 @@ def linear_experts_cannot_diverge(trained: Trained, scenarios: Sequence[Scenario
             detail="filters of one linear expert",
         ),
         tends_to_zero(
-            values,
-            exponent=2 * SURE_FALL,
-            level=0.01,
-            detail="1 - cosine of linear experts",
+            values, exponent=2 * SURE_FALL, level=0.01, detail="1 - cosine of linear experts"
         ),
         rarely(together, "replicates whose cubic experts move in parallel"),
     )
@@ -109,12 +102,9 @@ def a_linear_mixture_stays_mixed(trained: Trained, scenario: Scenario) -> Statem
     half = np.log(scenario.problem.K) / 2
     failed = []
     # Nonlinear is what the subject's experts are.
-    for flat, bent in zip(
-        at_the_end(linear(trained), scenario),
-        at_the_end(trained, scenario),
-        strict=True,
-    ):
-        clear = entropy(flat) > half > entropy(bent)
+    both = (at_the_end(runs, scenario) for runs in (linear(trained), trained))
+    for flat, bent in zip(*both, strict=True):
+        clear = flat.entropy > half > bent.entropy
         failed.append(not (clear and flat.error > bent.error))
     return rarely(np.array(failed), "replicates where the linear MoE is not worse")
 
@@ -137,7 +127,7 @@ EMPTY = "the feature-noise patch left empty; a single expert, and a mixture give
     },
     depends_on=("S.5",),
     examples=1,
-    visits=facts_about_single,
+    visits=facts_about("d", "n", "replicates"),
 )
 def without_structure_a_single_expert_does_as_well(
     subject: Subject, trained: Trained, single: Scenario, mixture: Scenario
@@ -153,7 +143,6 @@ def without_structure_a_single_expert_does_as_well(
     )
     statements = []
     for scenario, what in ((single, "single experts"), (mixture, "mixtures")):
-        found = finished(plain, scenario, scenario.hyper.T)
-        failed = np.array([r.error > 0.01 for r in found])
+        failed = np.array([r.error > 0.01 for r in at_the_end(plain, scenario)])
         statements.append(rarely(failed, f"{what} that err on more than 1 %"))
     return all_of(*statements)

@@ -2,13 +2,13 @@
 initialisation marked for it."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import torch
 from hypothesis import strategies as st
 from torch import Tensor
 
-from core.measures import router_alignment
 from core.routing import routing_probabilities
 from theory_checks.checking.claim import Kind, claim
 from theory_checks.evidence import Statement, all_of, at_most_of_order, tends_to_zero
@@ -39,7 +39,6 @@ from theory_checks.experiments.replicates import (
 )
 from theory_checks.experiments.router import (
     ALMOST_ALL,
-    entropy,
     features_over_centres,
     for_clear_clusters,
     given_clear_gaps,
@@ -48,17 +47,17 @@ from theory_checks.experiments.router import (
     residual,
     slope,
 )
-from theory_checks.experiments.router_pictures import (
-    features_along_examples,
-    mechanism_pictures,
-    router_pictures,
-)
 from theory_checks.experiments.scenarios import (
     Scenario,
     around_the_ladder,
     example_ladder,
     exploration_ladder,
     given_on,
+)
+from theory_checks.experiments.training_pictures import (
+    features_along_examples,
+    mechanism_pictures,
+    router_pictures,
 )
 from theory_checks.experiments.trajectories import Trained
 
@@ -79,7 +78,7 @@ def the_best_aligned_expert_is_in_the_group(trained: Trained, scenario: Scenario
     """At T the expert with the largest <theta_m, c_k> is in M_k."""
 
     def aligned(replicate: Finished, k: int) -> bool:
-        _, along_centres = router_alignment(replicate.signals, replicate.at.theta)
+        _, along_centres = replicate.router
         return int(replicate.group[along_centres[:, k].argmax()]) == k
 
     failed, met = for_clear_clusters(at_the_end(trained, scenario), aligned)
@@ -122,14 +121,12 @@ def the_router_learns_centres_not_features(
     (m, k): a single maximum fluctuates by a factor of 1.4 between replicates, and falls by n^(-1/4)
     from 250 to 4000 in only 83 % of pairs (40 of 48 in a pilot).
     """
-    peaks = features_over_centres(trained, scenarios[-1], largest)
-    ratios = by_examples(
-        scenarios, [features_over_centres(trained, s, mean_square) for s in scenarios]
-    )
+    peaks = features_over_centres(trained, largest, scenarios[-1])
+    ratios = by_examples(partial(features_over_centres, trained, mean_square), scenarios)
     failed = []
     for replicate in at_the_end(trained, whole):
-        along_features, along_centres = router_alignment(replicate.signals, replicate.at.theta)
-        failed.append(bool(along_features.abs().amax() > along_centres.abs().amax() / 2))
+        along_features, along_centres = (along.abs().amax() for along in replicate.router)
+        failed.append(bool(along_features > along_centres / 2))
     level = 2 * sampling_error(scenarios[-1])
     return given_occupied_groups(
         all_of(
@@ -138,10 +135,7 @@ def the_router_learns_centres_not_features(
                 f"replicates with features at most {level:.3g} of their centres at T_1",
             ),
             tends_to_zero(
-                ratios,
-                exponent=SURE_FALL,
-                level=level,
-                detail="root mean squares at T_1",
+                ratios, exponent=SURE_FALL, level=level, detail="root mean squares at T_1"
             ),
             rarely(
                 np.array(failed),
@@ -174,34 +168,27 @@ def clusters_go_to_their_group_of_experts(trained: Trained, scenario: Scenario) 
     of the cluster.
     """
 
-    def goes(chosen: Callable[[Finished], Tensor]) -> Callable[[Finished, int], bool]:
+    def goes(chosen: Callable[[Finished], Tensor], replicate: Finished, k: int) -> bool:
         """Whether ALMOST_ALL of a cluster goes to its group, where `chosen` gives the expert of
         each example, (FRESH,), or the chances of all experts, (M, FRESH)."""
+        fresh, member, found = replicate.fresh, replicate.group == k, chosen(replicate)
+        to_group = found[member].sum(dim=0) if found.dim() == 2 else member[found].to(fresh.y)
+        return float(to_group[fresh.k == k].mean()) >= ALMOST_ALL
 
-        def good(replicate: Finished, k: int) -> bool:
-            cluster, member = replicate.fresh.k == k, replicate.group == k
-            found = chosen(replicate)
-            to_group = (
-                found[member].sum(dim=0)
-                if found.dim() == 2
-                else member[found].to(replicate.fresh.y)
-            )
-            return float(to_group[cluster].mean()) >= ALMOST_ALL
-
-        return good
-
+    ways: dict[str, Callable[[Finished], Tensor]] = {
+        "without noise": lambda r: r.outcome[1],
+        "with noise": lambda r: r.noisily_routed,
+        "by p": lambda r: routing_probabilities(r.fresh_logits.double()),
+    }
     replicates = at_the_end(trained, scenario)
-    quiet, met = for_clear_clusters(replicates, goes(lambda r: r.outcome[1]))
-    noisy, _ = for_clear_clusters(replicates, goes(lambda r: r.noisily_routed))
-    exact, _ = for_clear_clusters(
-        replicates, goes(lambda r: routing_probabilities(r.fresh_logits.double()))
-    )
+    found = [for_clear_clusters(replicates, partial(goes, chosen)) for chosen in ways.values()]
     statement = all_of(
-        rarely(quiet, "replicates where a cluster goes elsewhere, without noise"),
-        rarely(noisy, "replicates where a cluster goes elsewhere, with noise"),
-        rarely(exact, "replicates where a cluster goes elsewhere, by p"),
+        *(
+            rarely(failed, f"replicates where a cluster goes elsewhere, {way}")
+            for way, (failed, _) in zip(ways, found, strict=True)
+        )
     )
-    return given_clear_gaps(statement, scenario, met)
+    return given_clear_gaps(statement, scenario, found[0][1])
 
 
 @claim(
@@ -225,8 +212,8 @@ def the_dispatch_entropy_vanishes(trained: Trained, scenario: Scenario) -> State
     in the sample, which lower it by (K - 1) / (2 n) in the mean: above 0.99 log K.
     """
     log_K = float(np.log(scenario.problem.K))
-    starts = np.array([entropy(r) < 0.99 * log_K for r in finished(trained, scenario, 0)])
-    ends = np.array([entropy(r) > 0.05 for r in at_the_end(trained, scenario)])
+    starts = np.array([r.entropy < 0.99 * log_K for r in finished(trained, scenario, 0)])
+    ends = np.array([r.entropy > 0.05 for r in at_the_end(trained, scenario)])
     statement = all_of(
         rarely(starts, "replicates that start below 0.99 log K"),
         rarely(ends, "replicates with dispatch entropy above 0.05"),
@@ -270,8 +257,8 @@ def the_router_follows_what_experts_learn(
     those of the law is within 0.1 of 1 at every d. (The neglected terms are of relative order
     sigma_0^2: those of h in the gate, and of the margin in the slope of the loss.)
     """
-    along_n = by_examples(more, [residual(trained, s) for s in more])
-    along_d = by_size(scenarios, [residual(trained, s) for s in scenarios])
+    along_n = by_examples(partial(residual, trained), more)
+    along_d = by_size(partial(residual, trained), scenarios)
     slopes = [
         mostly(
             np.abs(slope(trained, s) - 1) <= 0.1,
@@ -280,7 +267,7 @@ def the_router_follows_what_experts_learn(
         for s in scenarios
     ]
     elsewhere = residual(trained, other) > 1.5 * sampling_error(other)
-    errors = {s.problem.d: 1.5 * sampling_error(s) for s in scenarios}
+    errors = by_size(lambda s: 1.5 * sampling_error(s), scenarios)
     return given_occupied_groups(
         all_of(
             tends_to_zero(
@@ -290,11 +277,7 @@ def the_router_follows_what_experts_learn(
                 detail="along n",
             ),
             at_most_of_order(
-                along_d,
-                scale=errors.__getitem__,
-                constant=1.0,
-                drift=2.0,
-                detail="along d",
+                along_d, scale=errors.__getitem__, constant=1.0, drift=2.0, detail="along d"
             ),
             rarely(
                 elsewhere,
@@ -336,7 +319,7 @@ def what_is_not_learned_is_symmetric(trained: Trained, scenario: Scenario) -> St
     """
     router, experts = [], []
     for replicate in finished(trained, scenario, scenario.hyper.T_1):
-        along_features, _ = router_alignment(replicate.signals, replicate.at.theta)
+        along_features, _ = replicate.router
         along_centres = replicate.at.W @ replicate.signals.centres.mT  # (M, J, K)
         leader = replicate.start.amax(dim=1).argmax(dim=0)  # of each cluster, (K,)
         clusters = torch.arange(len(leader))

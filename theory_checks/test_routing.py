@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from core import Hyperparameters, Parameters, Problem, Subject, train
+from core.data import EPS
 from core.routing import routing_probabilities
 from core.seeds import child, generator_from
 from core.training import gradients, stack
@@ -39,7 +40,6 @@ from theory_checks.experiments.logits import (
     sup_norm,
 )
 from theory_checks.experiments.oracles import gradients_if_routed
-from theory_checks.experiments.precision import EPS
 from theory_checks.experiments.scenarios import SEEDS, logits, problems
 
 

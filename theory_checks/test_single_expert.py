@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from core import Hyperparameters, Problem, Subject, Uniform, train
-from core.data import AmplitudeLaw
+from core.data import EPS, AmplitudeLaw
 from core.measures import is_error
 from core.seeds import child, generator_from
 from theory_checks.checking.claim import Kind, claim
@@ -22,25 +22,30 @@ from theory_checks.evidence import (
     mean_at_least,
     mean_at_most,
 )
-from theory_checks.experiments.orbits import (
+from theory_checks.experiments.drawn_examples import (
+    above_median,
+    as_number,
     beta_prime,
     given_opposite_signs,
+    of_bits,
     opposite_signs,
     orbit,
     some_opposite_signs,
+    terms_on_orbits,
 )
-from theory_checks.experiments.precision import EPS
-from theory_checks.experiments.scenarios import SEEDS, problems
+from theory_checks.experiments.scenarios import SEEDS, gaussian, problems
 from theory_checks.experiments.single_experts import (
     ACTIVATIONS,
     REPORTED_ON,
-    AlongFeatures,
     Classifier,
     OnSignals,
+    along_features,
     always_tried,
     build,
     classifiers,
+    enumerated_error,
     enumerated_margins,
+    errors_of,
     errors_of_classifiers,
     perturbed,
     stream_of,
@@ -48,9 +53,9 @@ from theory_checks.experiments.single_experts import (
     witness,
     wrong,
 )
-from theory_checks.experiments.tables import above_median, as_number, of_bits
 
 EQUAL_LAWS = "D_alpha = D_gamma"
+ROUTERLESS = ("one expert", "unrouted sum", "router frozen at 0", "random routing")
 
 
 @claim(
@@ -65,7 +70,7 @@ EQUAL_LAWS = "D_alpha = D_gamma"
     visits=lambda problem, classifier, seed: {
         "K": problem.K,
         "P": problem.P,
-        "f": f"{classifier.how} {classifier.activation}",
+        "f": classifier.name,
     },
 )
 def the_margins_of_an_orbit_sum_to_zero(
@@ -79,13 +84,10 @@ def the_margins_of_an_orbit_sum_to_zero(
     generator = torch.Generator().manual_seed(seed)
     signals = subject.draw_signals(problem, generator)
     examples = some_opposite_signs(subject, problem, signals, generator)
-    members = orbit(problem, signals, examples, examples.beta.flip(0))
     f = build(classifier, subject, problem, signals)
-    values, inverse = members.patches.flatten(0, 2).unique(dim=0, return_inverse=True)
-    f_values = f(values)[inverse].view(members.patches.shape[:-1])
-    total = (members.labels[..., None] * f_values).flatten(1).sum(dim=1)
-    scale = f_values.abs().flatten(1).sum(dim=1)
-    found = equal(total, 0, tolerance=4 * problem.P * EPS * scale, detail="sum of four margins")
+    terms = terms_on_orbits(problem, signals, examples, f).flatten(1)
+    tolerance = 4 * problem.P * EPS * terms.abs().sum(dim=1)
+    found = equal(terms.sum(dim=1), 0, tolerance=tolerance, detail="sum of four margins")
     return given_opposite_signs(found, subject, problem, signals, seed)
 
 
@@ -116,19 +118,15 @@ def orbit_members_follow_the_data_law(subject: Subject, problem: Problem) -> Sta
         signals = subject.draw_signals(problem, generator_from(child(stream, 2000)))
         examples = opposite_signs(subject, problem, signals, stream, size)
         found = orbit(problem, signals, examples, beta_prime(subject, problem, stream, size))
-        patches, y = found.patches[:, which], found.labels[:, which]
+        patches, y = (part[:, which] for part in found)
         along_v = (patches @ signals.features.mT).abs()
         along_c = patches @ signals.centres.mT
         # B, C, D list their roles first: feature signal, centre, feature noise.
-        k, other = along_v[:, 0].argmax(dim=1), along_v[:, 2].argmax(dim=1)
-        amplitudes = {
-            "feature": along_v[:, 0].amax(dim=1),
-            "centre": along_c[:, 1].amax(dim=1),
-            "feature noise": along_v[:, 2].amax(dim=1),
-        }
+        roles = (along_v[:, 0].max(dim=1), along_c[:, 1].max(dim=1), along_v[:, 2].max(dim=1))
         # Read off x by a product, they carry rounding: without it atoms have their value back.
-        exact = {role: amplitude.round(decimals=9) for role, amplitude in amplitudes.items()}
-        return k, other, along_c[:, 1].argmax(dim=1), y, exact
+        exact = (amplitude.round(decimals=9) for amplitude, _ in roles)
+        k, centre, other = (place for _, place in roles)
+        return k, other, centre, y, dict(zip(laws, exact, strict=True))
 
     above = of_bits([above_median(law, torch.zeros(1))[1] for law in laws.values()])
 
@@ -181,7 +179,7 @@ def orbit_members_follow_the_data_law(subject: Subject, problem: Problem) -> Sta
     examples=8,
     visits=lambda problem, classifier: {
         "K": problem.K,
-        "classifier": f"{classifier.how} {classifier.activation}".strip(),
+        "classifier": classifier.name,
     },
 )
 def every_patch_additive_classifier_errs_on_an_eighth(
@@ -195,12 +193,9 @@ def every_patch_additive_classifier_errs_on_an_eighth(
     """
     signals = subject.draw_signals(problem, stream_of(classifier.seed, 0))
     f = build(classifier, subject, problem, signals, steps=profile.classifier_steps)
-    measured = wrong(
-        f, subject.draw_examples(problem, signals, REPORTED_ON, stream_of(classifier.seed, 3))
-    ).mean()
-
-    def fresh(stream: np.random.SeedSequence, size: int) -> np.ndarray:
-        return wrong(f, subject.draw_examples(problem, signals, size, generator_from(stream)))
+    reported = stream_of(classifier.seed, 3)
+    measured = wrong(f, subject.draw_examples(problem, signals, REPORTED_ON, reported)).mean()
+    fresh = errors_of(f, subject, problem, signals)
 
     def conditional(stream: np.random.SeedSequence, size: int) -> np.ndarray:
         return wrong(f, opposite_signs(subject, problem, signals, stream, size))
@@ -245,10 +240,7 @@ def an_eighth_is_attained(subject: Subject, K: int, seed: int, perturbation: flo
     signals = subject.draw_signals(problem, generator)
     exact = witness(signals)
     moved = perturbed(exact, seed, perturbation)
-    margins, moved_margins = (
-        enumerated_margins(exact.s, exact.b),
-        enumerated_margins(moved.s, moved.b),
-    )
+    margins, moved_margins = (enumerated_margins(each.s, each.b) for each in (exact, moved))
     e = subject.draw_examples(problem, signals, 256, generator)
     predicted = exact.s[e.k] + e.y * exact.b[e.k] + e.y * e.eps * exact.s[e.k_prime]
     return all_of(
@@ -291,9 +283,7 @@ def unequal_laws_let_a_single_expert_succeed(
     )
     return mean_at_most(
         0.1,
-        lambda stream, size: wrong(
-            f, subject.draw_examples(problem, signals, size, generator_from(stream))
-        ),
+        errors_of(f, subject, problem, signals),
         resolution=0.02,
         detail="error",
     )
@@ -329,25 +319,15 @@ def centre_blind_classifiers_err_on_a_quarter(
     generator = torch.Generator().manual_seed(seed)
     signals = subject.draw_signals(problem, generator)
     examples = some_opposite_signs(subject, problem, signals, generator)
-    members = orbit(problem, signals, examples, examples.beta.flip(0))
-    w, b = torch.randn(2, problem.K, generator=generator, dtype=torch.float64)
-    f = AlongFeatures(signals, ACTIVATIONS[activation], w, b)
-    values, inverse = members.patches.flatten(0, 2).unique(dim=0, return_inverse=True)
-    f_values = f(values)[inverse].view(members.patches.shape[:-1])[:, (0, 2)]
-    both = (members.labels[:, (0, 2), None] * f_values).flatten(1).sum(dim=1)
-    tolerance = 2 * problem.P * EPS * f_values.abs().flatten(1).sum(dim=1)
-    K = problem.K
-    attained = OnSignals(
-        signals, torch.arange(1, K + 1, dtype=torch.float64), torch.zeros(K, dtype=torch.float64)
-    )
+    f = along_features(signals, ACTIVATIONS[activation], *gaussian(generator, 2, problem.K))
+    both = terms_on_orbits(problem, signals, examples, f)[:, (0, 2)].flatten(1)
+    tolerance = 2 * problem.P * EPS * both.abs().sum(dim=1)
+    s = torch.arange(1, problem.K + 1, dtype=torch.float64)
+    attained = OnSignals(signals, s, torch.zeros_like(s))
+    error = enumerated_error(attained.s, attained.b)
     return all_of(
-        equal(both, 0, tolerance=tolerance, detail="sum of the margins of A and C"),
-        equal(
-            (enumerated_margins(attained.s, attained.b) <= 0).double().mean(),
-            1 / 4,
-            tolerance=0,
-            detail="enumerated error",
-        ),
+        equal(both.sum(dim=1), 0, tolerance=tolerance, detail="sum of the margins of A and C"),
+        equal(error, 1 / 4, tolerance=0, detail="enumerated error"),
         equal(
             examples.y * attained(examples.x).sum(dim=-1),
             (examples.k + 1) + examples.y * examples.eps * (examples.k_prime + 1),
@@ -367,15 +347,10 @@ def centre_blind_classifiers_err_on_a_quarter(
     ),
     given=EQUAL_LAWS,
     over={
-        "control": st.sampled_from(
-            ["one expert", "unrouted sum", "router frozen at 0", "random routing"]
-        ),
+        "control": st.sampled_from(ROUTERLESS),
         "seed": st.integers(0, 2**16),
     },
-    always=tuple(
-        {"control": c, "seed": 0}
-        for c in ("one expert", "unrouted sum", "router frozen at 0", "random routing")
-    ),
+    always=tuple({"control": control, "seed": 0} for control in ROUTERLESS),
     depends_on=("S.3",),
     examples=1,
     visits=lambda control, seed: {"control": control},

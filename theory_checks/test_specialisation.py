@@ -8,16 +8,14 @@ from hypothesis import strategies as st
 
 from theory_checks.checking.claim import Kind, claim
 from theory_checks.evidence import Statement, all_of, mean_at_least, mean_equals, tends_to_zero
-from theory_checks.experiments.exploration_pictures import specialisation_pictures
 from theory_checks.experiments.inputs import (
     along_dimensions,
-    facts_about_experts,
     facts_about_ladder,
     from_few_examples,
     several_K,
 )
-from theory_checks.experiments.ladders import ANY_FALL, by_examples, mostly
-from theory_checks.experiments.other_clusters import (
+from theory_checks.experiments.ladders import ANY_FALL, by_examples, mostly, of_each
+from theory_checks.experiments.mixtures import (
     beyond_chance,
     errs,
     errs_where_noise_is_its_feature,
@@ -32,8 +30,10 @@ from theory_checks.experiments.scenarios import (
     Scenario,
     around_the_ladder,
     exploration_ladder,
+    facts_about,
     given_on,
 )
+from theory_checks.experiments.training_pictures import specialisation_pictures
 from theory_checks.experiments.trajectories import Trained
 
 NEARLY = 0.85  # the stated level for 1 - o(1) at these sizes
@@ -71,21 +71,9 @@ def experts_are_good_on_their_own_cluster(
     and 0.1 % for d = 1024; with n = 4000 sampling errors keep it near 2.5 % for all d up to 256.
     The rate that is tested is therefore that it falls along n at all; along d, levels are tested.
     """
-    along_n = by_examples(
-        more,
-        [
-            np.array([float(r.own_error.mean()) for r in at_end_of_exploration(trained, s)])
-            for s in more
-        ],
-    )
-    statements: list[Statement] = [
-        tends_to_zero(
-            along_n,
-            exponent=ANY_FALL,
-            level=1 / 8,
-            detail="mean along n",
-        )
-    ]
+    along_n = by_examples(of_each(lambda r: float(r.own_error.mean()), trained), more)
+    falls = tends_to_zero(along_n, exponent=ANY_FALL, level=1 / 8, detail="mean along n")
+    statements: list[Statement] = [falls]
     for scenario in (*scenarios, other):
         replicates = at_end_of_exploration(trained, scenario)
         typical = np.array(
@@ -98,19 +86,11 @@ def experts_are_good_on_their_own_cluster(
                 if (r.gap >= LARGE_GAP).any()
             ]
         )
-        where = f"at K = {scenario.problem.K}, d = {scenario.problem.d}"
-        statements.append(
-            mostly(
-                typical,
-                f"replicates in which half of the experts err on at most {LEARNED}, {where}",
-            )
-        )
-        statements.append(
-            mostly(
-                clear,
-                f"replicates whose experts with gap {LARGE_GAP} err on at most {LEARNED}, {where}",
-            )
-        )
+        few = f"err on at most {LEARNED}, at K = {scenario.problem.K}, d = {scenario.problem.d}"
+        statements += [
+            mostly(typical, f"replicates in which half of the experts {few}"),
+            mostly(clear, f"replicates whose experts with gap {LARGE_GAP} {few}"),
+        ]
     return given_occupied_groups(all_of(*statements), trained, *scenarios, *more, other)
 
 
@@ -127,7 +107,7 @@ def experts_are_good_on_their_own_cluster(
     over=lambda profile: {"scenario": st.sampled_from(several_K(profile))},
     depends_on=("E.4", "D.2"),
     examples=12,
-    visits=facts_about_experts,
+    visits=facts_about("K", "M", "d", "replicates"),
 )
 def experts_are_bad_on_other_clusters(trained: Trained, scenario: Scenario) -> Statement:
     """At T_1 the error of experts m in M_k on other clusters is Omega(1/K), in the mean at least (1

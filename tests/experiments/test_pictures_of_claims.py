@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from theory_checks.experiments.ladder_pictures import along, ladder_picture, through_the_first
 
 from core import Problem
 from theory_checks.checking.claim import Claim
@@ -15,7 +16,6 @@ from theory_checks.checking.pictures import Lines, Style, compact
 from theory_checks.checking.run import Run
 from theory_checks.checking.search import check
 from theory_checks.evidence import fitted_exponent
-from theory_checks.experiments.ladder_pictures import along, ladder_picture, through_the_first
 from theory_checks.experiments.logits import ratio_to_the_step
 from theory_checks.experiments.scenarios import ladder
 from theory_checks.experiments.single_experts import errors_of_classifiers

@@ -24,7 +24,14 @@ from theory_checks.evidence import HypothesesNotMet, Statement, all_of, frequenc
 from theory_checks.experiments.mixtures import SMALL_ERROR
 from theory_checks.experiments.replicates import LARGE_GAP, Finished, finished
 from theory_checks.experiments.router import ALMOST_ALL, clear_clusters
-from theory_checks.experiments.scenarios import Scenario, at_fineness, at_rate, given_on, ladder
+from theory_checks.experiments.scenarios import (
+    Scenario,
+    at_fineness,
+    at_rate,
+    facts_about,
+    given_on,
+    ladder,
+)
 from theory_checks.experiments.trajectories import Trained
 
 EVERY = "every hypothesis"
@@ -92,11 +99,6 @@ def coarse_steps(profile: Profile) -> list[Scenario]:
     3/eta."""
     fine = ladder(Problem(K=4, d=64), 1000, profile.coarse_replicates)
     return [at_rate(fine, fine.hyper.sigma_0**0.5 / (COARSE + 0.2), 3.0)]
-
-
-def with_hyper(scenario: Scenario, **changes: Any) -> Scenario:
-    """The same scenario with other inputs of Algorithm 1."""
-    return replace(scenario, hyper=replace(scenario.hyper, **changes))
 
 
 def with_problem(scenario: Scenario, **changes: Any) -> Scenario:
@@ -230,7 +232,7 @@ def control(
         over=in_the_setting,
         depends_on=depends_on,
         examples=1,
-        visits=lambda base: {"d": base.problem.d, "n": base.hyper.n, "replicates": base.replicates},
+        visits=facts_about("d", "n", "replicates"),
         formula=r"\text{without }" + rf"\text{{{hypothesis}}}",
         picture=lambda trained, base: in_a_table(
             trained, [Control(EVERY, base), *controls(base)], hypothesis

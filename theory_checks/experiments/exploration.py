@@ -1,5 +1,5 @@
-"""What experts have learned at the end of the exploration stage: alignments, norms, products, and
-the laws that they are compared with."""
+"""What experts have learned at the end of the exploration stage: alignments, norms, products, the
+laws that they are compared with, and how far apart experts move."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core import Signals
 from core.measures import cluster_gap, groups
-from theory_checks.experiments.ladders import by_size
-from theory_checks.experiments.replicates import CLEAR_GAP, Finished, at_end_of_exploration
+from core.model import cubic_response, linear_response
+from theory_checks.experiments.ladders import of_each
+from theory_checks.experiments.replicates import CLEAR_GAP, Finished
 from theory_checks.experiments.scenarios import Scenario
 from theory_checks.experiments.trajectories import Trained
 
@@ -47,21 +47,30 @@ def error_of_population_law(trained: Trained, scenario: Scenario) -> np.ndarray:
     return error.quantile(0.5, dim=1).numpy()
 
 
-def off_features(signals: Signals, displacement: Tensor) -> Tensor:
-    """The part of a displacement (M, J, d) that is orthogonal to all feature signals."""
-    along: Tensor = displacement @ signals.features.mT @ signals.features
-    return displacement - along
+def off_features(replicate: Finished) -> float:
+    """Norm of the part of an expert's displacement that is orthogonal to all features, the median
+    over experts."""
+    moved, features = replicate.at.W - replicate.initial.W, replicate.signals.features
+    off = moved - moved @ features.mT @ features
+    return float(off.flatten(1).norm(dim=1).quantile(0.5))
 
 
 def displacement_off_features(trained: Trained, scenario: Scenario) -> np.ndarray:
-    """Norm of the displacement off the features over eta T_1, the median over experts of each
-    replicate (R,)."""
+    """`off_features` over eta T_1 of each replicate (R,)."""
     length = scenario.hyper.eta * scenario.hyper.T_1
-    found = []
-    for replicate in at_end_of_exploration(trained, scenario):
-        off = off_features(replicate.signals, replicate.at.W - replicate.initial.W)
-        found.append(float(off.flatten(1).norm(dim=1).quantile(0.5)) / length)
-    return np.array(found)
+    return of_each(off_features, trained)(scenario) / length
+
+
+def have_clear_gaps(start: Tensor) -> Tensor:
+    """Whether experts start with a clear cluster gap: a_mjk (..., J, K) to (...)."""
+    return cluster_gap(start).nan_to_num(0.0) > CLEAR_GAP
+
+
+def medians(values: Tensor, clear: Tensor) -> np.ndarray:
+    """Medians over the clear experts of each replicate that has some: both (R, M) to (at most
+    R,)."""
+    rows = zip(values, clear, strict=True)
+    return np.array([float(row[chosen].quantile(0.5)) for row, chosen in rows if chosen.any()])
 
 
 def winners_and_others(trained: Trained, scenario: Scenario) -> tuple[np.ndarray, np.ndarray]:
@@ -69,14 +78,12 @@ def winners_and_others(trained: Trained, scenario: Scenario) -> tuple[np.ndarray
     of the other clusters, over sigma_0^(1/2). Medians over the experts with a clear cluster gap,
     (R,); replicates without such an expert are left out."""
     a, hyper = features(trained, scenario), scenario.hyper
-    clear, own = cluster_gap(a[:, 0]).nan_to_num(0.0) > CLEAR_GAP, groups(a[:, 0])[..., None]
+    clear, own = have_clear_gaps(a[:, 0]), groups(a[:, 0])[..., None]
     norms = a[:, -1].norm(dim=-2)  # (R, M, K)
     winner, others = norms.gather(-1, own).squeeze(-1), norms.scatter(-1, own, 0.0).amax(dim=-1)
-    rows = [r for r in range(len(a)) if bool(clear[r].any())]
     return (
-        np.array([float(winner[r][clear[r]].quantile(0.5)) for r in rows])
-        / (hyper.eta * hyper.T_1),
-        np.array([float(others[r][clear[r]].quantile(0.5)) for r in rows]) / hyper.sigma_0**0.5,
+        medians(winner, clear) / (hyper.eta * hyper.T_1),
+        medians(others, clear) / hyper.sigma_0**0.5,
     )
 
 
@@ -89,18 +96,11 @@ def over_what_is_left(trained: Trained, scenario: Scenario) -> np.ndarray:
     """
     a = features(trained, scenario)
     start, end, own = a[:, 0], a[:, -1], groups(a[:, 0])[..., None]
-    clear = cluster_gap(start).nan_to_num(0.0) > CLEAR_GAP
     room = 1 / start - 1 / start.amax(dim=(-2, -1), keepdim=True)
     # Infinite for the largest itself, which lies in its own cluster.
     most = torch.where(start > 0, 1 / room, start)
     left, found = (x.norm(dim=-2).scatter(-1, own, 0.0).amax(dim=-1) for x in (most, end))
-    return np.array(
-        [
-            float((found[r] / left[r])[clear[r]].quantile(0.5))
-            for r in range(len(a))
-            if bool(clear[r].any())
-        ]
-    )
+    return medians(found / left, have_clear_gaps(start))
 
 
 def excess_and_others(
@@ -108,9 +108,11 @@ def excess_and_others(
 ) -> tuple[Mapping[int, np.ndarray], Mapping[int, np.ndarray]]:
     """By d: how far the winner's norm is from 1, and the norm of the largest other cluster
     (`winners_and_others`)."""
-    found = [winners_and_others(trained, s) for s in scenarios]
-    winner, others = (by_size(scenarios, list(values)) for values in zip(*found, strict=True))
-    return {d: np.abs(values - 1) for d, values in winner.items()}, others
+    found = {s.problem.d: winners_and_others(trained, s) for s in scenarios}
+    return (
+        {d: np.abs(winner - 1) for d, (winner, _) in found.items()},
+        {d: others for d, (_, others) in found.items()},
+    )
 
 
 def largest_noise_product(replicate: Finished) -> float:
@@ -142,3 +144,29 @@ def spread_of_first_integral(trained: Trained, scenario: Scenario) -> np.ndarray
     spread = ((integral - mean).square().nanmean(dim=-1)).sqrt() / mean.squeeze(-1).abs()
     several = large.flatten(2).sum(dim=-1) > 1
     return spread.where(several, torch.nan).nanmean(dim=-1).numpy()
+
+
+def linear(trained: Trained) -> Trained:
+    """The training runs with linear experts."""
+    return trained.with_ingredients("linear experts", respond=linear_response)
+
+
+def cubic(trained: Trained) -> Trained:
+    """The training runs with cubic experts, whatever the subject's are."""
+    return trained.with_ingredients("cubic experts", respond=cubic_response)
+
+
+def displacements(trained: Trained, scenario: Scenario) -> Tensor:
+    """W^(T) - W^(0) of all replicates, (R, M, J, d)."""
+    trajectory = trained.trajectory(scenario)
+    return trajectory.parameters(scenario.hyper.T).W - trajectory.parameters(0).W
+
+
+def departure_from_parallel(trained: Trained, scenario: Scenario) -> np.ndarray:
+    """1 - the mean cosine between the displacements of two experts, 0 with one that did not move,
+    of each replicate (R,)."""
+    moved = displacements(trained, scenario).double().flatten(2)
+    unit = moved / moved.norm(dim=-1, keepdim=True).clamp(min=torch.finfo(moved.dtype).tiny)
+    M = unit.shape[1]
+    cosines = unit @ unit.mT
+    return (1 - (cosines.sum(dim=(1, 2)) - M) / (M * (M - 1))).numpy()

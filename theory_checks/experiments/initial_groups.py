@@ -20,6 +20,23 @@ SIZES = st.sampled_from([(2, 3), (2, 6), (3, 4), (3, 5), (4, 4)])
 RESOLUTION = 0.03  # of the law of the cluster gap
 
 
+def of_size(M: int, J: int, sigma_0: float = 0.1) -> Hyperparameters:
+    """With what the initialisation depends on; all else is arbitrary."""
+    return Hyperparameters(M=M, J=J, n=1, sigma_0=sigma_0, eta=1.0, eta_r=1.0, T=100)
+
+
+def initialisations(
+    subject: Subject,
+    problem: Problem,
+    hyper: Hyperparameters,
+    generator: torch.Generator,
+    size: int,
+) -> Tensor:
+    """W^(0) of `size` independent initialisations, (size, M, J, d), double precision."""
+    draws = [subject.initialise_experts(problem, hyper, generator) for _ in range(size)]
+    return torch.stack(draws).double()
+
+
 def alignments(
     subject: Subject,
     problem: Problem,
@@ -31,8 +48,7 @@ def alignments(
     which the law does not depend."""
     generator = generator_from(stream)
     signals = subject.draw_signals(problem, generator)
-    W = torch.stack([subject.initialise_experts(problem, hyper, generator) for _ in range(size)])
-    return feature_alignment(signals, W.double())
+    return feature_alignment(signals, initialisations(subject, problem, hyper, generator, size))
 
 
 def chance_of_occupied_groups(K: int, M: int) -> float:
@@ -73,7 +89,7 @@ def cluster_gaps(
     """Cluster gaps of experts whose second largest score is positive, (size,). Raises
     HypothesesNotMet if there are hardly any."""
     problem = Problem(K=K, d=2 * K + 1)
-    hyper = Hyperparameters(M=4, J=J, n=1, sigma_0=0.1, eta=1.0, eta_r=1.0, T=100)
+    hyper = of_size(4, J)
     found: list[np.ndarray] = []
     while sum(map(len, found)) < size:
         if len(found) == 20:

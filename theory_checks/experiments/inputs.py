@@ -17,11 +17,12 @@ from theory_checks.experiments.scenarios import (
     at_rate,
     example_ladder,
     exploration_ladder,
+    facts_about,
     given_on,
     ladder,
     on_the_ladder,
+    quantity,
     whole_runs,
-    without_router,
 )
 
 
@@ -49,18 +50,13 @@ def facts_about_ladder(
     scenarios: Sequence[Scenario], other: Scenario | None = None, **_: Any
 ) -> Mapping[str, Any]:
     found = {
-        "d": ", ".join(str(s.problem.d) for s in scenarios),
-        "n": ", ".join(str(s.hyper.n) for s in scenarios),
+        **{name: ", ".join(str(quantity(s, name)) for s in scenarios) for name in ("d", "n")},
         "replicates": min(s.replicates for s in scenarios),
     }
     if other is None:
         return found
-    problem, hyper = other.problem, other.hyper
-    around = (
-        f"K = {problem.K}, M = {hyper.M}, J = {hyper.J}, P = {problem.P}, D_alpha = D_gamma ="
-        f" {problem.alpha}"
-    )
-    return {**found, "around the ladder": around}
+    sizes = ", ".join(f"{name} = {quantity(other, name)}" for name in "KMJP")
+    return {**found, "around the ladder": f"{sizes}, D_alpha = D_gamma = {other.problem.alpha}"}
 
 
 def several_K(profile: Profile) -> list[Scenario]:
@@ -77,15 +73,6 @@ def from_few_examples(profile: Profile) -> list[Scenario]:
     """
     last = example_ladder(profile)[-1]
     return [ladder(last.problem, last.problem.d, last.replicates), last]
-
-
-def facts_about_experts(scenario: Scenario) -> Mapping[str, Any]:
-    return {
-        "K": scenario.problem.K,
-        "M": scenario.hyper.M,
-        "d": scenario.problem.d,
-        "replicates": scenario.replicates,
-    }
 
 
 def to_the_end(profile: Profile) -> list[Scenario]:
@@ -112,18 +99,8 @@ def many_replicates(profile: Profile) -> list[Scenario]:
     ]
 
 
-def facts_about_scenario(scenario: Scenario, **_: Any) -> Mapping[str, Any]:
-    return {
-        "K": scenario.problem.K,
-        "d": scenario.problem.d,
-        "n": scenario.hyper.n,
-        "replicates": scenario.replicates,
-    }
-
-
+facts_about_scenario = facts_about("K", "d", "n", "replicates")
 GIVEN_TRAINED = given_on(to_the_end)
-
-
 GIVEN_CLEAR = given_on(
     to_the_end,
     hypotheses=f"E_init; clusters whose best cluster gap in M_k is at least {CLEAR_GAP}",
@@ -133,7 +110,7 @@ GIVEN_CLEAR = given_on(
 def frozen_router(profile: Profile) -> list[Scenario]:
     """A ladder of numbers of training examples at d = 64, trained to T_1 with eta_r = 0."""
     points = [on_the_ladder(profile, 64, n, profile.example_replicates) for n in profile.parallel]
-    return [without_router(point) for point in points]
+    return [point.with_hyper(eta_r=0.0) for point in points]
 
 
 def published_setting(profile: Profile) -> list[Scenario]:
@@ -160,15 +137,5 @@ def single_and_mixture(profile: Profile) -> list[Scenario]:
     replicates = profile.replicates
     single = ladder(Problem(K=4, d=64), 500, replicates, M=1, J=32)
     mixture = ladder(Problem(K=4, d=64), 500, replicates)
-    single, mixture = (
-        at_rate(scenario, 4 * scenario.hyper.eta, 6.0) for scenario in (single, mixture)
-    )
+    single, mixture = (at_rate(s, 4 * s.hyper.eta, 6.0) for s in (single, mixture))
     return [replace(single, given_occupied_groups=False), mixture]
-
-
-def facts_about_single(single: Scenario, mixture: Scenario) -> Mapping[str, Any]:
-    return {
-        "d": single.problem.d,
-        "n": f"{single.hyper.n}, {mixture.hyper.n}",
-        "replicates": single.replicates,
-    }

@@ -1,22 +1,29 @@
-"""What claims about trained replicates share: how often an event is to happen, exponents of a
-ladder, and the sampling error that levels are measured in."""
+"""What claims about trained replicates share: values by the size of a ladder, how often an event is
+to happen, the sampling error that levels are measured in; and pictures of rates, with the exponent
+fitted to what was measured."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
+from typing import TypeVar
 
 import numpy as np
 import torch
 
 from core import Problem
 from core.data import AmplitudeLaw
+from theory_checks.checking.pictures import Lines, Series, Style
 from theory_checks.evidence import (
     HypothesesNotMet,
     Statement,
     all_of,
+    fitted_exponent,
     frequency_at_least,
     frequency_at_most,
 )
 from theory_checks.evidence.rates import MOSTLY
+from theory_checks.experiments.replicates import Finished, finished
 from theory_checks.experiments.scenarios import Scenario
+from theory_checks.experiments.trajectories import Trained
 
 RARE = 0.02  # of replicates: may fail a claim that holds with probability 1 - o(1), by design
 # exponent by which errors of order n^(-1/2) fall in MOSTLY of pairs of replicates, of which each is
@@ -26,6 +33,38 @@ ANY_FALL = 0.01  # exponent of a quantity that falls, however little
 SIGN_BIAS = 0.35  # of a sign test's probability: what A.6 resolves
 # midpoints; exact to 1e-8 for bounded densities, to 1e-4 for finitely many amplitudes
 QUADRATURE = 2**14
+TENTHS = (0.1, 0.5, 0.9)  # quantiles over replicates: a bar, and its point
+FIT = 0  # seed of the bootstrap, which illustrates only
+
+Measured = TypeVar("Measured")
+Values = Mapping[int, np.ndarray]  # by size, one for each replicate
+Curve = Callable[[int], float]  # of the size
+
+
+def by_size(
+    measure: Callable[[Scenario], Measured], scenarios: Sequence[Scenario]
+) -> dict[int, Measured]:
+    """What is measured of each scenario, by its dimension d."""
+    return {scenario.problem.d: measure(scenario) for scenario in scenarios}
+
+
+def by_examples(
+    measure: Callable[[Scenario], Measured], scenarios: Sequence[Scenario]
+) -> dict[int, Measured]:
+    """What is measured of each scenario, by its number of training examples n."""
+    return {scenario.hyper.n: measure(scenario) for scenario in scenarios}
+
+
+def of_each(
+    observe: Callable[[Finished], float], trained: Trained, most: int | None = None
+) -> Callable[[Scenario], np.ndarray]:
+    """What is observed of each replicate at T_1, or of the first `most` of them, (R,)."""
+
+    def measure(scenario: Scenario) -> np.ndarray:
+        replicates = finished(trained, scenario, scenario.hyper.T_1)
+        return np.array([observe(replicate) for replicate in islice(replicates, most)])
+
+    return measure
 
 
 def mostly(events: np.ndarray, detail: str) -> Statement:
@@ -62,20 +101,6 @@ def sampling_error(scenario: Scenario) -> float:
     return ((second - 1) * hyper.M / hyper.n) ** 0.5
 
 
-def by_size(scenarios: Sequence[Scenario], measured: Sequence[np.ndarray]) -> dict[int, np.ndarray]:
-    """One array of values per dimension d."""
-    return {
-        scenario.problem.d: values for scenario, values in zip(scenarios, measured, strict=True)
-    }
-
-
-def by_examples(
-    scenarios: Sequence[Scenario], measured: Sequence[np.ndarray]
-) -> dict[int, np.ndarray]:
-    """One array of values per number of training examples n."""
-    return {scenario.hyper.n: values for scenario, values in zip(scenarios, measured, strict=True)}
-
-
 def drift_of_logits(problem: Problem) -> float:
     """The limit of max abs(h) / sigma_0^2 at T_1 for eta_r = M^2 eta and many experts, C2 E[beta]
     E[alpha^3] / (8 K).
@@ -104,3 +129,72 @@ def positive_half_of_the_time(values: np.ndarray, detail: str) -> Statement:
         frequency_at_most(0.5, above, resolution=SIGN_BIAS, detail=what),
         frequency_at_least(0.5, above, resolution=SIGN_BIAS, detail=what),
     )
+
+
+def ladder_picture(
+    title: str,
+    size: str,
+    measured: Mapping[str, Values],
+    *,
+    bounds: Mapping[str, Curve],
+    references: Mapping[str, Curve] | None = None,
+) -> Lines:
+    """Medians over replicates with the range from the first to the last tenth, by size, on
+    logarithmic scales.
+
+    size: the letter of what grows
+    measured: values by size, by name
+    bounds: what is claimed, as curves over the sizes, by name
+    references: what to compare with, likewise
+    """
+    sizes = sorted({point for values in measured.values() for point in values})
+    curves = [
+        Series(name, sizes, [curve(point) for point in sizes], style=style)
+        for style, named in ((Style.BOUND, bounds), (Style.REFERENCE, references or {}))
+        for name, curve in named.items()
+    ]
+    points = [_points(name, values) for name, values in measured.items()]
+    caption = "; ".join(_fit(name, values, size) for name, values in measured.items())
+    return Lines(title, size, "median", (*points, *curves), log_x=True, log_y=True, caption=caption)
+
+
+def errors_along_examples(
+    title: str, measured: Mapping[str, Values], scenarios: Sequence[Scenario], multiple: float
+) -> Lines:
+    """Errors along n, of which the first is claimed to fall like n^(-SURE_FALL), with a multiple of
+    the sampling error."""
+    name, values = next(iter(measured.items()))
+    errors = by_examples(lambda s: multiple * sampling_error(s), scenarios)
+    return ladder_picture(
+        title,
+        "n",
+        measured,
+        bounds={f"claimed of {name}: falls like n^(-1/8)": through_the_first(values, -SURE_FALL)},
+        references={f"{multiple:g} times the sampling error of one step": errors.__getitem__},
+    )
+
+
+def _points(name: str, values: Values) -> Series:
+    quantiles = [np.quantile(v, TENTHS) for v in values.values()]
+    low, median, high = np.transpose(quantiles).tolist()
+    return Series(name, list(values), median, low, high, Style.POINTS)
+
+
+def _fit(name: str, values: Values, size: str) -> str:
+    """The exponent of the least-squares line through the medians, in words."""
+    sizes = sorted(values)
+    replicates = min(map(len, values.values()))
+    if replicates < 2 or not all((v > 0).all() for v in values.values()):
+        return f"{name}: no exponent, for lack of positive values"
+    slope, low, high = fitted_exponent(sizes, [values[point] for point in sizes], FIT)
+    return (
+        f"{name}: fitted {size}^{slope:.2f} (95 %: {low:.2f} to {high:.2f}), {replicates}"
+        " replicates at each size"
+    )
+
+
+def through_the_first(values: Values, exponent: float) -> Curve:
+    """The power law with this exponent through the median at the smallest size."""
+    first = min(values)
+    start = float(np.median(values[first]))
+    return lambda size: start * (size / first) ** exponent

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from core import Subject
+from core.data import EPS
 from core.routing import routing_probabilities
 from core.seeds import generator_from
 from theory_checks.checking.pictures import Lines, Series, Style
 from theory_checks.evidence import Statement, mean_at_most
-from theory_checks.experiments.precision import EPS
-from theory_checks.experiments.scenarios import SEEDS
+from theory_checks.experiments.scenarios import SEEDS, gaussian
 
 
 def rounding_of_p(M: int) -> float:
@@ -58,11 +58,8 @@ def moved(h: Tensor, perturbation: tuple[float, str, int]) -> Tensor:
     if shape == "signs":
         step = step.sign()
     if shape == "one up, rest down":
-        step = (
-            torch.where(torch.arange(len(h))[:, None] == seed % len(h), 1.0, -1.0)
-            .to(h)
-            .expand_as(h)
-        )
+        step = torch.full_like(h, -1)
+        step[seed % len(h)] = 1
     return h + size * step
 
 
@@ -85,10 +82,10 @@ def rise_of_the_choice(subject: Subject, h: Tensor, other: Tensor, bound: np.nda
 
     def draw(stream: np.random.SeedSequence, size: int) -> np.ndarray:
         noise = subject.router_noise((len(h), size), generator_from(stream), 0).to(h)
-        chosen = subject.select(after.expand_as(noise), noise) == m
-        return (
-            chosen.double() - (subject.select(before.expand_as(noise), noise) == m).double()
-        ).numpy()
+        chose, chooses = (
+            (subject.select(at.expand_as(noise), noise) == m).double() for at in (before, after)
+        )
+        return (chooses - chose).numpy()
 
     ceiling = min(float(bound[column]), 1.0)
     return mean_at_most(
@@ -102,7 +99,8 @@ def ratio_to_the_step(h: Tensor, perturbation: tuple[float, str, int]) -> Lines:
     largest, and for random logits."""
     M, (_, shape, seed) = len(h), perturbation
     steps = np.geomspace(1e-4, 4, 25).tolist()
-    random = torch.randn(M, 4, generator=torch.Generator().manual_seed(seed), dtype=h.dtype) / 2
+    ends = [steps[0], steps[-1]]
+    random = gaussian(torch.Generator().manual_seed(seed), M, 4) / 2
 
     def ratios(start: Tensor, shape: str) -> list[float]:
         p, found = routing_probabilities(start), []
@@ -124,10 +122,8 @@ def ratio_to_the_step(h: Tensor, perturbation: tuple[float, str, int]) -> Lines:
         "ratio",
         [
             *(Series(name, steps, ratios(start, how)) for name, (start, how) in curves.items()),
-            Series("2 (R.3)", [steps[0], steps[-1]], [2, 2], style=Style.BOUND),
-            Series(
-                "M^2 (R.2, Lemma 5.1)", [steps[0], steps[-1]], [M**2, M**2], style=Style.REFERENCE
-            ),
+            Series("2 (R.3)", ends, [2, 2], style=Style.BOUND),
+            Series("M^2 (R.2, Lemma 5.1)", ends, [M**2, M**2], style=Style.REFERENCE),
         ],
         log_x=True,
         log_y=True,

@@ -1,19 +1,24 @@
-"""How trained mixtures err, and how their experts divide the clusters among them."""
+"""How trained mixtures err, how their experts divide the clusters among them, and how experts err
+on clusters that are not their own."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_bipartite_matching
+from torch import Tensor
 
-from core.measures import dispatch_counts, is_error
+from core import Examples
+from core.measures import is_error
 from core.seeds import generator_from
 from theory_checks.evidence.sampling import Draw
 from theory_checks.experiments.replicates import Finished, spread_over
 
 SMALL_ERROR = 0.001  # the stated level of o(1) for the test error at these sizes
 GOOD = 0.01  # an expert is good on a cluster if it errs on at most this share of it
+
+Observed = Callable[[Finished, Examples, Tensor], Tensor]
 
 
 def can_be_divided(good: np.ndarray) -> bool:
@@ -30,8 +35,7 @@ def can_be_divided(good: np.ndarray) -> bool:
 
 def divides_the_clusters(replicate: Finished) -> bool:
     """Whether the experts in use can be divided among the clusters."""
-    hyper, K = replicate.scenario.hyper, replicate.scenario.problem.K
-    in_use = dispatch_counts(replicate.outcome[1], replicate.fresh.k, hyper.M, K).sum(dim=1) > 0
+    in_use = replicate.dispatched.sum(dim=1) > 0
     return can_be_divided((replicate.errors[in_use] <= GOOD).numpy())
 
 
@@ -47,3 +51,61 @@ def wrong_on_fresh_examples(replicates: Sequence[Finished]) -> Draw:
         return torch.cat(wrong)[torch.randperm(size, generator=generator)].numpy()
 
     return draw
+
+
+def patchwise(replicate: Finished, examples: Examples) -> tuple[Tensor, Tensor]:
+    """y f_m of every expert without the feature-noise patch, and of that patch alone with its sign
+    set to +1: both (M, n)."""
+    z = replicate.pre_activations(examples)
+    noise = (torch.arange(z.shape[-2]) == examples.positions[:, 2:])[..., None]
+    rest = examples.y * replicate.subject.respond(z.masked_fill(noise, 0.0))
+    alone = replicate.subject.respond((z * examples.eps[:, None, None]).masked_fill(~noise, 0.0))
+    return rest, alone
+
+
+def on_other_clusters(replicates: Sequence[Finished], observe: Observed) -> Draw:
+    """Draws what is observed at a random replicate, example, and expert m of another group than its
+    cluster's.
+
+    observe: (replicate, examples (n,), experts (n,)) to values (n,); where they are NaN,
+        another draw replaces them
+    """
+
+    def draw(stream: np.random.SeedSequence, size: int) -> np.ndarray:
+        generator = generator_from(stream)
+        found, count = [], 0
+        while count < size:
+            part = []
+            for replicate, examples in spread_over(replicates, size, generator):
+                other = replicate.group[:, None] != examples.k
+                m = (torch.rand(other.shape, generator=generator) * other).argmax(dim=0)
+                part.append(observe(replicate, examples, m))
+            values = torch.cat(part)
+            values = values[torch.randperm(len(values), generator=generator)]
+            found.append(values[~values.isnan()].double().numpy())
+            count += len(found[-1])
+        return np.concatenate(found)[:size]
+
+    return draw
+
+
+def errs(replicate: Finished, examples: Examples, m: Tensor) -> Tensor:
+    """Whether expert m is wrong."""
+    margins = examples.y * replicate.subject.respond(replicate.pre_activations(examples))
+    return is_error(margins.gather(0, m[None])[0]).double()
+
+
+def errs_where_noise_is_its_feature(replicate: Finished, examples: Examples, m: Tensor) -> Tensor:
+    """Whether expert m is wrong; NaN unless k' = k."""
+    return torch.where(
+        examples.k_prime == replicate.group[m], errs(replicate, examples, m), torch.nan
+    )
+
+
+def beyond_chance(replicate: Finished, examples: Examples, m: Tensor) -> Tensor:
+    """Whether expert m is wrong, less the probability of this when only the sign of the noise is
+    random; NaN unless k' = k."""
+    rest, alone = (part.gather(0, m[None])[0] for part in patchwise(replicate, examples))
+    chance = (is_error(rest + alone).double() + is_error(rest - alone).double()) / 2
+    wrong = is_error(rest + examples.y * examples.eps * alone).double()
+    return torch.where(examples.k_prime == replicate.group[m], wrong - chance, torch.nan)

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from core import Parameters, Patches, Subject
-from core.training import loss_slope
-from theory_checks.experiments.precision import SINGLE
+from core.training import Record, loss_slope
+
+SINGLE = torch.finfo(torch.float32).eps
 
 
 def example_loss(subject: Subject, pi: Tensor, w: Tensor, x: Tensor, y: Tensor) -> Tensor:
@@ -26,14 +27,12 @@ def losses_if_routed(subject: Subject, parameters: Parameters, x: Patches, y: Te
     """l(y_i pi_m(x_i) f_m(x_i)) for every expert m and example i: theta (M, d), W (M, J, d), n
     examples x, y (n,) to (M, n)."""
     pi = subject.gate(subject.logits(parameters.theta, x))
-    rows = []
-    for m, w in enumerate(parameters.W):
-        rows.append(
-            torch.stack(
-                [example_loss(subject, pi[m, i], w, x.dense[i], y[i]) for i in range(len(y))]
-            )
-        )
-    return torch.stack(rows)
+    losses = [
+        example_loss(subject, pi[m, i], w, x.dense[i], y[i])
+        for m, w in enumerate(parameters.W)
+        for i in range(len(y))
+    ]
+    return torch.stack(losses).view_as(pi)
 
 
 def gradients_if_routed(
@@ -46,11 +45,10 @@ def gradients_if_routed(
         torch.autograd.grad(loss, (W, theta), retain_graph=True, materialize_grads=True)
         for loss in losses.flatten()
     ]
-    M, n = losses.shape
-    return (
-        torch.stack([w for w, _ in found]).view(M, n, *W.shape),
-        torch.stack([t for _, t in found]).view(M, n, *theta.shape),
+    by_W, by_theta = (
+        torch.stack(each).unflatten(0, losses.shape) for each in zip(*found, strict=True)
     )
+    return by_W, by_theta
 
 
 def training_loss(
@@ -76,11 +74,9 @@ def central_differences(
         for index in range(value.numel()):
             unit = torch.zeros_like(value).view(-1)
             unit[index] = step
-            ahead, behind = (
-                loss_at(value + unit.view_as(value)),
-                loss_at(value - unit.view_as(value)),
-            )
-            found.view(-1)[index] = (ahead - behind) / (2 * step)
+            step_along = unit.view_as(value)
+            rise = loss_at(value + step_along) - loss_at(value - step_along)
+            found.view(-1)[index] = rise / (2 * step)
         return found
 
     theta, W = parameters.theta, parameters.W
@@ -96,9 +92,9 @@ def in_double(patches: Patches) -> Patches:
     return Patches(*(value.double() if value.is_floating_point() else value for value in values))
 
 
-def one_replicate(patches: Patches, r: int) -> Patches:
-    """Replicate r of a batch."""
-    return Patches(*(getattr(patches, f.name)[r] for f in fields(Patches)))
+def one_replicate(batch: Record, r: int) -> Record:
+    """Replicate r of a batch of Patches or Parameters."""
+    return type(batch)(*(getattr(batch, f.name)[r] for f in fields(batch)))
 
 
 @dataclass(frozen=True)
@@ -138,35 +134,22 @@ def expected_step(subject: Subject, at: Parameters, x: Patches, y: Tensor, m: Te
     sign, log_slope = loss_slope(subject.loss, y * pi * f)
     _, P, d = x.dense.shape
     sizes = x.dense.norm(dim=2)[:, :, None] * at.W[m].norm(dim=2)[:, None, :]
-    doubt = (
-        (d + 2 + P * z.shape[2]) * SINGLE * (1 + pi.abs() * (f_by_z.abs() * sizes).sum(dim=(1, 2)))
-    )
+    moved = (f_by_z.abs() * sizes).sum(dim=(1, 2))
+    doubt = (d + 2 + P * z.shape[2]) * SINGLE * (1 + pi.abs() * moved)
 
-    top = _finite_top(log_slope, m, M)
+    # The largest log slope among the examples of each expert, 0 if it has none.
+    top = log_slope.new_full((M,), -torch.inf).scatter_reduce(0, m, log_slope, "amax")
+    top = top.nan_to_num(0, 0, 0)
     weight = sign * y * pi * (log_slope - top[m]).exp() / n
     f_by_W = torch.einsum("npj,npd->njd", f_by_z, x.dense)
     pulls = weight.abs() * f_by_W.flatten(1).norm(dim=1)
     grad_W = torch.zeros_like(at.W).index_add(0, m, weight[:, None, None] * f_by_W)
     size = grad_W.flatten(1).norm(dim=1)
     off = size.new_zeros(M).index_add(0, m, pulls * doubt)
-    moves = size > 0
+    size = size.where(size > 0, 1)
 
     coefficient = sign * y * f * log_slope.exp() / n
-    grad_theta = (coefficient * pi_by_h) @ x.total
-    largest = x.total.abs().amax(dim=1)
-    off_theta = ((coefficient * pi_by_h).abs() * doubt + SINGLE * coefficient.abs()) @ largest
-    return Expected(
-        grad_W / size.where(moves, 1)[:, None, None],
-        2 * off / size.where(moves, 1),
-        grad_theta,
-        off_theta,
-    )
-
-
-def _finite_top(log_slope: Tensor, m: Tensor, M: int) -> Tensor:
-    """The largest log slope among the examples of each expert, 0 if it has none, (M,)."""
-    return (
-        log_slope.new_full((M,), -torch.inf)
-        .scatter_reduce(0, m, log_slope, "amax")
-        .nan_to_num(0, 0, 0)
-    )
+    by_h = coefficient * pi_by_h
+    grad_theta, largest = by_h @ x.total, x.total.abs().amax(dim=1)
+    off_theta = (by_h.abs() * doubt + SINGLE * coefficient.abs()) @ largest
+    return Expected(grad_W / size[:, None, None], 2 * off / size, grad_theta, off_theta)

@@ -10,7 +10,16 @@ import torch
 from torch import Tensor
 
 from core import Examples, Parameters, Signals, Subject
-from core.measures import cluster_gap, error_by_cluster, feature_alignment, groups, is_error
+from core.measures import (
+    cluster_gap,
+    dispatch_counts,
+    dispatch_entropy,
+    error_by_cluster,
+    feature_alignment,
+    groups,
+    is_error,
+    router_alignment,
+)
 from core.seeds import child, generator_from
 from core.training import Replicate, margins, stack
 from theory_checks.evidence import Statement, given
@@ -19,8 +28,6 @@ from theory_checks.experiments.trajectories import Trained
 
 CLEAR_GAP = 1.1
 LARGE_GAP = 1.3
-
-
 FRESH = 4000  # fresh examples a replicate is tried on: an error of 0.1 % shows in four of them
 
 
@@ -67,6 +74,11 @@ class Finished:
         """The largest cluster gap in M_k; 0 if M_k is empty."""
         return float(self.gap[self.group == k].amax()) if bool((self.group == k).any()) else 0.0
 
+    @property
+    def router(self) -> tuple[Tensor, Tensor]:
+        """<theta_m, v_k> and <theta_m, c_k>, both (M, K)."""
+        return router_alignment(self.signals, self.at.theta)
+
     @cached_property
     def fresh(self) -> Examples:
         """FRESH new examples."""
@@ -95,6 +107,18 @@ class Finished:
         """How often the mixture is wrong on the fresh examples, without router noise."""
         return float(is_error(self.outcome[0]).double().mean())
 
+    @property
+    def dispatched(self) -> Tensor:
+        """How many fresh examples of each cluster go to each expert, without noise, (M, K)."""
+        return dispatch_counts(
+            self.outcome[1], self.fresh.k, self.scenario.hyper.M, self.scenario.problem.K
+        )
+
+    @property
+    def entropy(self) -> float:
+        """Dispatch entropy of the fresh examples, nats."""
+        return float(dispatch_entropy(self.dispatched))
+
     @cached_property
     def noisily_routed(self) -> Tensor:
         """The expert each fresh example is routed to with noise, (FRESH,)."""
@@ -109,7 +133,7 @@ class Finished:
         W = self.at.W[experts].to(examples.y.dtype)
         x = examples.patches
         # (experts, D + n (P - Q), J)
-        table = torch.cat([x.dictionary @ W.mT, x.noise.flatten(0, 1) @ W.mT], dim=-2)
+        table = torch.cat([vectors @ W.mT for vectors in (x.dictionary, x.noise.flatten(0, 1))], -2)
         return (
             table.index_select(1, x.vector.flatten())
             .unflatten(1, x.vector.shape)

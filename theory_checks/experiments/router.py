@@ -6,7 +6,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.measures import dispatch_counts, dispatch_entropy
 from theory_checks.evidence import HypothesesNotMet, Statement, given
 from theory_checks.experiments.exploration import features
 from theory_checks.experiments.ladders import moment
@@ -62,25 +61,12 @@ def mean_square(products: Tensor) -> Tensor:
 
 
 def features_over_centres(
-    trained: Trained, scenario: Scenario, size: Callable[[Tensor], Tensor]
+    trained: Trained, size: Callable[[Tensor], Tensor], scenario: Scenario
 ) -> np.ndarray:
     """The size of <theta_m, v_k> over that of <theta_m, c_k> of each replicate at T_1 (R,)."""
     watched = trained.trajectory(scenario).watched
-    return (
-        (size(watched["feature of router"][:, -1]) / size(watched["centre of router"][:, -1]))
-        .double()
-        .numpy()
-    )
-
-
-def entropy(replicate: Finished) -> float:
-    """Dispatch entropy of the fresh examples, nats."""
-    problem, hyper = replicate.scenario.problem, replicate.scenario.hyper
-    return float(
-        dispatch_entropy(
-            dispatch_counts(replicate.outcome[1], replicate.fresh.k, hyper.M, problem.K)
-        )
-    )
+    features, centres = (size(watched[f"{of} of router"][:, -1]) for of in ("feature", "centre"))
+    return (features / centres).double().numpy()
 
 
 def mechanism(trained: Trained, scenario: Scenario) -> tuple[Tensor, Tensor]:

@@ -1,8 +1,9 @@
 """What claims are tried on: Hypothesis strategies for problems and logits, and the pre-registered
 ladder of training runs."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from hypothesis import strategies as st
@@ -15,6 +16,11 @@ from theory_checks.checking.profiles import Profile
 DrawExamples = Callable[[Problem, Signals, int, torch.Generator], Examples]
 LAWS = ("alpha", "beta", "gamma")
 SEEDS = st.integers(0, 2**32 - 1)
+
+
+def gaussian(generator: torch.Generator, *shape: int) -> Tensor:
+    """Independent N(0, 1) in double precision."""
+    return torch.randn(*shape, generator=generator, dtype=torch.float64)
 
 
 @st.composite
@@ -65,15 +71,15 @@ def logits(draw: st.DrawFn, most_M: int = 64, columns: int = 8) -> Tensor:
     M = draw(st.sampled_from([1, 2, 3, 8, 16, most_M]) | st.integers(1, most_M))
     scale = draw(st.sampled_from([0.0, 1e-12, 1e-3, 0.1, 0.5, 1.0, 3.0, 1e3, 1e12]))
     generator = torch.Generator().manual_seed(draw(SEEDS))
-    h = scale * torch.randn(M, columns, generator=generator, dtype=torch.float64)
+    h = scale * gaussian(generator, M, columns)
     shape = draw(st.sampled_from(["generic", "tied", "edge"]))
     if shape == "tied":
         h = h[torch.randint(0, M, (M,), generator=generator)]
     if shape == "edge":
         # Every logit is almost a whole number of noise widths below another.
-        steps = torch.randint(0, 3, (M, columns), generator=generator, dtype=torch.float64)
+        steps = torch.randint(0, 3, h.shape, generator=generator)
         off = draw(st.sampled_from([0.0, 1e-12, 1e-6, 1e-3]))
-        h = h[:1] - steps + off * torch.randn(steps.shape, generator=generator, dtype=h.dtype)
+        h = h[:1] - steps + off * gaussian(generator, M, columns)
     return h
 
 
@@ -91,10 +97,30 @@ class Scenario:
     replicates: int
     given_occupied_groups: bool = True
 
+    def with_hyper(self, **changes: Any) -> "Scenario":
+        """The same with other inputs of Algorithm 1."""
+        return replace(self, hyper=replace(self.hyper, **changes))
+
     @property
     def explores_only(self) -> bool:
         """Whether training ends with the exploration stage, at T_1."""
         return self.hyper.T <= self.hyper.T_1
+
+
+def quantity(scenario: Scenario, name: str) -> Any:
+    """A number of the scenario, its problem or its hyperparameters, by its name there."""
+    parts = (scenario.problem, scenario.hyper, scenario)
+    return next(getattr(part, name) for part in parts if hasattr(part, name))
+
+
+def facts_about(*names: str) -> Callable[..., Mapping[str, Any]]:
+    """Counts these numbers of the first scenario among a claim's inputs."""
+
+    def facts(**inputs: Any) -> Mapping[str, Any]:
+        scenario = next(value for value in inputs.values() if isinstance(value, Scenario))
+        return {name: quantity(scenario, name) for name in names}
+
+    return facts
 
 
 POINT_VERSION = 1  # to be raised when replicates of the same point are to be drawn anew
@@ -109,14 +135,12 @@ def physical_point(scenario: Scenario) -> tuple[tuple[str, str], ...]:
     replicates, or longer runs, continue those that were drawn before. A law counts by its
     quantiles.
     """
-    problem, hyper = scenario.problem, scenario.hyper
-    numbers = {
-        "version": POINT_VERSION,
-        **{name: getattr(problem, name) for name in ("K", "d", "P", "sigma_p")},
-        **{name: getattr(hyper, name) for name in ("M", "J", "n", "sigma_0", "eta", "eta_r")},
+    numbers = ("K", "d", "P", "sigma_p", "M", "J", "n", "sigma_0", "eta", "eta_r")
+    named = {
+        "version": [POINT_VERSION],
+        **{name: [quantity(scenario, name)] for name in numbers},
+        **{name: quantity(scenario, name).quantile(QUANTILES).tolist() for name in LAWS},
     }
-    laws = {name: getattr(problem, name).quantile(QUANTILES).tolist() for name in LAWS}
-    named = {**{name: [value] for name, value in numbers.items()}, **laws}
     # To nine digits: another order of the operations that gave a rate is not another point.
     return tuple((name, " ".join(f"{v:.9g}" for v in values)) for name, values in named.items())
 
@@ -127,7 +151,7 @@ def ladder(problem: Problem, n: int, replicates: int, *, M: int = 8, J: int = 8)
     sigma_0 = problem.d ** (-1 / 3)
     eta = sigma_0 / 50
     hyper = Hyperparameters(M=M, J=J, n=n, sigma_0=sigma_0, eta=eta, eta_r=M**2 * eta, T=0)
-    return Scenario(problem, replace(hyper, T=hyper.T_1), replicates)
+    return Scenario(problem, hyper, replicates).with_hyper(T=hyper.T_1)
 
 
 def on_the_ladder(profile: Profile, d: int, n: int, replicates: int) -> Scenario:
@@ -139,22 +163,13 @@ def on_the_ladder(profile: Profile, d: int, n: int, replicates: int) -> Scenario
 def at_rate(scenario: Scenario, eta: float, distance: float) -> Scenario:
     """The same at another eta, with eta_r = M^2 eta, for the T = distance / eta steps in which an
     expert moves so far."""
-    return replace(
-        scenario,
-        hyper=replace(
-            scenario.hyper, eta=eta, eta_r=scenario.hyper.M**2 * eta, T=round(distance / eta)
-        ),
-    )
+    eta_r = scenario.hyper.M**2 * eta
+    return scenario.with_hyper(eta=eta, eta_r=eta_r, T=round(distance / eta))
 
 
 def at_fineness(scenario: Scenario, fineness: float, distance: float) -> Scenario:
     """`at_rate` with eta = sigma_0/fineness."""
     return at_rate(scenario, scenario.hyper.sigma_0 / fineness, distance)
-
-
-def without_router(scenario: Scenario) -> Scenario:
-    """The same with the router frozen, eta_r = 0."""
-    return replace(scenario, hyper=replace(scenario.hyper, eta_r=0.0))
 
 
 def without_structure(draw_examples: DrawExamples) -> DrawExamples:
@@ -225,41 +240,27 @@ def in_words(scenarios: Sequence[Scenario]) -> str:
 
     Example: "P = 4, M = J = 8, ...; (d, n) = (64, 4000), (128, 4000)".
     """
-    columns = _columns(scenarios)
+    runs = [_described(scenario) for scenario in scenarios]
+    columns = {name: [run[name] for run in runs] for name in runs[0]}
     common = [f"{name} = {values[0]}" for name, values in columns.items() if len(set(values)) == 1]
     names = [name for name, values in columns.items() if len(set(values)) > 1]
-    points = zip(*(columns[name] for name in names), strict=True)
     if not names:
         return ", ".join(common)
+    points = [", ".join(run[name] for name in names) for run in runs]
     left, right = ("(", ")") if len(names) > 1 else ("", "")
-    listed = ", ".join(f"{left}{', '.join(point)}{right}" for point in points)
+    listed = ", ".join(f"{left}{point}{right}" for point in points)
     return f"{', '.join(common)}; {left}{', '.join(names)}{right} = {listed}"
 
 
-def _columns(scenarios: Sequence[Scenario]) -> dict[str, list[str]]:
-    """What is said of each training run, by name."""
-
-    def sigma_0(s: Scenario) -> str:
-        ladder = s.problem.d ** (-1 / 3)
-        return "d^(-1/3)" if s.hyper.sigma_0 == ladder else f"{s.hyper.sigma_0:.3g}"
-
-    def eta_r(s: Scenario) -> str:
-        return "M^2 eta" if s.hyper.eta_r == s.hyper.M**2 * s.hyper.eta else f"{s.hyper.eta_r:.3g}"
-
-    def end(s: Scenario) -> str:
-        return "T_1" if s.explores_only else f"{s.hyper.T * s.hyper.eta:.3g}/eta"
-
-    described: dict[str, Callable[[Scenario], str]] = {
-        "K": lambda s: str(s.problem.K),
-        "d": lambda s: str(s.problem.d),
-        "P": lambda s: str(s.problem.P),
-        "M": lambda s: str(s.hyper.M),
-        "J": lambda s: str(s.hyper.J),
-        "n": lambda s: str(s.hyper.n),
-        "sigma_0": sigma_0,
-        "sigma_0/eta": lambda s: f"{s.hyper.sigma_0 / s.hyper.eta:.3g}",
-        "eta_r": eta_r,
-        "T": end,
-        "replicates": lambda s: str(s.replicates),
+def _described(scenario: Scenario) -> dict[str, str]:
+    """What is said of one training run, by name."""
+    hyper, usual = scenario.hyper, scenario.problem.d ** (-1 / 3)
+    follows = hyper.eta_r == hyper.M**2 * hyper.eta
+    return {
+        **{name: str(quantity(scenario, name)) for name in ("K", "d", "P", "M", "J", "n")},
+        "sigma_0": "d^(-1/3)" if hyper.sigma_0 == usual else f"{hyper.sigma_0:.3g}",
+        "sigma_0/eta": f"{hyper.sigma_0 / hyper.eta:.3g}",
+        "eta_r": "M^2 eta" if follows else f"{hyper.eta_r:.3g}",
+        "T": "T_1" if scenario.explores_only else f"{hyper.T * hyper.eta:.3g}/eta",
+        "replicates": str(scenario.replicates),
     }
-    return {name: [say(s) for s in scenarios] for name, say in described.items()}

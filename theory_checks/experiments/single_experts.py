@@ -4,6 +4,7 @@ good f."""
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,11 +19,11 @@ from core.model import cube, identity
 from core.seeds import generator_from
 from theory_checks.checking.pictures import Lines, Series, Style
 from theory_checks.evidence import Evidence
-from theory_checks.experiments.scenarios import SEEDS
+from theory_checks.evidence.sampling import Draw
+from theory_checks.experiments.scenarios import SEEDS, gaussian
 
 REPORTED_ON = 20_000  # fresh examples on which the error of a classifier is reported
 SMALL_PROBLEM = Problem(K=3, d=12)
-
 
 PatchFunction = Callable[[Tensor], Tensor]  # f of each patch: (..., d) to (...)
 
@@ -51,6 +52,19 @@ class Classifier:
     activation: str = ""
     seed: int = 0
 
+    @property
+    def name(self) -> str:
+        """How it is made, in words."""
+        return f"{self.how} {self.activation}".strip()
+
+
+def whole(along: Tensor, patches: Tensor) -> Tensor:
+    """Whether patches lie along a signal, (..., K): their products with it have all their length.
+
+    Random noise has less, surely when d > 1.
+    """
+    return along >= patches.norm(dim=-1, keepdim=True) * (1 - 1e-9)
+
 
 @dataclass(frozen=True)
 class OnSignals:
@@ -62,24 +76,16 @@ class OnSignals:
 
     def __call__(self, patches: Tensor) -> Tensor:
         along_v, along_c = patches @ self.signals.features.mT, patches @ self.signals.centres.mT
-        # A patch lies along a signal if that product has all its length; random noise has less,
-        # surely when d > 1.
-        length = patches.norm(dim=-1, keepdim=True) * (1 - 1e-9)
-        on_v = along_v.sign() * (along_v.abs() >= length)
-        on_c = (along_c >= length).to(patches)
+        on_v = along_v.sign() * whole(along_v.abs(), patches)
+        on_c = whole(along_c, patches).to(patches)
         return on_v @ self.s.to(patches) + on_c @ self.b.to(patches)
 
 
-@dataclass(frozen=True)
-class Lookup:
+def lookup(direction: Tensor, patches: Tensor) -> Tensor:
     """Arbitrary but fixed values in [-1, 1]: a chaotic function of the patch's projection, equal
     for patches equal to 1e-7."""
-
-    direction: Tensor
-
-    def __call__(self, patches: Tensor) -> Tensor:
-        cell = (patches @ self.direction * 1e6).round()
-        return torch.sin(cell * 12.9898) * torch.cos(cell * 78.233)
+    cell = (patches @ direction * 1e6).round()
+    return torch.sin(cell * 12.9898) * torch.cos(cell * 78.233)
 
 
 def witness(signals: Signals) -> OnSignals:
@@ -91,13 +97,8 @@ def witness(signals: Signals) -> OnSignals:
 
 def perturbed(f: OnSignals, seed: int, size: float) -> OnSignals:
     """The same with every f-value moved independently by less than `size`."""
-    s, b = size * (
-        2
-        * torch.rand(
-            2, len(f.s), generator=torch.Generator().manual_seed(seed), dtype=torch.float64
-        )
-        - 1
-    )
+    generator = torch.Generator().manual_seed(seed)
+    s, b = size * (2 * torch.rand(2, len(f.s), generator=generator, dtype=torch.float64) - 1)
     return replace(f, s=f.s + s, b=f.b + b)
 
 
@@ -107,15 +108,16 @@ def enumerated_margins(s: Tensor, b: Tensor) -> Tensor:
 
     yF = s_k + y b_k + y eps s_k'; f = 0 on noise.
     """
-    K = s.shape[-1]
-    k, other = (
-        index.flatten() for index in torch.meshgrid(torch.arange(K), torch.arange(K), indexing="ij")
-    )
-    k, other = k[k != other], other[k != other]
+    k, other = (~torch.eye(s.shape[-1], dtype=torch.bool)).nonzero().unbind(dim=1)
     s_k, b_k, s_other = s[..., k], b[..., k], s[..., other]
     return torch.cat(
         [s_k + y * b_k + y * eps * s_other for y in (-1, 1) for eps in (-1, 1)], dim=-1
     )
+
+
+def enumerated_error(s: Tensor, b: Tensor) -> Tensor:
+    """The error on data whose (k, k' != k, y, eps) are uniform: s, b (..., K) to (...)."""
+    return (enumerated_margins(s, b) <= 0).double().mean(dim=-1)
 
 
 def searched(signals: Signals, seed: int, starts: int = 64, moves: int = 4000) -> OnSignals:
@@ -126,36 +128,28 @@ def searched(signals: Signals, seed: int, starts: int = 64, moves: int = 4000) -
     """
     K = signals.features.shape[-2]
     generator = torch.Generator().manual_seed(seed)
-    values = torch.randn(starts, 2 * K, generator=generator, dtype=torch.float64)
-    error = (enumerated_margins(values[:, :K], values[:, K:]) <= 0).double().mean(dim=-1)
+    values = gaussian(generator, starts, 2 * K)
+    error = enumerated_error(*values.hsplit(2))
     for _ in range(moves):
         which = torch.randint(0, 2 * K, (starts, 1), generator=generator)
-        tried = values.scatter(
-            1, which, 3 * torch.randn(starts, 1, generator=generator, dtype=torch.float64)
-        )
-        new = (enumerated_margins(tried[:, :K], tried[:, K:]) <= 0).double().mean(dim=-1)
-        values, error = (
-            torch.where((new <= error)[:, None], tried, values),
-            torch.minimum(new, error),
-        )
-    best = values[error.argmin()]
-    return OnSignals(signals, best[:K], best[K:])
+        tried = values.scatter(1, which, 3 * gaussian(generator, starts, 1))
+        new = enumerated_error(*tried.hsplit(2))
+        values = torch.where((new <= error)[:, None], tried, values)
+        error = torch.minimum(new, error)
+    return OnSignals(signals, *values[error.argmin()].chunk(2))
 
 
-@dataclass(frozen=True)
-class AlongFeatures:
+def along_features(
+    signals: Signals, sigma: Callable[[Tensor], Tensor], w: Tensor, b: Tensor
+) -> PatchFunction:
     """A network of the amplitude of patches along a feature, f(a v_k) = sigma(w_k a + b_k), and
     exactly 0 on all other patches."""
 
-    signals: Signals
-    sigma: Callable[[Tensor], Tensor]
-    w: Tensor
-    b: Tensor
+    def f(patches: Tensor) -> Tensor:
+        along = patches @ signals.features.mT
+        return (sigma(w * along + b) * whole(along.abs(), patches)).sum(dim=-1)
 
-    def __call__(self, patches: Tensor) -> Tensor:
-        along = patches @ self.signals.features.mT
-        on_v = along.abs() >= patches.norm(dim=-1, keepdim=True) * (1 - 1e-9)
-        return (self.sigma(self.w * along + self.b) * on_v).sum(dim=-1)
+    return f
 
 
 def stream_of(classifier_seed: int, purpose: int) -> torch.Generator:
@@ -166,8 +160,8 @@ def stream_of(classifier_seed: int, purpose: int) -> torch.Generator:
 def random_network(problem: Problem, activation: str, seed: int, J: int = 40) -> PatchAdditive:
     """J random filters, biases and output weights."""
     generator = stream_of(seed, 1)
-    W = torch.randn(J, problem.d, generator=generator, dtype=torch.float64)
-    b, a = torch.randn(2, J, generator=generator, dtype=torch.float64)
+    W = gaussian(generator, J, problem.d)
+    b, a = gaussian(generator, 2, J)
     return PatchAdditive(ACTIVATIONS[activation], W, b, a / J)
 
 
@@ -234,13 +228,22 @@ def build(
         case Classifier("searched", _, seed):
             return searched(signals, seed)
         case Classifier("lookup", _, seed):
-            return Lookup(torch.randn(problem.d, generator=stream_of(seed, 1), dtype=torch.float64))
+            return partial(lookup, gaussian(stream_of(seed, 1), problem.d))
     raise ValueError(f"unknown classifier {classifier}")
 
 
 def wrong(f: PatchFunction, examples: Examples) -> np.ndarray:
     """Whether yF(x) <= 0, for each example."""
     return is_error(examples.y * f(examples.x).sum(dim=-1)).numpy()
+
+
+def errors_of(f: PatchFunction, subject: Subject, problem: Problem, signals: Signals) -> Draw:
+    """Draws: whether f is wrong on a fresh example."""
+
+    def draw(stream: np.random.SeedSequence, size: int) -> np.ndarray:
+        return wrong(f, subject.draw_examples(problem, signals, size, generator_from(stream)))
+
+    return draw
 
 
 def classifiers() -> st.SearchStrategy[Classifier]:
@@ -264,28 +267,27 @@ def errors_of_classifiers(judged: Sequence[tuple[Mapping[str, Any], Evidence]]) 
     found = []
     for inputs, evidence in judged:
         if shown := re.match(r"error ([\d.]+) on", evidence.detail):
-            classifier = inputs["classifier"]
-            found.append((float(shown[1]), f"{classifier.how} {classifier.activation}".strip()))
+            found.append((float(shown[1]), inputs["classifier"].name))
     found.sort()
-    errors = [error for error, _ in found]
-    around = [1.96 * (error * (1 - error) / REPORTED_ON) ** 0.5 for error in errors]
-    low, high = (
-        [error + way * off for error, off in zip(errors, around, strict=True)] for way in (-1, 1)
-    )
-    places = list(range(len(found)))
-    ends = [-0.5, len(found) - 0.5]
+    errors = np.array([error for error, _ in found])
+    off = 1.96 * (errors * (1 - errors) / REPORTED_ON) ** 0.5
+    low, high = (errors - off).tolist(), (errors + off).tolist()
+    places, ends = list(range(len(found))), [-0.5, len(found) - 0.5]
     return Lines(
         "No classifier errs on less than an eighth",
         "",
         "error",
         [
             Series(
-                f"error on {REPORTED_ON} fresh examples", places, errors, low, high, Style.POINTS
+                f"error on {REPORTED_ON} fresh examples",
+                places,
+                errors.tolist(),
+                low,
+                high,
+                Style.POINTS,
             ),
             Series("1/8", ends, [1 / 8] * 2, style=Style.BOUND),
-            Series(
-                "1/4, without looking at the centre (S.6)", ends, [1 / 4] * 2, style=Style.REFERENCE
-            ),
+            Series("1/4, blind to the centre (S.6)", ends, [1 / 4] * 2, style=Style.REFERENCE),
         ],
         ticks=[name for _, name in found],
     )

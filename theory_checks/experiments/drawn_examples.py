@@ -1,5 +1,6 @@
-"""Drawn examples in joint tables: several events of an example as one number, and the law of that
-number where the events are independent."""
+"""Drawn examples: the patches of their roles; joint tables, which make one number of several events
+of an example, with the law of that number where the events are independent; and the orbit of
+Theorem 4.1's proof, four examples whose margins add up to 0."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,8 +12,16 @@ from torch import Tensor
 
 from core import Examples, Problem, Signals, Subject
 from core.data import AmplitudeLaw
-from core.seeds import generator_from
-from theory_checks.evidence import Statement, all_of, at_least, at_most, equal
+from core.seeds import child, generator_from
+from theory_checks.evidence import (
+    HypothesesNotMet,
+    Statement,
+    all_of,
+    at_least,
+    at_most,
+    equal,
+    given,
+)
 
 
 def as_number(*bits: Tensor) -> Tensor:
@@ -60,6 +69,18 @@ def noise_patches(problem: Problem, examples: Examples) -> Tensor:
     return examples.x[mask].view(n, problem.P - 3, problem.d)
 
 
+def role_patches(signals: Signals, e: Examples) -> Tensor:
+    """Feature signal, cluster centre and feature noise as each example reports them, (n, 3, d)."""
+    return torch.stack(
+        [
+            (e.y * e.alpha)[:, None] * signals.features[e.k],
+            e.beta[:, None] * signals.centres[e.k],
+            (e.eps * e.gamma)[:, None] * signals.features[e.k_prime],
+        ],
+        dim=1,
+    )
+
+
 def in_a_half(law: AmplitudeLaw, amplitude: Tensor, seed: int) -> tuple[Tensor, float]:
     """Whether an amplitude lies in a random half of sixteen parts of the law, and the exact
     probability of that.
@@ -98,20 +119,12 @@ def one_patch_of_each(
     n, eps = 300, torch.finfo(signals.features.dtype).eps
     e = subject.draw_examples(problem, signals, n, generator)
     rows = torch.arange(n)
-    roles = torch.stack(
-        [
-            (e.y * e.alpha)[:, None] * signals.features[e.k],
-            e.beta[:, None] * signals.centres[e.k],
-            (e.eps * e.gamma)[:, None] * signals.features[e.k_prime],
-        ],
-        dim=1,
-    )
     amplitudes = torch.stack([e.alpha, e.beta, e.gamma])
     places = e.positions.sort(dim=1).values
     return all_of(
         equal(
             e.x[rows[:, None], e.positions],
-            roles,
+            role_patches(signals, e),
             tolerance=4 * problem.C2 * eps,
             detail="patches of the three roles",
         ),
@@ -137,3 +150,84 @@ class Part:
     name: str
     number: Callable[[Examples], Tensor]
     values: int
+
+
+def orbit(
+    problem: Problem, signals: Signals, examples: Examples, beta_prime: Tensor
+) -> tuple[Tensor, Tensor]:
+    """A, B, C, D of the proof of Theorem 4.1 for n examples that all have eps = -y, as patches (n,
+    4, P, d) and labels (n, 4); beta_prime (n,): C's centre amplitude.
+
+    A is the example itself, whatever its patches are. The others are built from what the example
+    reports of itself: C exchanges the roles of (k, alpha) and (k', gamma) and has the centre beta'
+    c_k'; B and D are A and C with both feature signs and the label flipped.
+    """
+    e, noise = examples, noise_patches(problem, examples)
+    signal, centre, other = role_patches(signals, e).unbind(dim=1)
+    centre_c = beta_prime[:, None] * signals.centres[e.k_prime]
+
+    def member(*roles: Tensor) -> Tensor:
+        return torch.cat([torch.stack(roles, dim=1), noise], dim=1)
+
+    patches = [
+        e.x,
+        member(-signal, centre, -other),
+        member(other, centre_c, signal),
+        member(-other, centre_c, -signal),
+    ]
+    return torch.stack(patches, dim=1), torch.stack([e.y, -e.y, -e.y, e.y], dim=1)
+
+
+def terms_on_orbits(
+    problem: Problem, signals: Signals, examples: Examples, f: Callable[[Tensor], Tensor]
+) -> Tensor:
+    """y f(x^(p)) of every patch of the orbits of examples with eps = -y, (n, 4, P): f is computed
+    once for all patches that are equal."""
+    patches, labels = orbit(problem, signals, examples, examples.beta.flip(0))
+    values, inverse = patches.flatten(0, 2).unique(dim=0, return_inverse=True)
+    return labels[..., None] * f(values)[inverse].view(patches.shape[:-1])
+
+
+def opposite_signs(
+    subject: Subject, problem: Problem, signals: Signals, stream: np.random.SeedSequence, size: int
+) -> Examples:
+    """The first `size` examples with eps = -y among enough draws, also where eps is correlated with
+    y. Raises HypothesesNotMet if there are fewer."""
+    examples = subject.draw_examples(problem, signals, 4 * size + 200, generator_from(stream))
+    chosen = (examples.eps == -examples.y).nonzero()[:size, 0]
+    if len(chosen) < size:
+        raise HypothesesNotMet(
+            f"only {len(chosen)} of {len(examples.y)} examples have eps = -y, needs {size}"
+        )
+    return examples.where(chosen)
+
+
+def some_opposite_signs(
+    subject: Subject, problem: Problem, signals: Signals, generator: torch.Generator
+) -> Examples:
+    """Those of 64 examples that have eps = -y. Raises HypothesesNotMet if there are none."""
+    drawn = subject.draw_examples(problem, signals, 64, generator)
+    examples = drawn.where(drawn.eps == -drawn.y)
+    if len(examples.y) == 0:
+        raise HypothesesNotMet("none of 64 examples has eps = -y")
+    return examples
+
+
+def given_opposite_signs(
+    statement: Statement, subject: Subject, problem: Problem, signals: Signals, seed: int
+) -> Statement:
+    """The statement given eps = -y, with how often that happens in a sample of the subject's
+    draws."""
+    sample = subject.draw_examples(problem, signals, 1000, torch.Generator().manual_seed(seed))
+    opposite = int((sample.eps == -sample.y).sum())
+    return given(statement, met=opposite, tried=len(sample.y), least=10, hypotheses="eps = -y")
+
+
+def beta_prime(
+    subject: Subject, problem: Problem, stream: np.random.SeedSequence, size: int
+) -> Tensor:
+    """Fresh centre amplitudes, from the subject's own draws."""
+    generator = generator_from(child(stream, 1000))
+    return subject.draw_examples(
+        problem, subject.draw_signals(problem, generator), size, generator
+    ).beta
