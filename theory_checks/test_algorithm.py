@@ -63,9 +63,7 @@ def the_sum_of_router_weights_is_conserved(subject: Subject, run: SmallRun) -> S
     for t, parameters in enumerate(iterates):
         drift.append(float((parameters.theta - begun.start.theta).sum(dim=-2).abs().max()))
         if t < run.T:
-            # (M, n, P, J)
-            z = (begun.x.dense[0][None, :, None] @ parameters.W[0][:, None, None].mT).squeeze(2)
-            f = subject.respond(z)
+            f = subject.respond(begun.x.dense[0] @ parameters.W[0][:, None].mT)
             pi = subject.gate(subject.logits(parameters.theta, begun.x))[0]
             _, log_slope = loss_slope(subject.loss, begun.y[0] * pi * f)
             coefficient = float((log_slope.exp() * f).abs().max())
@@ -104,9 +102,7 @@ def experts_move_by_eta_or_not_at_all(subject: Subject, run: SmallRun, blow_up: 
         before, after = iterates[t], iterates[t + 1]
         m = routed(subject, begun, before, t)
         h = subject.logits(before.theta, begun.x)[0]
-        z = torch.stack(
-            [begun.x.dense[0, i] @ before.W[0, m[i]].mT for i in range(run.n)]
-        ).requires_grad_()
+        z = (begun.x.dense[0] @ before.W[0, m].mT).requires_grad_()
         f = subject.respond(z)
         (f_by_z,) = torch.autograd.grad(f.sum(), z)
         margin = begun.y[0] * subject.gate(h).gather(0, m[None])[0] * f.detach()
@@ -414,16 +410,13 @@ def training_has_no_memory(subject: Subject, run: SmallRun) -> Statement:
     """
     begun = started(subject, run)
     iterates = begun.iterates(subject)
-    found = []
+    found: list[Statement] = []
     for t in sorted({1, 2, run.T - 1, *range(0, run.T, max(5, run.T // 50))} & set(range(run.T))):
         one_step = replace(begun.hyper, T=1)
         _, again = descent(
             subject, one_step, iterates[t], begun.x, begun.y, begun.noise[t : t + 1].__getitem__
         )
-        found += [
-            equal(again.theta, iterates[t + 1].theta, tolerance=0, detail=f"theta after step {t}"),
-            equal(again.W, iterates[t + 1].W, tolerance=0, detail=f"W after step {t}"),
-        ]
+        found += agree(again, iterates[t + 1], f"after step {t}", 0)
     return all_of(*found)
 
 
@@ -470,7 +463,7 @@ def replicates_do_not_touch_each_other(subject: Subject, run: SmallRun, seed: in
     ),
     depends_on=("G.3", "G.9"),
     examples=5,
-    visits=lambda run: {"M": run.M, "J": run.J, "n": run.n, "d": run.d, "T": run.T},
+    visits=lambda run: {name: getattr(run, name) for name in ("M", "J", "n", "d", "T")},
 )
 def every_step_of_a_run_is_that_of_the_algorithm(subject: Subject, run: LongRun) -> Statement:
     """Every step of a run, of up to 1100 steps in the precision of training, sends each example to
@@ -482,8 +475,8 @@ def every_step_of_a_run_is_that_of_the_algorithm(subject: Subject, run: LongRun)
     in double precision. Subtracting a step from W rounds every entry by eps max(|W|, eta).
     """
     problem = Problem(K=run.K, d=run.d)
-    hyper = ladder(problem, run.n, run.replicates, M=run.M, J=run.J).hyper
-    hyper = replace(hyper, T=run.T)
+    scenario = ladder(problem, run.n, run.replicates, M=run.M, J=run.J)
+    hyper = replace(scenario.hyper, T=run.T)
     seeds = [np.random.SeedSequence((run.seed, r)) for r in range(run.replicates)]
     kept = train(
         subject,

@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 import torch
 from hypothesis import strategies as st
+from torch import Tensor
 
 from core import Subject
 from core.routing import routing_probabilities
@@ -110,22 +111,17 @@ def the_load_is_balanced(
     h = subject.logits(replicate.at.theta, examples.patches).double()
     p, k = routing_probabilities(h), examples.k
 
-    def first_step(stream: np.random.SeedSequence, size: int) -> tuple[np.ndarray, np.ndarray]:
+    one_number = torch.tensor([M, 1])  # of a pair
+
+    def first_step(stream: np.random.SeedSequence, size: int) -> Tensor:
+        """The clusters of examples and the experts that they go to at t = 0, (2, size)."""
         generator = generator_from(stream)
         examples = subject.draw_examples(problem, replicate.signals, size, generator)
         theta = subject.initialise_router(problem, hyper, generator).to(examples.y.dtype)
         chosen = subject.select(
             subject.logits(theta, examples.patches), subject.router_noise((M, size), generator, 0)
         )
-        return examples.k.numpy(), chosen.numpy()
-
-    def clusters_and_experts(stream: np.random.SeedSequence, size: int) -> np.ndarray:
-        cluster, chosen = first_step(stream, size)
-        return cluster * M + chosen
-
-    def experts_of_two(stream: np.random.SeedSequence, size: int) -> np.ndarray:
-        _, chosen = first_step(stream, 2 * size)
-        return chosen[:size] * M + chosen[size:]
+        return torch.stack([examples.k, chosen])
 
     def at_the_end(stream: np.random.SeedSequence, size: int) -> np.ndarray:
         generator = generator_from(stream)
@@ -140,13 +136,13 @@ def the_load_is_balanced(
     return all_of(
         cells_follow(
             np.full(K * M, 1 / (K * M)),
-            clusters_and_experts,
+            lambda stream, size: (one_number @ first_step(stream, size)).numpy(),
             resolution=0.03,
             detail="cluster and expert at t = 0",
         ),
         cells_follow(
             np.full(M * M, 1 / M**2),
-            experts_of_two,
+            lambda s, n: (one_number @ first_step(s, 2 * n)[1].view(2, n)).numpy(),
             resolution=0.04,
             detail="experts of two examples at t = 0",
         ),
@@ -371,10 +367,8 @@ def experts_learn_no_noise_and_no_centres(
     within a factor 1.25, and so does their ratio along the ladder. Both levels hold for other K, M,
     J, P and laws too.
     """
-    product, growth = (
-        of_each(largest_noise_product, trained),
-        of_each(growth_along_centres, trained),
-    )
+    product = of_each(largest_noise_product, trained)
+    growth = of_each(growth_along_centres, trained)
     noise, centres = by_size(product, scenarios), by_size(growth, scenarios)
     grown = growth(other)
     kept = (product(other) <= 2 * scale_of_noise_products(other)) & (grown >= 0.8) & (grown <= 1.25)

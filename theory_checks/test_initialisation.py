@@ -56,12 +56,6 @@ def groups_are_multinomial(
     draw = partial(alignments, subject, problem, hyper)
     weights = K ** torch.arange(M)
 
-    def assignment(stream: np.random.SeedSequence, size: int) -> np.ndarray:
-        return (groups(draw(stream, size)) * weights).sum(dim=-1).numpy()
-
-    def occupied(stream: np.random.SeedSequence, size: int) -> np.ndarray:
-        return every_group_occupied(draw(stream, size)).numpy()
-
     def squared_norms(stream: np.random.SeedSequence, size: int) -> np.ndarray:
         W = initialisations(subject, problem, hyper, generator_from(stream), size)
         return (W[:, 0, 0].square().sum(dim=-1) * (problem.d / sigma_0**2)).numpy()
@@ -75,12 +69,15 @@ def groups_are_multinomial(
         ),
         cells_follow(
             np.full(K**M, K**-M),
-            assignment,
+            lambda s, n: (groups(draw(s, n)) * weights).sum(dim=-1).numpy(),
             resolution=0.07,
             detail="assignment of experts to groups",
         ),
         mean_equals(
-            chance_of_occupied_groups(K, M), occupied, resolution=0.04, detail="frequency of E_init"
+            chance_of_occupied_groups(K, M),
+            lambda s, n: every_group_occupied(draw(s, n)).numpy(),
+            resolution=0.04,
+            detail="frequency of E_init",
         ),
     )
 

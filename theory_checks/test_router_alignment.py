@@ -16,11 +16,13 @@ from theory_checks.experiments.inputs import (
     GIVEN_CLEAR,
     GIVEN_TRAINED,
     along_dimensions,
+    along_examples,
     facts_about_ladder,
     facts_about_scenario,
     first_whole_run,
     many_replicates,
     trained_scenarios,
+    with_other,
 )
 from theory_checks.experiments.ladders import (
     SURE_FALL,
@@ -100,7 +102,7 @@ def the_best_aligned_expert_is_in_the_group(trained: Trained, scenario: Scenario
         r"\ \text{falling with}\ n"
     ),
     over=lambda profile: {
-        "scenarios": st.just(example_ladder(profile)),
+        **along_examples(profile),
         "whole": st.just(*first_whole_run(profile)),
     },
     depends_on=("A.5", "A.6"),
@@ -232,11 +234,9 @@ def the_dispatch_entropy_vanishes(trained: Trained, scenario: Scenario) -> State
         r"\Bigl(A_{mk}^{(t)}-\overline{A_{\cdot k}^{(t)}}\Bigr),\qquad A_{mk}=\sum_j a_{mjk}^3"
     ),
     picture=mechanism_pictures,
-    over=lambda profile: {
-        **along_dimensions(profile),
-        "more": st.just(example_ladder(profile)),
-        "other": st.sampled_from(around_the_ladder(profile)),
-    },
+    over=with_other(
+        lambda profile: {**along_dimensions(profile), "more": st.just(example_ladder(profile))}
+    ),
     depends_on=("E.1", "E.2", "E.3", "G.3", "G.8", "R.7", "R.8"),
     examples=4,
     visits=facts_about_ladder,

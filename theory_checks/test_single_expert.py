@@ -47,6 +47,7 @@ from theory_checks.experiments.single_experts import (
     enumerated_margins,
     errors_of,
     errors_of_classifiers,
+    margins_as_enumerated,
     perturbed,
     stream_of,
     trained_network,
@@ -134,12 +135,9 @@ def orbit_members_follow_the_data_law(subject: Subject, problem: Problem) -> Sta
         def draw(stream: np.random.SeedSequence, size: int) -> np.ndarray:
             k, other, centre, y, amplitudes = members(stream, size, which)
             number = (k * (K - 1) + (other - k) % K - 1) * 2 + (y > 0).long()
-            large = as_number(
-                *(above_median(law, amplitudes[role])[0] for role, law in laws.items())
-            )
-            return torch.where(
-                (other == k) | (centre != k), len(table) - 1, 8 * number + large
-            ).numpy()
+            large = (above_median(law, amplitudes[role])[0] for role, law in laws.items())
+            number, impossible = 8 * number + as_number(*large), (other == k) | (centre != k)
+            return torch.where(impossible, len(table) - 1, number).numpy()
 
         # The last cell holds what is impossible.
         table = np.append(np.tile(above, 2 * K * (K - 1)) / (2 * K * (K - 1)), 0.0)
@@ -196,13 +194,9 @@ def every_patch_additive_classifier_errs_on_an_eighth(
     reported = stream_of(classifier.seed, 3)
     measured = wrong(f, subject.draw_examples(problem, signals, REPORTED_ON, reported)).mean()
     fresh = errors_of(f, subject, problem, signals)
-
-    def conditional(stream: np.random.SeedSequence, size: int) -> np.ndarray:
-        return wrong(f, opposite_signs(subject, problem, signals, stream, size))
-
     sharper = mean_at_least(
         1 / 4,
-        conditional,
+        lambda stream, size: wrong(f, opposite_signs(subject, problem, signals, stream, size)),
         resolution=2 * profile.error_resolution,
         detail="error given eps = -y",
     )
@@ -242,7 +236,6 @@ def an_eighth_is_attained(subject: Subject, K: int, seed: int, perturbation: flo
     moved = perturbed(exact, seed, perturbation)
     margins, moved_margins = (enumerated_margins(each.s, each.b) for each in (exact, moved))
     e = subject.draw_examples(problem, signals, 256, generator)
-    predicted = exact.s[e.k] + e.y * exact.b[e.k] + e.y * e.eps * exact.s[e.k_prime]
     return all_of(
         equal((margins <= 0).double().mean(), 1 / 8, tolerance=0, detail="enumerated error"),
         at_least(margins.abs(), 1, detail="size of a margin"),
@@ -252,9 +245,7 @@ def an_eighth_is_attained(subject: Subject, K: int, seed: int, perturbation: flo
             tolerance=0,
             detail="wrong after perturbation",
         ),
-        equal(
-            e.y * exact(e.x).sum(dim=-1), predicted, tolerance=0, detail="margins of drawn examples"
-        ),
+        margins_as_enumerated(exact, e),
     )
 
 
@@ -328,12 +319,7 @@ def centre_blind_classifiers_err_on_a_quarter(
     return all_of(
         equal(both.sum(dim=1), 0, tolerance=tolerance, detail="sum of the margins of A and C"),
         equal(error, 1 / 4, tolerance=0, detail="enumerated error"),
-        equal(
-            examples.y * attained(examples.x).sum(dim=-1),
-            (examples.k + 1) + examples.y * examples.eps * (examples.k_prime + 1),
-            tolerance=0,
-            detail="margins of drawn examples",
-        ),
+        margins_as_enumerated(attained, examples),
     )
 
 

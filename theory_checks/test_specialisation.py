@@ -13,6 +13,7 @@ from theory_checks.experiments.inputs import (
     facts_about_ladder,
     from_few_examples,
     several_K,
+    with_other,
 )
 from theory_checks.experiments.ladders import ANY_FALL, by_examples, mostly, of_each
 from theory_checks.experiments.mixtures import (
@@ -47,11 +48,12 @@ LEARNED = 0.05  # the most that a specialised expert errs on its own cluster
     given=given_on(exploration_ladder, from_few_examples, around_the_ladder),
     formula=r"m\in\mathcal M_k:\quad P\left(yf_m(x;W^{(T_1)})\le 0\mid x\in\Omega_k\right)\to 0",
     picture=specialisation_pictures,
-    over=lambda profile: {
-        **along_dimensions(profile),
-        "more": st.just(from_few_examples(profile)),
-        "other": st.sampled_from(around_the_ladder(profile)),
-    },
+    over=with_other(
+        lambda profile: {
+            **along_dimensions(profile),
+            "more": st.just(from_few_examples(profile)),
+        }
+    ),
     depends_on=("E.4", "E.5", "I.2"),
     examples=4,
     visits=facts_about_ladder,
@@ -79,13 +81,8 @@ def experts_are_good_on_their_own_cluster(
         typical = np.array(
             [float((r.own_error <= LEARNED).double().mean()) >= 1 / 2 for r in replicates]
         )
-        clear = np.array(
-            [
-                bool((r.own_error[r.gap >= LARGE_GAP] <= LEARNED).all())
-                for r in replicates
-                if (r.gap >= LARGE_GAP).any()
-            ]
-        )
+        large = [r.own_error[r.gap >= LARGE_GAP] for r in replicates]
+        clear = np.array([bool((errors <= LEARNED).all()) for errors in large if len(errors)])
         few = f"err on at most {LEARNED}, at K = {scenario.problem.K}, d = {scenario.problem.d}"
         statements += [
             mostly(typical, f"replicates in which half of the experts {few}"),

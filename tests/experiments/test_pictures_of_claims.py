@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from theory_checks.experiments.ladder_pictures import along, ladder_picture, through_the_first
 
 from core import Problem
 from theory_checks.checking.claim import Claim
@@ -16,6 +15,7 @@ from theory_checks.checking.pictures import Lines, Style, compact
 from theory_checks.checking.run import Run
 from theory_checks.checking.search import check
 from theory_checks.evidence import fitted_exponent
+from theory_checks.experiments.ladders import ladder_picture, through_the_first
 from theory_checks.experiments.logits import ratio_to_the_step
 from theory_checks.experiments.scenarios import ladder
 from theory_checks.experiments.single_experts import errors_of_classifiers
@@ -119,7 +119,7 @@ def test_the_fitted_exponent_stands_in_the_caption() -> None:
 def test_where_values_are_0_there_is_no_exponent() -> None:
     for last in (0.0, np.nan):
         values = {1: np.ones(4), 2: np.full(4, last)}
-        shown = ladder_picture("t", "n", {"error": values}, bounds={"b": along([1, 2], [1.0, 0.5])})
+        shown = ladder_picture("t", "n", {"error": values}, bounds={"b": lambda n: 1 / n})
         assert shown.caption == "error: no exponent, for lack of positive values"
 
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from core import Hyperparameters, Problem
-from theory_checks.checking.claim import Claim, Inputs, Kind, claim
+from theory_checks.checking.claim import Claim, Kind, claim
 from theory_checks.checking.pictures import Heatmap
 from theory_checks.checking.profiles import Profile
 from theory_checks.evidence import HypothesesNotMet, Statement, all_of, frequency_at_most
@@ -29,6 +29,7 @@ from theory_checks.experiments.scenarios import (
     at_fineness,
     at_rate,
     facts_about,
+    gaussian,
     given_on,
     ladder,
 )
@@ -89,11 +90,6 @@ def setting(profile: Profile) -> Scenario:
     return at_fineness(fine, profile.control_fineness, 3.0)
 
 
-def in_the_setting(profile: Profile) -> Inputs:
-    """The setting, as one input."""
-    return {"base": st.just(setting(profile))}
-
-
 def coarse_steps(profile: Profile) -> list[Scenario]:
     """The ladder's first point at n = 1000, with the eta that explores in COARSE steps, and T =
     3/eta."""
@@ -109,8 +105,7 @@ def with_problem(scenario: Scenario, **changes: Any) -> Scenario:
 def gaussian_router(problem: Problem, hyper: Hyperparameters, generator: torch.Generator) -> Tensor:
     """Theta^(0) with rows N(0, (100/d) I_d): logits of 10 times the size of an example, far above
     the width of the noise."""
-    draw: Tensor = torch.randn(hyper.M, problem.d, generator=generator, dtype=torch.float64)
-    return 10 * draw / problem.d**0.5
+    return 10 * gaussian(generator, hyper.M, problem.d) / problem.d**0.5
 
 
 def experts_specialise(replicate: Finished) -> float:
@@ -123,24 +118,17 @@ def goes_to_its_group(replicate: Finished) -> float:
     """Whether every clear cluster goes to its group, without noise; NaN if no cluster is clear."""
     member = replicate.group[replicate.outcome[1]] == replicate.fresh.k
     clear = clear_clusters(replicate)
-    if not clear:
-        return np.nan
-    return float(
-        all(float(member[replicate.fresh.k == k].float().mean()) >= ALMOST_ALL for k in clear)
-    )
+    shares = [float(member[replicate.fresh.k == k].float().mean()) for k in clear]
+    return float(all(share >= ALMOST_ALL for share in shares)) if clear else np.nan
 
 
 def conclusions(trained: Trained, control: Control) -> dict[str, np.ndarray]:
     """Whether each of the CONCLUSIONS is true of each replicate, 0 or 1, NaN where it does not
     apply."""
-    varied = (
-        trained.with_ingredients(control.name, **control.ingredients)
-        if control.ingredients
-        else trained
-    )
-    return varied.derived(
-        "conclusions", control.scenario, partial(_conclusions, varied, control.scenario)
-    )
+    if control.ingredients:
+        trained = trained.with_ingredients(control.name, **control.ingredients)
+    compute = partial(_conclusions, trained, control.scenario)
+    return trained.derived("conclusions", control.scenario, compute)
 
 
 def _conclusions(trained: Trained, scenario: Scenario) -> dict[str, np.ndarray]:
@@ -150,15 +138,19 @@ def _conclusions(trained: Trained, scenario: Scenario) -> dict[str, np.ndarray]:
     explored = finished(trained, scenario, scenario.hyper.T_1) if explores else ()
     done = list(finished(trained, scenario, scenario.hyper.T))
     error = np.array([r.error for r in done])
+    specialised = [experts_specialise(r) for r in explored] or [np.nan] * scenario.replicates
     return {
-        "Lemma 5.2": np.array(
-            [experts_specialise(r) for r in explored] or [np.nan] * scenario.replicates
-        ),
+        "Lemma 5.2": np.array(specialised),
         "Lemma 5.3": np.array([goes_to_its_group(r) for r in done]),
         "fits": (trained.trajectory(scenario).training_error == 0).any(dim=1).double().numpy(),
         "generalises": (error <= SMALL_ERROR).astype(float),
         "beats 1/8": (error < 1 / 8).astype(float),
     }
+
+
+def where_it_applies(events: np.ndarray) -> np.ndarray:
+    """Without the replicates to which the event does not apply."""
+    return events[~np.isnan(events)]
 
 
 def as_claimed(trained: Trained, base: Scenario, controls: Sequence[Control]) -> Statement:
@@ -173,14 +165,13 @@ def as_claimed(trained: Trained, base: Scenario, controls: Sequence[Control]) ->
     for control in controls:
         found = conclusions(trained, control)
         for name in (*control.fails, *control.survives):
-            happened, replicates = found[name][~np.isnan(found[name])], control.scenario.replicates
+            happened, replicates = where_it_applies(found[name]), control.scenario.replicates
             if len(happened) < replicates / 2:
                 raise HypothesesNotMet(
                     f"{control.name}: {name} applies to {len(happened)} of {replicates} replicates"
                 )
-            seldom, outcome = (
-                (happened, "fails") if name in control.fails else (1 - happened, "survives")
-            )
+            fails = name in control.fails
+            seldom, outcome = (happened, "fails") if fails else (1 - happened, "survives")
             detail = f"{control.name}: {name} {outcome}, exceptions"
             statements.append(frequency_at_most(SELDOM, seldom, detail=detail))
     return all_of(*statements)
@@ -189,23 +180,19 @@ def as_claimed(trained: Trained, base: Scenario, controls: Sequence[Control]) ->
 def share_of(events: np.ndarray) -> float:
     """How often an event happened among the replicates to which it applies; NaN if it applies to
     none."""
-    applies = events[~np.isnan(events)]
+    applies = where_it_applies(events)
     return float(applies.mean()) if len(applies) else np.nan
 
 
 def in_a_table(trained: Trained, rows: Sequence[Control], hypothesis: str) -> Heatmap:
     """How often each conclusion is true among the replicates of each row."""
     values = [[share_of(events) for events in conclusions(trained, row).values()] for row in rows]
-    names = [row.name for row in rows]
-    caption = CAPTION.format(replicates=rows[0].scenario.replicates)
     return Heatmap(
         f"Without {hypothesis}",
-        names,
+        [row.name for row in rows],
         list(CONCLUSIONS),
         values,
-        "",
-        "",
-        caption,
+        caption=CAPTION.format(replicates=rows[0].scenario.replicates),
         low=0.0,
         high=1.0,
         joint=TABLE,
@@ -227,9 +214,10 @@ def control(
         kind=Kind.PROBABILITY,
         source=f"derived: necessity of a hypothesis of {of}",
         given=given_on(
-            lambda p: [setting(p)], hypotheses="E_init, and all other hypotheses but one"
+            lambda profile: [setting(profile)],
+            hypotheses="E_init, and all other hypotheses but one",
         ),
-        over=in_the_setting,
+        over=lambda profile: {"base": st.just(setting(profile))},
         depends_on=depends_on,
         examples=1,
         visits=facts_about("d", "n", "replicates"),

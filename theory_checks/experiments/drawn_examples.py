@@ -116,16 +116,16 @@ def one_patch_of_each(
     subject: Subject, problem: Problem, signals: Signals, generator: torch.Generator
 ) -> Statement:
     """D.5 for some hundred examples in the precision of the signals."""
-    n, eps = 300, torch.finfo(signals.features.dtype).eps
+    n, rounding = 300, 4 * problem.C2 * torch.finfo(signals.features.dtype).eps
     e = subject.draw_examples(problem, signals, n, generator)
-    rows = torch.arange(n)
+    found = e.x.take_along_dim(e.positions[..., None], dim=1)
     amplitudes = torch.stack([e.alpha, e.beta, e.gamma])
     places = e.positions.sort(dim=1).values
     return all_of(
         equal(
-            e.x[rows[:, None], e.positions],
+            found,
             role_patches(signals, e),
-            tolerance=4 * problem.C2 * eps,
+            tolerance=rounding,
             detail="patches of the three roles",
         ),
         at_least(places.diff(dim=1), 1, detail="distance between the places of two roles"),
@@ -133,12 +133,8 @@ def one_patch_of_each(
             (e.k == e.k_prime).double(), 0, detail="feature noise along the cluster's own feature"
         ),
         equal(torch.stack([e.y, e.eps]).abs(), 1, tolerance=0, detail="size of the signs"),
-        at_least(
-            amplitudes, problem.C1, tolerance=4 * eps * problem.C2, detail="amplitudes against C1"
-        ),
-        at_most(
-            amplitudes, problem.C2, tolerance=4 * eps * problem.C2, detail="amplitudes against C2"
-        ),
+        at_least(amplitudes, problem.C1, tolerance=rounding, detail="amplitudes against C1"),
+        at_most(amplitudes, problem.C2, tolerance=rounding, detail="amplitudes against C2"),
     )
 
 

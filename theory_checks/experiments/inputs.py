@@ -20,9 +20,9 @@ from theory_checks.experiments.scenarios import (
     facts_about,
     given_on,
     ladder,
-    on_the_ladder,
     quantity,
     whole_runs,
+    with_examples,
 )
 
 
@@ -109,8 +109,7 @@ GIVEN_CLEAR = given_on(
 
 def frozen_router(profile: Profile) -> list[Scenario]:
     """A ladder of numbers of training examples at d = 64, trained to T_1 with eta_r = 0."""
-    points = [on_the_ladder(profile, 64, n, profile.example_replicates) for n in profile.parallel]
-    return [point.with_hyper(eta_r=0.0) for point in points]
+    return [point.with_hyper(eta_r=0.0) for point in with_examples(profile, profile.parallel)]
 
 
 def published_setting(profile: Profile) -> list[Scenario]:

@@ -125,10 +125,8 @@ def positive_half_of_the_time(values: np.ndarray, detail: str) -> Statement:
             f"{detail}: exactly 0 in {int((values == 0).sum())} of {len(values)} replicates"
         )
     above, what = values > 0, f"{detail} is positive"
-    return all_of(
-        frequency_at_most(0.5, above, resolution=SIGN_BIAS, detail=what),
-        frequency_at_least(0.5, above, resolution=SIGN_BIAS, detail=what),
-    )
+    sides = (frequency_at_most, frequency_at_least)
+    return all_of(*(side(0.5, above, resolution=SIGN_BIAS, detail=what) for side in sides))
 
 
 def ladder_picture(

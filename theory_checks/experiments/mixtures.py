@@ -91,15 +91,13 @@ def on_other_clusters(replicates: Sequence[Finished], observe: Observed) -> Draw
 
 def errs(replicate: Finished, examples: Examples, m: Tensor) -> Tensor:
     """Whether expert m is wrong."""
-    margins = examples.y * replicate.subject.respond(replicate.pre_activations(examples))
-    return is_error(margins.gather(0, m[None])[0]).double()
+    return is_error(replicate.expert_margins(examples).gather(0, m[None])[0]).double()
 
 
 def errs_where_noise_is_its_feature(replicate: Finished, examples: Examples, m: Tensor) -> Tensor:
     """Whether expert m is wrong; NaN unless k' = k."""
-    return torch.where(
-        examples.k_prime == replicate.group[m], errs(replicate, examples, m), torch.nan
-    )
+    along_its_feature = examples.k_prime == replicate.group[m]
+    return torch.where(along_its_feature, errs(replicate, examples, m), torch.nan)
 
 
 def beyond_chance(replicate: Finished, examples: Examples, m: Tensor) -> Tensor:

@@ -70,10 +70,6 @@ class Finished:
         """The cluster gap of each expert, (M,); 0 for those that the definition excludes."""
         return cluster_gap(self.start).nan_to_num(0.0)
 
-    def best_gap(self, k: int) -> float:
-        """The largest cluster gap in M_k; 0 if M_k is empty."""
-        return float(self.gap[self.group == k].amax()) if bool((self.group == k).any()) else 0.0
-
     @property
     def router(self) -> tuple[Tensor, Tensor]:
         """<theta_m, v_k> and <theta_m, c_k>, both (M, K)."""
@@ -128,11 +124,10 @@ class Finished:
         )
         return self.subject.select(h, noise)
 
-    def pre_activations(self, examples: Examples, experts: Tensor | slice = slice(None)) -> Tensor:
-        """<w_mj, x^(p)> of these experts on all examples, (experts, n, P, J)."""
-        W = self.at.W[experts].to(examples.y.dtype)
-        x = examples.patches
-        # (experts, D + n (P - Q), J)
+    def pre_activations(self, examples: Examples) -> Tensor:
+        """<w_mj, x^(p)> of all experts on all examples, (M, n, P, J)."""
+        W, x = self.at.W.to(examples.y.dtype), examples.patches
+        # (M, D + n (P - Q), J)
         table = torch.cat([vectors @ W.mT for vectors in (x.dictionary, x.noise.flatten(0, 1))], -2)
         return (
             table.index_select(1, x.vector.flatten())
@@ -140,17 +135,15 @@ class Finished:
             .mul_(x.multiple[..., None])
         )
 
-    @cached_property
-    def expert_margins(self) -> Tensor:
-        """y f_m(x) of every expert on every fresh example, (M, FRESH)."""
-        return self.fresh.y * self.subject.respond(self.pre_activations(self.fresh))
+    def expert_margins(self, examples: Examples) -> Tensor:
+        """y f_m(x) of every expert on every example, (M, n)."""
+        return examples.y * self.subject.respond(self.pre_activations(examples))
 
     @cached_property
     def errors(self) -> Tensor:
         """Error of every expert on every cluster, on the fresh examples, (M, K)."""
-        return error_by_cluster(
-            self.expert_margins, self.fresh.k.expand(len(self.group), -1), self.scenario.problem.K
-        )
+        margins = self.expert_margins(self.fresh)
+        return error_by_cluster(margins, self.fresh.k.expand_as(margins), self.scenario.problem.K)
 
     @property
     def own_error(self) -> Tensor:

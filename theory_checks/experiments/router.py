@@ -20,7 +20,7 @@ ALMOST_ALL = 0.9
 
 def clear_clusters(replicate: Finished) -> list[int]:
     """The clusters whose best cluster gap in M_k is at least CLEAR_GAP."""
-    return [k for k in range(replicate.scenario.problem.K) if replicate.best_gap(k) >= CLEAR_GAP]
+    return sorted(set(replicate.group[replicate.gap >= CLEAR_GAP].tolist()))
 
 
 def for_clear_clusters(
@@ -31,8 +31,7 @@ def for_clear_clusters(
 
     Raises HypothesesNotMet if fewer than half of the replicates have a clear cluster.
     """
-    clear = [(replicate, clear_clusters(replicate)) for replicate in replicates]
-    clear = [(replicate, clusters) for replicate, clusters in clear if clusters]
+    clear = [(replicate, found) for replicate in replicates if (found := clear_clusters(replicate))]
     if len(clear) < len(replicates) / 2:
         raise HypothesesNotMet(
             f"{len(clear)} of {len(replicates)} replicates have a cluster with a gap of {CLEAR_GAP}"

@@ -196,9 +196,14 @@ def exploration_ladder(profile: Profile) -> list[Scenario]:
     return [on_the_ladder(profile, *size) for size in profile.exploration]
 
 
+def with_examples(profile: Profile, numbers: Sequence[int]) -> list[Scenario]:
+    """These numbers of training examples at d = 64, trained to T_1."""
+    return [on_the_ladder(profile, 64, n, profile.example_replicates) for n in numbers]
+
+
 def example_ladder(profile: Profile) -> list[Scenario]:
-    """Growing numbers of training examples at d = 64, trained to T_1."""
-    return [on_the_ladder(profile, 64, n, profile.example_replicates) for n in profile.examples]
+    """Growing numbers of training examples."""
+    return with_examples(profile, profile.examples)
 
 
 def other_point(K: int, n: int, replicates: int) -> Scenario:

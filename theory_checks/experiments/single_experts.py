@@ -18,7 +18,7 @@ from core.measures import is_error
 from core.model import cube, identity
 from core.seeds import generator_from
 from theory_checks.checking.pictures import Lines, Series, Style
-from theory_checks.evidence import Evidence
+from theory_checks.evidence import Evidence, Statement, equal
 from theory_checks.evidence.sampling import Draw
 from theory_checks.experiments.scenarios import SEEDS, gaussian
 
@@ -120,23 +120,29 @@ def enumerated_error(s: Tensor, b: Tensor) -> Tensor:
     return (enumerated_margins(s, b) <= 0).double().mean(dim=-1)
 
 
-def searched(signals: Signals, seed: int, starts: int = 64, moves: int = 4000) -> OnSignals:
-    """The best of many random searches over f-values on signals, from Gaussian starts, by the
+def searched(signals: Signals, seed: int) -> OnSignals:
+    """The best of 64 random searches over f-values on signals, from Gaussian starts, by the
     enumerated error.
 
-    A move changes one value at random and is kept if the error does not rise.
+    Each of 4000 moves changes one value at random and is kept if the error does not rise.
     """
-    K = signals.features.shape[-2]
     generator = torch.Generator().manual_seed(seed)
-    values = gaussian(generator, starts, 2 * K)
+    values = gaussian(generator, 64, 2 * signals.features.shape[-2])
     error = enumerated_error(*values.hsplit(2))
-    for _ in range(moves):
-        which = torch.randint(0, 2 * K, (starts, 1), generator=generator)
-        tried = values.scatter(1, which, 3 * gaussian(generator, starts, 1))
+    for _ in range(4000):
+        which = torch.randint(0, values.shape[1], (64, 1), generator=generator)
+        tried = values.scatter(1, which, 3 * gaussian(generator, 64, 1))
         new = enumerated_error(*tried.hsplit(2))
         values = torch.where((new <= error)[:, None], tried, values)
         error = torch.minimum(new, error)
     return OnSignals(signals, *values[error.argmin()].chunk(2))
+
+
+def margins_as_enumerated(f: OnSignals, e: Examples) -> Statement:
+    """The margin of drawn examples is s_k + y b_k + y eps s_k': nothing else matters."""
+    expected = f.s[e.k] + e.y * f.b[e.k] + e.y * e.eps * f.s[e.k_prime]
+    margins = e.y * f(e.x).sum(dim=-1)
+    return equal(margins, expected, tolerance=0, detail="margins of drawn examples")
 
 
 def along_features(
@@ -239,11 +245,9 @@ def wrong(f: PatchFunction, examples: Examples) -> np.ndarray:
 
 def errors_of(f: PatchFunction, subject: Subject, problem: Problem, signals: Signals) -> Draw:
     """Draws: whether f is wrong on a fresh example."""
-
-    def draw(stream: np.random.SeedSequence, size: int) -> np.ndarray:
-        return wrong(f, subject.draw_examples(problem, signals, size, generator_from(stream)))
-
-    return draw
+    return lambda stream, size: wrong(
+        f, subject.draw_examples(problem, signals, size, generator_from(stream))
+    )
 
 
 def classifiers() -> st.SearchStrategy[Classifier]:
