@@ -23,16 +23,16 @@ from theory_checks.evidence import (
     tends_to_zero,
 )
 from theory_checks.experiments.exploration import (
+    departure_of_winner,
     displacement_off_features,
     error_of_population_law,
-    excess_and_others,
     growth_along_centres,
     largest_logit,
     largest_noise_product,
+    others_at_the_end,
     over_what_is_left,
     scale_of_noise_products,
     spread_of_first_integral,
-    winners_and_others,
 )
 from theory_checks.experiments.inputs import (
     along_dimensions,
@@ -308,10 +308,10 @@ def the_winner_takes_all(
     the others are at most where E.6 leaves them (`over_what_is_left`), up to the 1.5 sampling
     errors of E.3.
     """
-    excess, others = excess_and_others(trained, scenarios)
-    winner, _ = winners_and_others(trained, other)
+    excess = by_size(partial(departure_of_winner, trained), scenarios)
+    others = by_size(partial(others_at_the_end, trained), scenarios)
     elsewhere = mostly(
-        (np.abs(winner - 1) <= 3 * other.problem.d ** (-2 / 3))
+        (departure_of_winner(trained, other) <= 3 * other.problem.d ** (-2 / 3))
         & (over_what_is_left(trained, other) <= 1 + 1.5 * sampling_error(other)),
         f"replicates whose winners take all at K = {other.problem.K}",
     )

@@ -38,15 +38,17 @@ from theory_checks.experiments.controls import (
     control,
     gaussian_router,
     in_a_table,
-    with_problem,
 )
 from theory_checks.experiments.scenarios import Scenario, facts_about, given_on
 from theory_checks.experiments.trajectories import Trained
 
 
 def unequal_laws(base: Scenario) -> Sequence[Control]:
-    weak = with_problem(base, alpha=Uniform(1.5, 2.0), gamma=Uniform(0.25, 0.5), C1=0.25)
-    strong = with_problem(base, alpha=Uniform(0.25, 0.5), gamma=Uniform(1.5, 2.0), C1=0.25)
+    low, high = Uniform(0.25, 0.5), Uniform(1.5, 2.0)
+    weak, strong = (
+        replace(base, problem=replace(base.problem, alpha=alpha, gamma=gamma, C1=0.25))
+        for alpha, gamma in ((high, low), (low, high))
+    )
     return (
         Control("feature noise far below the signal", weak, survives=tuple(CONCLUSIONS)),
         Control("feature noise far above the signal", strong, fails=tuple(CONCLUSIONS)),

@@ -25,7 +25,6 @@ from theory_checks.evidence import (
 from theory_checks.experiments.drawn_examples import (
     above_median,
     as_number,
-    beta_prime,
     given_opposite_signs,
     of_bits,
     opposite_signs,
@@ -83,8 +82,7 @@ def the_margins_of_an_orbit_sum_to_zero(
     computed once for all of them. What remains is the rounding of a sum of 4P values.
     """
     generator = torch.Generator().manual_seed(seed)
-    signals = subject.draw_signals(problem, generator)
-    examples = some_opposite_signs(subject, problem, signals, generator)
+    signals, examples = some_opposite_signs(subject, problem, generator)
     f = build(classifier, subject, problem, signals)
     terms = terms_on_orbits(problem, signals, examples, f).flatten(1)
     tolerance = 4 * problem.P * EPS * terms.abs().sum(dim=1)
@@ -118,7 +116,9 @@ def orbit_members_follow_the_data_law(subject: Subject, problem: Problem) -> Sta
     ) -> tuple[Tensor, Tensor, Tensor, Tensor, dict[str, Tensor]]:
         signals = subject.draw_signals(problem, generator_from(child(stream, 2000)))
         examples = opposite_signs(subject, problem, signals, stream, size)
-        found = orbit(problem, signals, examples, beta_prime(subject, problem, stream, size))
+        again = generator_from(child(stream, 1000))
+        fresh = subject.draw_examples(problem, subject.draw_signals(problem, again), size, again)
+        found = orbit(problem, signals, examples, fresh.beta)
         patches, y = (part[:, which] for part in found)
         along_v = (patches @ signals.features.mT).abs()
         along_c = patches @ signals.centres.mT
@@ -308,8 +308,7 @@ def centre_blind_classifiers_err_on_a_quarter(
     rounding of a sum remains.
     """
     generator = torch.Generator().manual_seed(seed)
-    signals = subject.draw_signals(problem, generator)
-    examples = some_opposite_signs(subject, problem, signals, generator)
+    signals, examples = some_opposite_signs(subject, problem, generator)
     f = along_features(signals, ACTIVATIONS[activation], *gaussian(generator, 2, problem.K))
     both = terms_on_orbits(problem, signals, examples, f)[:, (0, 2)].flatten(1)
     tolerance = 2 * problem.P * EPS * both.abs().sum(dim=1)

@@ -7,7 +7,7 @@ in between it weakens, which is reported only: as few replicates as these could 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -95,11 +95,6 @@ def coarse_steps(profile: Profile) -> list[Scenario]:
     3/eta."""
     fine = ladder(Problem(K=4, d=64), 1000, profile.coarse_replicates)
     return [at_rate(fine, fine.hyper.sigma_0**0.5 / (COARSE + 0.2), 3.0)]
-
-
-def with_problem(scenario: Scenario, **changes: Any) -> Scenario:
-    """The same scenario with another data law."""
-    return replace(scenario, problem=replace(scenario.problem, **changes))
 
 
 def gaussian_router(problem: Problem, hyper: Hyperparameters, generator: torch.Generator) -> Tensor:

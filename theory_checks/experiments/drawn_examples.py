@@ -12,7 +12,7 @@ from torch import Tensor
 
 from core import Examples, Problem, Signals, Subject
 from core.data import AmplitudeLaw
-from core.seeds import child, generator_from
+from core.seeds import generator_from
 from theory_checks.evidence import (
     HypothesesNotMet,
     Statement,
@@ -199,14 +199,16 @@ def opposite_signs(
 
 
 def some_opposite_signs(
-    subject: Subject, problem: Problem, signals: Signals, generator: torch.Generator
-) -> Examples:
-    """Those of 64 examples that have eps = -y. Raises HypothesesNotMet if there are none."""
+    subject: Subject, problem: Problem, generator: torch.Generator
+) -> tuple[Signals, Examples]:
+    """Signals, and those of 64 examples that have eps = -y. Raises HypothesesNotMet if there are
+    none."""
+    signals = subject.draw_signals(problem, generator)
     drawn = subject.draw_examples(problem, signals, 64, generator)
     examples = drawn.where(drawn.eps == -drawn.y)
     if len(examples.y) == 0:
         raise HypothesesNotMet("none of 64 examples has eps = -y")
-    return examples
+    return signals, examples
 
 
 def given_opposite_signs(
@@ -217,13 +219,3 @@ def given_opposite_signs(
     sample = subject.draw_examples(problem, signals, 1000, torch.Generator().manual_seed(seed))
     opposite = int((sample.eps == -sample.y).sum())
     return given(statement, met=opposite, tried=len(sample.y), least=10, hypotheses="eps = -y")
-
-
-def beta_prime(
-    subject: Subject, problem: Problem, stream: np.random.SeedSequence, size: int
-) -> Tensor:
-    """Fresh centre amplitudes, from the subject's own draws."""
-    generator = generator_from(child(stream, 1000))
-    return subject.draw_examples(
-        problem, subject.draw_signals(problem, generator), size, generator
-    ).beta

@@ -1,8 +1,6 @@
 """What experts have learned at the end of the exploration stage: alignments, norms, products, the
 laws that they are compared with, and how far apart experts move."""
 
-from collections.abc import Mapping, Sequence
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -73,46 +71,42 @@ def medians(values: Tensor, clear: Tensor) -> np.ndarray:
     return np.array([float(row[chosen].quantile(0.5)) for row, chosen in rows if chosen.any()])
 
 
-def winners_and_others(trained: Trained, scenario: Scenario) -> tuple[np.ndarray, np.ndarray]:
-    """Two norms of a_m.k over j at T_1: in the expert's own cluster, over eta T_1, and the largest
-    of the other clusters, over sigma_0^(1/2). Medians over the experts with a clear cluster gap,
-    (R,); replicates without such an expert are left out."""
+def departure_of_winner(trained: Trained, scenario: Scenario) -> np.ndarray:
+    """How far the norm of a_m.k over j at T_1 in the expert's own cluster, over eta T_1, is from 1:
+    medians over the experts with a clear cluster gap, (R,); replicates without such an expert are
+    left out."""
     a, hyper = features(trained, scenario), scenario.hyper
-    clear, own = have_clear_gaps(a[:, 0]), groups(a[:, 0])[..., None]
-    norms = a[:, -1].norm(dim=-2)  # (R, M, K)
-    winner, others = norms.gather(-1, own).squeeze(-1), norms.scatter(-1, own, 0.0).amax(dim=-1)
-    return (
-        medians(winner, clear) / (hyper.eta * hyper.T_1),
-        medians(others, clear) / hyper.sigma_0**0.5,
-    )
+    norms = a[:, -1].norm(dim=-2).gather(-1, groups(a[:, 0])[..., None]).squeeze(-1)
+    return np.abs(medians(norms, have_clear_gaps(a[:, 0])) / (hyper.eta * hyper.T_1) - 1)
+
+
+def largest_other(norms: Tensor, start: Tensor) -> Tensor:
+    """The largest norm among the clusters that are not the expert's own: (..., K) to (...)."""
+    return norms.scatter(-1, groups(start)[..., None], 0.0).amax(dim=-1)
+
+
+def others_at_the_end(trained: Trained, scenario: Scenario) -> np.ndarray:
+    """The largest norm of a_m.k over j at T_1 in another cluster, over sigma_0^(1/2): medians as in
+    `departure_of_winner`."""
+    a = features(trained, scenario)
+    norms = largest_other(a[:, -1].norm(dim=-2), a[:, 0])
+    return medians(norms, have_clear_gaps(a[:, 0])) / scenario.hyper.sigma_0**0.5
 
 
 def over_what_is_left(trained: Trained, scenario: Scenario) -> np.ndarray:
-    """Norm of a_m.k over j at T_1 in the largest of the other clusters, over the most that E.6
-    leaves there from its start: medians over the experts with a clear cluster gap, (R,).
+    """The norm of `others_at_the_end` over the most that E.6 leaves there from its start: medians
+    as there, (R,).
 
     The largest a of an expert keeps 1/a > 0 to the end, so any other positive a ends below 1 /
     (1/a(0) - 1/max a(0)). Negative ones only shrink.
     """
     a = features(trained, scenario)
-    start, end, own = a[:, 0], a[:, -1], groups(a[:, 0])[..., None]
+    start, end = a[:, 0], a[:, -1]
     room = 1 / start - 1 / start.amax(dim=(-2, -1), keepdim=True)
     # Infinite for the largest itself, which lies in its own cluster.
     most = torch.where(start > 0, 1 / room, start)
-    left, found = (x.norm(dim=-2).scatter(-1, own, 0.0).amax(dim=-1) for x in (most, end))
+    left, found = (largest_other(x.norm(dim=-2), start) for x in (most, end))
     return medians(found / left, have_clear_gaps(start))
-
-
-def excess_and_others(
-    trained: Trained, scenarios: Sequence[Scenario]
-) -> tuple[Mapping[int, np.ndarray], Mapping[int, np.ndarray]]:
-    """By d: how far the winner's norm is from 1, and the norm of the largest other cluster
-    (`winners_and_others`)."""
-    found = {s.problem.d: winners_and_others(trained, s) for s in scenarios}
-    return (
-        {d: np.abs(winner - 1) for d, (winner, _) in found.items()},
-        {d: others for d, (_, others) in found.items()},
-    )
 
 
 def largest_noise_product(replicate: Finished) -> float:

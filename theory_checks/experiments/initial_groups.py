@@ -90,17 +90,13 @@ def cluster_gaps(
     HypothesesNotMet if there are hardly any."""
     problem = Problem(K=K, d=2 * K + 1)
     hyper = of_size(4, J)
-    found: list[np.ndarray] = []
-    while sum(map(len, found)) < size:
-        if len(found) == 20:
-            raise HypothesesNotMet(
-                f"{sum(map(len, found))} positive second scores in {20 * (size // 2 + 64) * 4}"
-                " experts"
-            )
-        a = alignments(subject, problem, hyper, child(stream, len(found)), size // 2 + 64)
-        gap = cluster_gap(a).flatten()
-        found.append(gap[gap.isfinite()].numpy())
-    return np.concatenate(found)[:size]
+    found, draws = np.empty(0), size // 2 + 64
+    for i in range(20):
+        gap = cluster_gap(alignments(subject, problem, hyper, child(stream, i), draws)).numpy()
+        found = np.append(found, gap[np.isfinite(gap)])
+        if len(found) >= size:
+            return found[:size]
+    raise HypothesesNotMet(f"{len(found)} positive second scores in {20 * draws * 4} experts")
 
 
 def law_of_gaps(subject: Subject, run: Run, K: int, J: int) -> Lines:

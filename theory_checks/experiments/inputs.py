@@ -133,8 +133,7 @@ def single_and_mixture(profile: Profile) -> list[Scenario]:
     With 16 filters, or trained to 4/eta, one single expert in twenty or forty kept an error above 1
     % in a pilot.
     """
-    replicates = profile.replicates
-    single = ladder(Problem(K=4, d=64), 500, replicates, M=1, J=32)
-    mixture = ladder(Problem(K=4, d=64), 500, replicates)
-    single, mixture = (at_rate(s, 4 * s.hyper.eta, 6.0) for s in (single, mixture))
+    mixture = ladder(Problem(K=4, d=64), 500, profile.replicates)
+    mixture = at_rate(mixture, 4 * mixture.hyper.eta, 6.0)
+    single = mixture.with_hyper(M=1, J=32, eta_r=mixture.hyper.eta)
     return [replace(single, given_occupied_groups=False), mixture]

@@ -53,16 +53,6 @@ def wrong_on_fresh_examples(replicates: Sequence[Finished]) -> Draw:
     return draw
 
 
-def patchwise(replicate: Finished, examples: Examples) -> tuple[Tensor, Tensor]:
-    """y f_m of every expert without the feature-noise patch, and of that patch alone with its sign
-    set to +1: both (M, n)."""
-    z = replicate.pre_activations(examples)
-    noise = (torch.arange(z.shape[-2]) == examples.positions[:, 2:])[..., None]
-    rest = examples.y * replicate.subject.respond(z.masked_fill(noise, 0.0))
-    alone = replicate.subject.respond((z * examples.eps[:, None, None]).masked_fill(~noise, 0.0))
-    return rest, alone
-
-
 def on_other_clusters(replicates: Sequence[Finished], observe: Observed) -> Draw:
     """Draws what is observed at a random replicate, example, and expert m of another group than its
     cluster's.
@@ -103,7 +93,12 @@ def errs_where_noise_is_its_feature(replicate: Finished, examples: Examples, m: 
 def beyond_chance(replicate: Finished, examples: Examples, m: Tensor) -> Tensor:
     """Whether expert m is wrong, less the probability of this when only the sign of the noise is
     random; NaN unless k' = k."""
-    rest, alone = (part.gather(0, m[None])[0] for part in patchwise(replicate, examples))
+    z, respond = replicate.pre_activations(examples), replicate.subject.respond
+    noise = (torch.arange(z.shape[-2]) == examples.positions[:, 2:])[..., None]
+    without = examples.y * respond(z.masked_fill(noise, 0.0))
+    # The feature-noise patch with its sign set to +1.
+    noisy = respond((z * examples.eps[:, None, None]).masked_fill(~noise, 0.0))
+    rest, alone = (part.gather(0, m[None])[0] for part in (without, noisy))
     chance = (is_error(rest + alone).double() + is_error(rest - alone).double()) / 2
     wrong = is_error(rest + examples.y * examples.eps * alone).double()
     return torch.where(examples.k_prime == replicate.group[m], wrong - chance, torch.nan)

@@ -8,12 +8,13 @@ from torch import Tensor
 from core.measures import cluster_gap
 from theory_checks.checking.pictures import Heatmap, Lines, Picture, Series, Style
 from theory_checks.experiments.exploration import (
+    departure_of_winner,
     displacement_off_features,
     error_of_population_law,
-    excess_and_others,
     features,
     largest_logit,
     largest_noise_product,
+    others_at_the_end,
     population_law,
     scale_of_noise_products,
     spread_of_first_integral,
@@ -93,8 +94,9 @@ def population_law_pictures(trained: Trained, scenarios: Sequence[Scenario]) -> 
 
 
 def winner_along_dimensions(trained: Trained, scenarios: Sequence[Scenario]) -> Lines:
-    """Both norms of `excess_and_others` along d, with what is claimed."""
-    excess, others = excess_and_others(trained, scenarios)
+    """Norms in an expert's own cluster and in others along d, with what is claimed."""
+    excess = by_size(partial(departure_of_winner, trained), scenarios)
+    others = by_size(partial(others_at_the_end, trained), scenarios)
     return ladder_picture(
         "The winner takes all at T_1",
         "d",
