@@ -10,6 +10,7 @@ from theory_checks.experiments.scenarios import (
     around_the_whole_runs,
     example_ladder,
     exploration_ladder,
+    facts_about,
     whole_runs,
 )
 
@@ -80,3 +81,14 @@ def test_ladders_grow(profile):
         assert dimensions == sorted(set(dimensions))
     examples = [scenario.hyper.n for scenario in example_ladder(profile)]
     assert examples == sorted(set(examples))
+
+
+def test_facts_are_numbers_of_the_first_scenario_among_the_inputs():
+    first, second = exploration_ladder(STANDARD)[:2]
+    facts = facts_about("d", "n", "T_1", "replicates")(which=3, scenario=first, other=second)
+    assert facts == {
+        "d": first.problem.d,
+        "n": first.hyper.n,
+        "T_1": first.hyper.T_1,
+        "replicates": first.replicates,
+    }
