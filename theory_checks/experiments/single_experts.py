@@ -163,9 +163,9 @@ def stream_of(classifier_seed: int, purpose: int) -> torch.Generator:
     return generator_from(np.random.SeedSequence((classifier_seed, purpose)))
 
 
-def random_network(problem: Problem, activation: str, seed: int, J: int = 40) -> PatchAdditive:
-    """J random filters, biases and output weights."""
-    generator = stream_of(seed, 1)
+def random_network(problem: Problem, activation: str, seed: int) -> PatchAdditive:
+    """Random filters, biases and output weights."""
+    J, generator = 40, stream_of(seed, 1)
     W = gaussian(generator, J, problem.d)
     b, a = gaussian(generator, 2, J)
     return PatchAdditive(ACTIVATIONS[activation], W, b, a / J)
@@ -178,8 +178,8 @@ def trained_network(
     activation: str,
     seed: int,
     *,
+    steps: int,
     n: int = 1500,
-    steps: int = 300,
 ) -> PatchAdditive:
     """A random network trained on n examples by full-batch Adam on the subject's loss, like the
     paper's single models.
