@@ -2,6 +2,8 @@
 of the paper."""
 
 from .exact import at_least, at_most, equal
+from .findings import finding
+from .pooled import exceptions_at_most
 from .rates import at_most_of_order, fitted_exponent, stays_of_order, tends_to_zero
 from .statements import (
     Statement,
@@ -16,6 +18,7 @@ from .statements import (
     mean_at_most,
     mean_equals,
 )
+from .trends import changes_at_most, falls_at_least
 from .verdict import Evidence, HypothesesNotMet, Verdict
 
 # to be raised when the same draws would give another verdict or margin: such runs are not to be
@@ -34,7 +37,11 @@ __all__ = [
     "at_most",
     "at_most_of_order",
     "cells_follow",
+    "changes_at_most",
     "equal",
+    "exceptions_at_most",
+    "falls_at_least",
+    "finding",
     "fitted_exponent",
     "follows_law",
     "frequency_at_least",

@@ -2,21 +2,21 @@
 
 A run declares some true claim violated with probability at most alpha:
 
-1. Each input x of claim c has two independent streams, seeded by a hash of (run seed, c, *all* of
-   x, phase): no input shares randomness with another one, and Hypothesis, which sees the search
-   stream's verdicts only, learns nothing of the deciding ones. (Hashes are treated as independent
-   uniform seeds, as every use of a pseudo-random generator does.)
-2. A true claim is suspicious on x with probability at most s, the level of the search stream, and
-   violated on x only if the deciding stream, which is independent of that, rejects at the claim's
-   share alpha_c: with probability at most s alpha_c given that x is tried.
-3. Which inputs are tried depends on search verdicts of *other* inputs and, once something is
-   violated, on that; up to the first false alarm it does not depend on deciding streams. So P(a
-   first false alarm of claim c) is at most the sum over its inputs, at most N_c of them, of s
-   alpha_c: that is alpha_c when N_c <= 1 / s. (The count minus its compensator is a martingale,
-   stopped.) Training claims differ: their inputs share replicates, within a phase, with each other
-   and with other claims. But these inputs come from a list, of at most N_c, that the run's
-   scenarios determine: the sum goes over the whole list, tried or not, and needs only that the
-   replicates of the two phases are different ones.
+1. Each input x of claim c has two streams of its own, seeded by a hash of (run seed, c, *all* of x,
+   phase): the streams of different inputs, and the two of one input, are independent. (Hashes are
+   treated as independent uniform seeds, as every use of a pseudo-random generator does.)
+2. Let x_1, x_2, ... be the inputs that are tried, each once, and F_i what the first i of them have
+   shown, on both streams. Which input comes next may depend on all of F_i: Hypothesis sees search
+   verdicts, and after a suspicion what was decided as well. But x_(i+1) is then fixed by F_i, is
+   none of x_1 .. x_i, and its streams are independent of F_i. So given F_i a true claim is
+   suspicious on it with probability at most s, the level of the search stream, and violated only if
+   the deciding stream, independent of that, rejects at the claim's share alpha_c: with probability
+   at most s alpha_c.
+3. The sum over the inputs tried, at most N_c of them, is at most N_c s alpha_c: that is alpha_c
+   when N_c <= 1 / s. Training claims differ: their inputs share replicates, within a phase, with
+   each other and with other claims. But these inputs come from a list, of at most N_c, that the
+   run's scenarios determine: the sum goes over the whole list, tried or not, and needs only that
+   the replicates of the two phases are different ones.
 4. The shares add up to alpha; exact claims have none, because no chance enters them.
 
 Every process computes the ledger from the same list of lines, so workers agree on it without

@@ -11,9 +11,11 @@ ATTAINED = 0.999  # the tightness from which an exact bound counts as attained
 
 
 class Verdict(StrEnum):
-    """The four answers of a check; only `holds` passes."""
+    """The answers of a check. `holds` and `finding` pass: a finding is a claim that fails at the
+    sizes that are tried, in the way that is predicted for it."""
 
     HOLDS = "holds"
+    FINDING = "finding"
     VIOLATED = "violated"
     INCONCLUSIVE = "inconclusive"
     VACUOUS = "vacuous"
@@ -21,12 +23,34 @@ class Verdict(StrEnum):
     @property
     def severity(self) -> int:
         """Rank among the verdicts of a conjunction: the most severe one decides."""
-        return (Verdict.HOLDS, Verdict.INCONCLUSIVE, Verdict.VACUOUS, Verdict.VIOLATED).index(self)
+        return (
+            Verdict.HOLDS,
+            Verdict.FINDING,
+            Verdict.INCONCLUSIVE,
+            Verdict.VACUOUS,
+            Verdict.VIOLATED,
+        ).index(self)
 
 
 class HypothesesNotMet(Exception):
     """Nothing meets the hypotheses of a statement, or too little to refute it: the verdict is
     VACUOUS."""
+
+
+@dataclass(frozen=True)
+class Exceptions:
+    """How often what is claimed failed at one point.
+
+    where: the point
+    count, of: exceptions among how many replicates (or experts)
+    low, high: exact 95 % interval of their probability
+    """
+
+    where: str
+    count: int
+    of: int
+    low: float
+    high: float
 
 
 @dataclass(frozen=True)
@@ -54,6 +78,8 @@ class Evidence:
     spread: one of n draws can change `observed` by at most spread / n
     members: of a conjunction, up to the first that is violated
     worst: the member whose evidence this is
+    claimed: of a finding: what is claimed, in words
+    exceptions: of a finding: how often that failed, point by point
     """
 
     verdict: Verdict
@@ -74,6 +100,8 @@ class Evidence:
     spread: float = 0.0
     members: tuple[Evidence, ...] = ()
     worst: int = 0
+    claimed: str = ""
+    exceptions: tuple[Exceptions, ...] = ()
 
     @property
     def closeness(self) -> float:
