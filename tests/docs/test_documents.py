@@ -26,14 +26,22 @@ from unittest import mock
 
 import pytest
 
+from theory_checks.checking.profiles import PROFILES
+
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted(
     path.relative_to(ROOT).as_posix()
     for pattern in ("*.md", "docs/*.md", "examples/*.md")
     for path in ROOT.glob(pattern)
 )
-# read in an empty folder, as by a user without a clone; all others in a copy of the clone
-WITHOUT_CLONE = ("docs/tutorial.md", "docs/statistics.md", "docs/report.md")
+# Documents and sections that are read in an empty folder, as by a user without a clone; everything
+# else is read in a copy of the clone.
+WITHOUT_CLONE = (
+    "docs/tutorial.md",
+    "docs/statistics.md",
+    "docs/report.md",
+    "docs/extending.md#a-claim-in-your-own-repository",
+)
 
 CI = "done by .ci/run"
 INDEX = "needs a package index; done by .ci/run"
@@ -44,6 +52,8 @@ ONLY_PARSED = {
     "pip install -c constraints.txt -e '.[test]' && pytest -n auto tests/": CI,
     "pip install -c constraints.txt -e .": INDEX,
     "pip install -c constraints.txt -e '.[test]'": INDEX,
+    "pip wheel --no-deps -w dist .": INDEX,
+    "pip install dist/*.whl": INDEX,
     "pytest -n auto theory_checks/ --theory-subject my_variant:GAUSSIAN": LONG,
     "pytest -n auto theory_checks/ --theory-profile quick": LONG,
     "pytest -n auto tests/": CI,
@@ -61,6 +71,7 @@ NUMBER = re.compile(r"-?\d+(\.\d+)?(e-?\d+)?")
 AT_END = re.compile(r"# at the end of (\S+)\n")
 IN_PLACE = re.compile(r"# (\S+), in place of (\w+)\n")
 NEW_FILE = re.compile(r"# (\S+\.py)\n")
+HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -70,11 +81,13 @@ class Block:
     language: what the fence says.
     text: the lines between the fences.
     line: of the opening fence.
+    section: the heading that it stands under, as links name it.
     """
 
     language: str
     text: str
     line: int
+    section: str
 
     @property
     def commands(self) -> list[str]:
@@ -85,10 +98,18 @@ class Block:
 def blocks(document: str) -> list[Block]:
     """The fenced blocks of a document."""
     text = (ROOT / document).read_text(encoding="utf-8")
-    return [
-        Block(match[1], match[2], 1 + text[: match.start()].count("\n"))
-        for match in FENCE.finditer(text)
-    ]
+    found = []
+    for match in FENCE.finditer(text):
+        before = text[: match.start()]
+        sections = ["", *headings_of(before)]
+        found.append(Block(match[1], match[2], 1 + before.count("\n"), sections[-1]))
+    return found
+
+
+def headings_of(text: str) -> list[str]:
+    """The headings of a text in its order, as links name them."""
+    titles = HEADING.findall(FENCE.sub("", text))
+    return [re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles]
 
 
 def all_commands() -> Iterator[str]:
@@ -103,12 +124,12 @@ def all_commands() -> Iterator[str]:
 def test_what_a_document_says_can_be_done(document: str, tmp_path: Path) -> None:
     clone = tmp_path / "clone"
     copy_of_clone(clone)
-    folder = clone
-    if document in WITHOUT_CLONE:
-        folder = tmp_path / "empty"
-        folder.mkdir()
+    empty = tmp_path / "empty"
+    empty.mkdir()
     printed = ""
     for before, block in zip([None, *blocks(document)], blocks(document), strict=False):
+        without = {document, f"{document}#{block.section}"} & set(WITHOUT_CLONE)
+        folder = empty if without else clone
         try:
             if block.language == "bash":
                 printed = "".join(run_command(command, folder, clone) for command in block.commands)
@@ -286,6 +307,8 @@ def check_workflow(text: str) -> None:
     commands = re.findall(r"^ +(?:- )?run: (.+)$", text, re.MULTILINE)
     assert commands, "a workflow without a command"
     for command in commands:
+        if command.startswith("pytest"):
+            assert "--theory-baseline" in command, f"compares with no baseline: {command}"
         plain = re.sub(r"\$\{\{.*?\}\}", "", command)
         subprocess.run(["bash", "-n", "-c", plain], check=True)
         for options in re.findall(r"python -m theory_checks ([\w -]+)", plain):
@@ -309,24 +332,59 @@ def test_links_lead_somewhere(document: str) -> None:
     broken = [
         link
         for link in LINK.findall(text)
-        if "://" not in link and not leads_somewhere((ROOT / document).parent, link)
+        if "://" not in link and not leads_somewhere(ROOT / document, link)
     ]
     assert not broken
 
 
-def leads_somewhere(folder: Path, link: str) -> bool:
-    """Whether a relative link names a file or folder and, after a #, a heading in it."""
+def leads_somewhere(page: Path, link: str) -> bool:
+    """Whether a relative link on a page names a file or folder and, after a #, a heading in it."""
     name, _, anchor = link.partition("#")
-    target = folder / name
+    target = page.parent / name if name else page
     return target.exists() and (not anchor or anchor in headings(target))
 
 
 @cache
 def headings(path: Path) -> set[str]:
     """The headings of a document, as links name them."""
-    lines = FENCE.sub("", path.read_text(encoding="utf-8")).splitlines()
-    titles = (line.lstrip("# ") for line in lines if line.startswith("#"))
-    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+    return set(headings_of(path.read_text(encoding="utf-8")))
+
+
+def test_every_place_without_a_clone_exists() -> None:
+    assert [
+        place for place in WITHOUT_CLONE if not leads_somewhere(ROOT / "README.md", place)
+    ] == []
+
+
+def test_documents_name_only_options_that_exist() -> None:
+    known = options_shown()
+    named = {
+        (document, option)
+        for document in DOCUMENTS
+        for option in re.findall(r"--theory-[a-z]+", (ROOT / document).read_text(encoding="utf-8"))
+    }
+    assert sorted((d, option) for d, option in named if option not in known) == []
+
+
+def options_shown() -> set[str]:
+    """The options of the theory checks that `pytest --help` shows."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "--help"],
+        cwd=ROOT,
+        env=environment(ROOT),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(re.findall(r"--theory-[a-z]+", done.stdout))
+
+
+def test_the_number_of_inputs_in_each_profile_is_as_described() -> None:
+    text = " ".join((ROOT / "docs/extending.md").read_text(encoding="utf-8").split())
+    quick, deep = PROFILES["quick"].inputs, PROFILES["deep"].inputs
+    assert f"quick by {quick:g}, deep by {deep:g}" in text
+    assert (round(10 * quick), round(10 * deep)) == (3, 40)
+    assert "With `examples=10`, quick tries three inputs, standard ten and deep forty" in text
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
