@@ -38,8 +38,8 @@ def require_positive(name: str, value: float, *, or_zero: bool = False) -> None:
 
 @runtime_checkable
 class AmplitudeLaw(Protocol):
-    """A law on a bounded interval of positive numbers, by its support, distribution function and
-    quantile function."""
+    """A law on a bounded interval of positive numbers, given by its support, its distribution
+    function and its quantile function."""
 
     @property
     def support(self) -> tuple[float, float]:
@@ -53,14 +53,14 @@ class AmplitudeLaw(Protocol):
     def quantile(self, u: Tensor) -> Tensor:
         """The value below which the law has mass u, element-wise for u in [0, 1).
 
-        At a uniform u it is a draw from the law.
+        If u is uniform on [0, 1), the value is a draw from the law.
         """
         ...
 
 
 @dataclass(frozen=True)
 class Uniform:
-    """Unif[low, high]; low = high is the point mass.
+    """The uniform law on [low, high]; a point mass if low = high.
 
     low: the smallest amplitude.
     high: the largest amplitude.
@@ -98,7 +98,7 @@ class Discrete:
     values: the amplitudes, strictly increasing.
     weights: the probability of each, positive, with sum 1.
 
-    Raises ValueError unless there is at least one value and as many weights, as described.
+    Raises ValueError unless there are as many weights as values, at least one, all as described.
     """
 
     values: tuple[float, ...]
@@ -107,8 +107,8 @@ class Discrete:
     def __post_init__(self) -> None:
         if not self.values or len(self.values) != len(self.weights):
             raise ValueError(
-                f"Discrete: {len(self.values)} values and {len(self.weights)} weights, needs"
-                " equally many, >= 1"
+                f"Discrete: {len(self.values)} values and {len(self.weights)} weights: needs"
+                " equally many of both, at least one"
             )
         if not all(map(is_finite, self.values)) or list(self.values) != sorted(set(self.values)):
             raise ValueError(
@@ -134,7 +134,7 @@ class Discrete:
 
 PROBES = torch.tensor(
     [0.0, 0.25, 0.5, 0.75, 0.999], dtype=torch.float64
-)  # where a law's draws are looked at
+)  # the points at which the draws of a law are checked
 EPS = torch.finfo(torch.float64).eps
 
 
@@ -190,7 +190,7 @@ class Problem:
             drawn = law.quantile(PROBES)
             slack = (
                 8 * EPS * high
-            )  # for the rounding of low + (high - low) * u, or of as many operations
+            )  # for rounding in low + (high - low) * u, or in a formula of as many operations
             outside = drawn[~((low - slack <= drawn) & (drawn <= high + slack))]
             if outside.numel() > 0:
                 raise ValueError(
@@ -212,17 +212,17 @@ class Signals:
 
 @dataclass(frozen=True, eq=False)
 class Patches:
-    """x^(1), ..., x^(P) of n examples; leading axes (...) are replicates.
+    """The patches x^(1), ..., x^(P) of n examples; leading axes (...) are replicates.
 
     Patches along a signal are kept as multiples of a vector, so that inner products with them cost
     one look-up. An example consists of P pieces: Q of them are coefficient[q] *
     dictionary[which[q]], the other P - Q are kept as vectors. Its patch p is piece order[p].
 
     dictionary: the vectors that pieces are multiples of, (..., D, d).
-    which: the row of the dictionary of each such piece, (..., n, Q).
-    coefficient: its multiple, (..., n, Q).
+    which: the row of the dictionary that each of the Q pieces is a multiple of, (..., n, Q).
+    coefficient: the factor of that multiple, (..., n, Q).
     noise: the other pieces, (..., n, P - Q, d).
-    order: the piece that each patch is, (..., n, P).
+    order: the number of the piece that each patch is, (..., n, P).
     """
 
     dictionary: Tensor
@@ -233,7 +233,7 @@ class Patches:
 
     @classmethod
     def of(cls, x: Tensor) -> "Patches":
-        """Arbitrary patches x (..., n, P, d), none of them known to lie along a signal."""
+        """Patches from vectors x (..., n, P, d), none of which is known to lie along a signal."""
         *lead, n, P, d = x.shape
         order = torch.arange(P, device=x.device).expand(*lead, n, P)
         nothing = x.new_empty(*lead, n, 0)
@@ -241,7 +241,7 @@ class Patches:
 
     @cached_property
     def place(self) -> Tensor:
-        """The patch that each piece is, (..., n, P): the inverse of `order`."""
+        """The number of the patch that each piece is, (..., n, P): the inverse of `order`."""
         return self.order.argsort(dim=-1)
 
     @cached_property
@@ -252,9 +252,9 @@ class Patches:
 
     @cached_property
     def vector(self) -> Tensor:
-        """The vector that each patch is a multiple of, (..., n, P).
+        """The number of the vector that each patch is a multiple of, (..., n, P).
 
-        It is a row number: the rows of all dictionaries come first, then all other pieces.
+        The rows of all dictionaries are numbered first, then all other pieces.
         """
         dictionaries, others = self.dictionary[..., 0], self.noise[..., 0]
         which = self.which + dictionaries.shape[-1] * self.replicate
@@ -266,7 +266,7 @@ class Patches:
 
     @cached_property
     def symbol(self) -> Tensor:
-        """`vector` with one number for all other pieces of a replicate, (..., n, P)."""
+        """As `vector`, but all other pieces of a replicate share one number, (..., n, P)."""
         return self.vector.minimum(self.replicate + self.dictionary[..., 0].numel())
 
     @cached_property
@@ -284,8 +284,8 @@ class Patches:
 
     @cached_property
     def total(self) -> Tensor:
-        """sum_p x^(p), (..., n, d), with examples contiguous in memory because router logits have
-        experts before examples."""
+        """sum_p x^(p), (..., n, d). The examples are contiguous in memory, because router logits
+        have experts before examples."""
         coordinates = self.coefficient.new_zeros(*self.which.shape[:-1], self.dictionary.shape[-2])
         coordinates.scatter_add_(-1, self.which, self.coefficient)
         along = self.dictionary.mT @ coordinates.mT  # (..., d, n)
@@ -302,7 +302,7 @@ PER_EXAMPLE = (
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """n draws from D with the latent values that they were made of (Definition 3.1); leading axes
+    """n draws from D with the latent values that they were made from (Definition 3.1); leading axes
     (...) are replicates.
 
     patches: the P patches of each example.
@@ -327,7 +327,7 @@ class Examples:
     def where(self, chosen: Tensor) -> "Examples":
         """Some of the examples of one replicate.
 
-        chosen: a boolean for each example, (n,), or the numbers of those to keep.
+        chosen: a boolean for each example, (n,), or the indices of the examples to keep.
         """
         patches = replace(
             self.patches, **{name: getattr(self.patches, name)[chosen] for name in PER_EXAMPLE}
@@ -344,7 +344,8 @@ class Examples:
 
     @property
     def positions(self) -> Tensor:
-        """The patches that are feature signal, cluster centre and feature noise, (..., n, 3)."""
+        """The numbers of the patches that are feature signal, cluster centre and feature noise,
+        (..., n, 3)."""
         return self.patches.place[..., :3]
 
 
@@ -355,8 +356,8 @@ def draw_signals(problem: Problem, generator: torch.Generator) -> Signals:
         problem.d, 2 * problem.K, generator=generator, device=generator.device, dtype=torch.float64
     )
     q, r = torch.linalg.qr(gaussian)
-    # With the diagonal of r made positive, q is Haar distributed and does not depend on the QR
-    # convention.
+    # Once the diagonal of r is made positive, q is Haar distributed and does not depend on the sign
+    # convention of the QR decomposition.
     frame = (q * torch.where(r.diagonal() < 0, -1.0, 1.0)).mT.contiguous()
     return Signals(features=frame[: problem.K], centres=frame[problem.K :])
 

@@ -57,7 +57,7 @@ def feature_alignment(signals: Signals, W: Tensor) -> Tensor:
 
 
 def groups(a: Tensor) -> Tensor:
-    """The k of the group M_k that each expert belongs to, the largest max_j a_mjk, (..., M).
+    """The number k of the group M_k that each expert belongs to: the largest max_j a_mjk, (..., M).
 
     a: as `feature_alignment` returns it, (..., M, J, K).
     """
@@ -65,14 +65,14 @@ def groups(a: Tensor) -> Tensor:
 
 
 def every_group_occupied(a: Tensor) -> Tensor:
-    """Whether E_init holds, which says that no group M_k is empty: booleans (...), for a
+    """Whether E_init holds, the event that no group M_k is empty: booleans (...), for a
     (..., M, J, K)."""
     return torch.nn.functional.one_hot(groups(a), a.shape[-1]).sum(dim=-2).gt(0).all(dim=-1)
 
 
 def cluster_gap(a: Tensor) -> Tensor:
-    """Largest over second-largest cluster score max_j a_mjk of each expert, (..., M), for a
-    (..., M, J, K).
+    """The largest cluster score max_j a_mjk of each expert divided by its second-largest, (..., M),
+    for a (..., M, J, K).
 
     Infinite if the second score is <= 0; NaN if all scores are <= 0, which excludes the expert.
     """

@@ -1,5 +1,5 @@
-"""Section 3: the mixture-of-experts layer, its parts as functions, and the patch-additive single
-classifiers.
+"""The mixture-of-experts layer of section 3, with its parts as functions, and the patch-additive
+single classifiers.
 
 Axes: replicates lead (...); logits have experts before examples, (..., M, n), because operations
 along the experts are an order of magnitude cheaper when the examples lie contiguously.
@@ -63,8 +63,8 @@ linear_response = response(identity)
 
 
 class LogisticLoss:
-    """l(z) = log(1 + e^-z), element-wise. Its slope comes in log space too, because l' underflows
-    long before a trained margin stops growing."""
+    """l(z) = log(1 + e^-z), element-wise. Its slope is given in log space, because l' underflows
+    long before the margins stop growing in training."""
 
     def __call__(self, margin: Tensor) -> Tensor:
         return -functional.logsigmoid(margin)  # softplus would cut off at 20

@@ -10,14 +10,14 @@ from torch.nn import functional
 
 from core.data import Patches
 
-# patches of one expert in a batched product: few enough to waste little, enough for an efficient
-# product
+# How many patches of one expert a batched product takes: so few that little is wasted, and enough
+# for an efficient product.
 TILE = 32
 
 
 def _stable_order(keys: Tensor, bound: int) -> Tensor:
-    """The order (N,) that sorts the whole numbers keys (N,) in [0, bound), equal ones as they
-    stand."""
+    """The order (N,) that sorts the keys (N,), whole numbers in [0, bound), and leaves equal keys
+    in the order in which they stand."""
     if keys.device.type != "cpu":
         return keys.argsort(stable=True)
     # NumPy sorts numbers of 16 bits by radix, several times as fast as torch.
@@ -25,12 +25,12 @@ def _stable_order(keys: Tensor, bound: int) -> Tensor:
 
 
 def _weighted_sums(rows: Tensor, which: Tensor, start: Tensor, factor: Tensor) -> Tensor:
-    """B sums of rows times factors, (B, J).
+    """B sums, each of some rows of a table times factors, (B, J).
 
     rows: the table, (A, J).
     which: the rows to add, sum after sum, (N,).
     start: where each sum begins in `which`, (B,).
-    factor: of each row to add, (N,).
+    factor: the factor of each row to add, (N,).
     """
     return functional.embedding_bag(which, rows, start, mode="sum", per_sample_weights=factor)
 
@@ -90,7 +90,7 @@ class RoutedProducts:
         cells = self.x.dictionary.bmm(W.flatten(1, 2).mT)  # (R, D, M * J)
         slots = (
             W.flatten(0, 1).index_select(0, self.owner).bmm(self.noise.mT).mT
-        )  # this way round it is fast for small J
+        )  # in this order the product is fast for small J
         table = torch.cat([cells.view(-1, J), slots.reshape(-1, J)])
         each = torch.arange(len(self.row), device=W.device)
         return _weighted_sums(table, self.row, each, self.x.multiple.flatten()).view(

@@ -10,7 +10,7 @@ def uniform_noise(shape: tuple[int, ...], generator: torch.Generator, step: int)
     1).
 
     shape: that of the noise, (M, n).
-    generator: the replicate's own, whose device the noise is made on.
+    generator: that of the replicate; the noise is made on its device.
     step: t, which this law does not depend on.
     """
     return torch.rand(shape, generator=generator, device=generator.device, dtype=torch.float32)
@@ -46,7 +46,7 @@ def routing_probabilities(h: Tensor) -> Tensor:
     """
     if not h.is_floating_point():
         raise ValueError(
-            f"routing_probabilities: logits of {h.dtype}: needs floating-point numbers"
+            f"routing_probabilities: logits of dtype {h.dtype}: needs floating-point numbers"
         )
     if not bool(h.isfinite().all()):
         raise ValueError(
@@ -64,8 +64,8 @@ def routing_probabilities(h: Tensor) -> Tensor:
     u = breaks[..., :-1, None] + half * (1 + nodes)  # (..., n, intervals, nodes)
 
     def below(m: int) -> Tensor:
-        """P(r < u - h_m), the probability that expert m stays below u; on an empty interval any
-        positive number."""
+        """P(r < u - h_m), the probability that the perturbed logit of expert m stays below u. On an
+        empty interval it is 1; any positive number would do."""
         return torch.where(half > 0, (u - h[..., m, None, None]).clamp(max=1), 1)
 
     all_below = half * weights

@@ -13,8 +13,9 @@ def generator_from(
 ) -> torch.Generator:
     """A torch.Generator on the device, seeded from the seed sequence.
 
-    On the CPU torch uses only 32 bits of a seed for its Mersenne Twister, so that two of 2^16
-    streams would coincide with probability 1/2. There its 624 words are set instead, as NumPy does.
+    On the CPU torch uses only 32 bits of a seed for its Mersenne Twister, so that some two of 2^16
+    streams would coincide with probability about 0.4. All 624 words of its state are therefore set
+    from the seed sequence, as NumPy does.
     """
     generator = torch.Generator(device).manual_seed(int(seed.generate_state(1, np.uint64)[0] >> 1))
     if generator.device.type == "cpu":
@@ -26,6 +27,6 @@ def generator_from(
 
 
 def child(seed: np.random.SeedSequence, *path: int) -> np.random.SeedSequence:
-    """The seed sequence below this one along a path; unlike `spawn` it leaves no mark on its
+    """The seed sequence below this one along a path; unlike `spawn`, this does not change the
     parent."""
     return np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, *path))

@@ -12,11 +12,11 @@ from core import data, model, routing, updates
 
 @dataclass(frozen=True)
 class Subject:
-    """Data law, model and algorithm. A variant is `dataclasses.replace(PAPER,
-    router_noise=no_noise)`.
+    """Data law, model and algorithm. `dataclasses.replace(PAPER, router_noise=no_noise)` makes a
+    variant.
 
-    Logits are (..., M, n), experts before examples. Functions of tensors must work under any
-    leading axes (...); the functions of PAPER describe every argument.
+    Logits are (..., M, n), experts before examples. Functions of tensors must work with any leading
+    axes (...). The docstrings of PAPER's functions describe every argument.
 
     draw_signals: the 2K orthonormal vectors of a replicate, (K, d) each (Definition 3.1).
     draw_examples: n labelled examples made of them (Definition 3.1).

@@ -17,8 +17,8 @@ from core.seeds import child, generator_from
 from core.subject import Subject
 from core.updates import Gradient, Hyperparameters
 
-# bytes of patches to train on at a time: most of them stay in the cache, and small runs share the
-# overhead
+# Bytes of patches to train on at a time: so few that most stay in the cache, and enough for small
+# runs to share the overhead.
 CPU_BUDGET = 2**24
 
 Item = TypeVar("Item")
@@ -54,8 +54,8 @@ def margins(
 def loss_slope(loss: Callable[[Tensor], Tensor], margin: Tensor) -> tuple[Tensor, Tensor]:
     """Sign and logarithm of the size of l'(margin), element-wise.
 
-    A loss with a method `slope` gives them itself, in log space. Any other is differentiated in
-    double precision where the device has it; there a slope below 1e-308 is zero.
+    A loss with a method `slope` gives them itself, in log space. Any other loss is differentiated
+    in double precision where the device has it; a slope whose size is below 1e-308 is then zero.
     """
     in_log_space = getattr(loss, "slope", None)
     if callable(in_log_space):
@@ -82,7 +82,7 @@ def _finite(largest: Tensor) -> Tensor:
 
 
 def _gradients_of(sums: Sequence[Tensor], *sources: Tensor) -> tuple[Tensor, ...]:
-    """The gradients of the total of these sums in the sources; 0 in a source that they do not
+    """The gradients of the total of these sums in the sources; 0 in a source that the sums do not
     depend on."""
     found = [total for total in sums if total.requires_grad]
     if not found:
@@ -143,13 +143,13 @@ class NotAccepted(RuntimeError):
 
 @dataclass(frozen=True, eq=False)
 class Replicate:
-    """What one seed determines, on the CPU.
+    """Everything that the seed of a replicate determines, on the CPU.
 
     signals: the signal vectors, (K, d) each.
     examples: the n training examples.
     start: the initial parameters, (M, ...).
     noise_seed: the seed of the router noise.
-    initialisations: how many were drawn until one was accepted.
+    initialisations: how many initialisations were drawn until one was accepted.
     """
 
     signals: Signals
@@ -169,13 +169,13 @@ def draw_replicate(
     accept: Callable[[Signals, Tensor], bool] | None = None,
     most_initialisations: int = 1000,
 ) -> Replicate:
-    """Draws the replicate of a seed. Draws are made on the CPU, so that they depend neither on the
-    batch nor on the device that the replicate is trained on.
+    """Draws a replicate from its seed. All draws are made on the CPU, so that they depend neither
+    on the batch nor on the device that the replicate is trained on.
 
     dtype: of signals, examples and parameters.
-    accept: a condition on the initialisation, from the signals and W (M, J, d); initialisations
-    that fail it are rejected.
-    most_initialisations: how many to try.
+    accept: a condition on the initialisation, a function of the signals and W (M, J, d);
+        initialisations that do not meet it are rejected.
+    most_initialisations: how many initialisations are tried at most.
 
     Raises NotAccepted if none of them is accepted.
     """
@@ -201,7 +201,7 @@ def draw_replicate(
 
 @dataclass(frozen=True, eq=False)
 class Trajectory:
-    """What R runs of Algorithm 1 leave behind, on the CPU.
+    """The results of R runs of Algorithm 1, on the CPU.
 
     signals: v_k and c_k, (R, K, d) each.
     steps: the S steps t at which the parameters were kept.
@@ -210,8 +210,9 @@ class Trajectory:
     looked_at: the steps at which the training error was measured.
     training_error: the noise-free training error at these steps, (R, looks).
     step_lengths: norm(W_m^(t+1) - W_m^(t))_F, (R, T, M).
-    initialisations: draws until one was accepted, one number for each replicate.
-    watched: the quantities of `train`'s `watch`, at t = 0, 1, 2, ..., (R, steps watched, ...).
+    initialisations: how many initialisations were drawn until one was accepted, for each replicate.
+    watched: the quantities that `watch` of `train` names, at t = 0, 1, 2, ..., each
+        (R, steps watched, ...).
     """
 
     signals: Signals
@@ -256,8 +257,8 @@ def train(
     seeds: one for each replicate.
     keep: the steps at which to keep the parameters, beside step T.
     look_every: the training error is measured every so many steps, and at step T.
-    watch: quantities to measure at steps 0 to watch_until, functions of signals and parameters that
-    broadcast over replicates.
+    watch: quantities to measure at steps 0 to watch_until: functions of signals and parameters that
+        broadcast over replicates.
     watch_until: the last such step.
     device: where to train; the result is on the CPU.
     dtype: of examples and parameters.
@@ -265,13 +266,13 @@ def train(
     memory_budget: bytes of patches to train on side by side (default: CPU_BUDGET on the CPU, 2 GiB
     elsewhere).
 
-    Replicates are trained in chunks that fit into memory_budget. Chunking changes results by
-    rounding only; with the same chunks they repeat bit for bit on the CPU, and elsewhere as far as
-    torch's index_add_ does.
+    Replicates are trained in chunks that fit into memory_budget. Another division into chunks
+    changes results by rounding only. With the same chunks, results repeat bit for bit on the CPU,
+    and on other devices if torch's index_add_ does.
 
-    Raises ValueError if there are no seeds or they are not seed sequences, for a dtype that is not
-    floating-point, for a step to keep outside 0..T, and for counts below 1 (watch_until: 0).
-    Raises NotAccepted as `draw_replicate`.
+    Raises ValueError if there are no seeds or they are not seed sequences, if dtype is not
+    floating-point, if a step to keep lies outside 0..T, and if a count is below 1 (watch_until:
+    below 0). Raises NotAccepted as `draw_replicate` does.
     """
     if not seeds:
         raise ValueError("train: needs at least one seed")
@@ -312,8 +313,8 @@ def in_chunks(
 ) -> list[Sequence[Item]]:
     """The items, one for each replicate, in chunks of nearly equal size.
 
-    There are as few chunks as possible such that the random-noise patches and patch sums of each
-    fit into memory_budget bytes; a single replicate that does not fit is a chunk of its own.
+    There are as few chunks as possible. The random-noise patches and patch sums of a chunk fit into
+    memory_budget bytes, unless those of a single replicate do not: then it is a chunk of its own.
     """
     most = max(1, memory_budget // (hyper.n * (problem.P - 2) * problem.d * dtype.itemsize))
     chunks = -(-len(items) // most)
@@ -338,8 +339,9 @@ def concatenate(parts: Sequence[Trajectory]) -> Trajectory:
 
 
 def stack(parts: Sequence[Record], device: torch.device | str = "cpu") -> Record:
-    """Records of tensors (Signals, Patches, Parameters) of single replicates as one record with a
-    leading replicate axis, on the device. Of a single record it is a view."""
+    """Stacks records of tensors (Signals, Patches, Parameters), each of one replicate, into one
+    record with a leading replicate axis, on the device. If there is only one record, the result is
+    a view of it."""
 
     def together(tensors: list[Tensor]) -> Tensor:
         return (torch.stack(tensors) if len(tensors) > 1 else tensors[0][None]).to(device)
@@ -362,7 +364,7 @@ def descent(
     start: Theta^(0) and W^(0), (R, M, ...).
     x: (R, n) examples.
     y: their labels, (R, n).
-    noise: from a step t, the router noise r of that step, (R, M, n).
+    noise: a function from a step t to the router noise r of that step, (R, M, n).
     """
     parameters = start
     expert_state = router_state = None
@@ -379,7 +381,7 @@ def descent(
 
 @dataclass(frozen=True)
 class _Plan:
-    """What `train` keeps of a run; the fields are its arguments of these names."""
+    """What `train` keeps of a run; the fields are the arguments of `train` with these names."""
 
     keep: tuple[int, ...]
     look_every: int

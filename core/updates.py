@@ -48,8 +48,8 @@ class Hyperparameters:
 
 @dataclass(frozen=True, eq=False)
 class Gradient:
-    """A gradient direction * exp(log_scale), whose direction survives when its size is below the
-    smallest float.
+    """A gradient, direction * exp(log_scale). The direction survives even where the size of the
+    gradient is below the smallest float.
 
     direction: shaped like the parameter.
     log_scale: natural logarithm of the scale, broadcasting against direction.
@@ -65,8 +65,8 @@ class Gradient:
 
 
 def normalised_step(W: Tensor, gradient: Gradient, rate: float, state: Any) -> tuple[Tensor, Any]:
-    """W_m <- W_m - rate * grad_m / norm(grad_m)_F for every expert m (Algorithm 1); a zero gradient
-    moves nothing.
+    """W_m <- W_m - rate * grad_m / norm(grad_m)_F for every expert m (Algorithm 1); an
+    expert with a zero gradient does not move.
 
     W: the experts, (..., M, J, d).
     gradient: the gradient in W.

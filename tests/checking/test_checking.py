@@ -324,7 +324,7 @@ def test_what_could_not_be_found_violated_is_vacuous_not_holding(run: Run) -> No
 
     record = check(made(half_of_sixteen, id="N.1", over={"x": st.just(1)}, examples=1), run)
     assert record.verdict == "vacuous"
-    assert "heads: it applies to 16 replicates, too few to refute it" in record.detail
+    assert "heads: the statement applies to 16 replicates, too few to refute it" in record.detail
 
 
 def test_shrinking_judges_a_bounded_number_of_inputs(run: Run) -> None:

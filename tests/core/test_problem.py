@@ -175,7 +175,7 @@ def test_uniform_needs_an_interval(low, high):
 @pytest.mark.parametrize(
     ("values", "weights", "fragments"),
     [
-        ((), (), ("0 values", "0 weights", ">= 1")),
+        ((), (), ("0 values", "0 weights", "at least one")),
         ((1.0,), (), ("1 values", "0 weights")),
         ((1.0, 2.0), (1.0,), ("2 values", "1 weights")),
         ((2.0, 1.0), (0.5, 0.5), ("(2.0, 1.0)", "strictly increasing")),

@@ -149,7 +149,7 @@ def test_logits_must_be_finite(h):
 
 
 def test_logits_must_be_floating_point():
-    with pytest.raises(ValueError, match=r"logits of torch.int64: needs floating-point"):
+    with pytest.raises(ValueError, match=r"logits of dtype torch.int64: needs floating-point"):
         probabilities([0, 1], torch.int64)
 
 

@@ -385,7 +385,8 @@ def test_too_few_replicates_to_refute_meet_no_hypotheses(replicates):
             lambda at, s=statement: s.judge(stream(0), at, 10**6),
         ):
             with pytest.raises(
-                HypothesesNotMet, match=f"error: it applies to {replicates} replicates at each"
+                HypothesesNotMet,
+                match=f"error: the statement applies to {replicates} replicates at each",
             ):
                 act(alpha)
 

@@ -390,7 +390,8 @@ def test_too_few_replicates_to_refute_meet_no_hypotheses(replicates):
     ):
         for act in (statement.samples_needed, lambda at, s=statement: judge(s, alpha=at)):
             with pytest.raises(
-                HypothesesNotMet, match=f"clear gaps: it applies to {replicates} replicates, too"
+                HypothesesNotMet,
+                match=f"clear gaps: the statement applies to {replicates} replicates, too",
             ):
                 act(ALPHA)
     assert judge(frequency_at_most(0.1, np.ones(7))).verdict is Verdict.VIOLATED

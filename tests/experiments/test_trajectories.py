@@ -104,7 +104,8 @@ def test_a_computation_that_fails_leaves_nothing_behind(run: Run) -> None:
 def test_an_event_that_applies_to_too_few_replicates_meets_no_hypotheses(applies: int) -> None:
     statement = mostly(np.ones(applies), "clear gaps")
     with pytest.raises(
-        HypothesesNotMet, match=f"clear gaps: it applies to {applies} replicates, too few"
+        HypothesesNotMet,
+        match=f"clear gaps: the statement applies to {applies} replicates, too few",
     ):
         statement.samples_needed(1e-8)
 

@@ -1,5 +1,5 @@
-"""How samples become verdicts: statements that gather evidence under an error budget. Knows nothing
-of the paper."""
+"""How samples become verdicts: statements that gather evidence under an error budget. This package
+knows nothing of the paper."""
 
 from .exact import at_least, at_most, equal
 from .findings import finding
@@ -21,8 +21,8 @@ from .statements import (
 from .trends import changes_at_most, falls_at_least
 from .verdict import Evidence, HypothesesNotMet, Verdict
 
-# to be raised when the same draws would give another verdict or margin: such runs are not to be
-# compared
+# Raise this when the same draws would give another verdict or margin: runs of different versions
+# are not compared.
 VERSION = "2"
 
 __all__ = [

@@ -8,10 +8,10 @@ ever reaches 1 / alpha) <= alpha: valid at every sample size and under any stopp
 (Waudby-Smith and Ramdas 2023, "Estimating means of bounded random variables by betting"). Lower
 bounds are tested on 1 - x.
 
-Fixed bets rather than predictable ones: the wealth does not depend on the order of the data or on
-how it is cut into batches, for {0, 1} data it depends on counts only, and fractions a factor 2
-apart lose at most 1/9 of the growth rate (at c times the best small bet the rate is 2c - c^2 of the
-best, and the nearest grid point has c in [2/3, 4/3]).
+The bets are fixed rather than predictable. So the wealth does not depend on the order of the data
+or on how they are cut into batches; for {0, 1} data it depends on counts only. Fractions a factor 2
+apart lose at most 1/9 of the growth rate: at c times the best small bet the rate is 2c - c^2 of the
+best, and the nearest grid point has c in [2/3, 4/3].
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from scipy.special import xlogy
 
 from .sampling import Array, finite, within
 
-# Staking everything would lose it all for good at the first zero, and give 0 * inf.
+# A gambler who stakes everything loses it for good at the first zero, and 0 * inf is not a number.
 BOLDEST = 1 - 2.0**-10
 # Keeps a product of CHUNK payoffs finite; raising a bound only enlarges the null hypothesis.
 SMALLEST_BOUND = 1e-18
@@ -44,8 +44,11 @@ def portfolio(timidest: float = 2.0**-12) -> Portfolio:
     """Fractions timidest, 2 timidest, 4 timidest, ... up to the boldest, with weights 1/2, 1/6,
     1/12, ...
 
-    The weights 1/(j(j+1)) telescope, the last taking what is left. Half the prior lies on the
-    timidest bet since it serves the smallest violation, the only one where samples are dear.
+    The weights 1/(j(j+1)) telescope, and the last bet has what is left of 1. Half of the prior lies
+    on the timidest bet because it serves the smallest violation, the only one that is expensive in
+    samples.
+
+    Raises ValueError unless timidest lies in (0, 1).
     """
     if not 0 < timidest < 1:
         raise ValueError(f"smallest fraction staked = {timidest} must lie in (0, 1)")
@@ -56,10 +59,10 @@ def portfolio(timidest: float = 2.0**-12) -> Portfolio:
 
 
 def kelly(bound: float, resolution: float) -> float:
-    """The stake that grows fastest against "mean <= bound" for Bernoulli(bound + resolution)
-    observations.
+    """The fraction staked with which wealth grows fastest against "mean <= bound", for
+    Bernoulli(bound + resolution) observations.
 
-    Maximises p log(1 - f + f/m) + (1 - p) log(1 - f). Any other law with that mean has a smaller
+    It maximises p log(1 - f + f/m) + (1 - p) log(1 - f). Any other law with that mean has a smaller
     variance.
     """
     return min(resolution / (1 - bound), BOLDEST) if bound < 1 else BOLDEST
@@ -71,7 +74,7 @@ class Wealth:
 
     bound: Array  # (*tests)
     bets: Portfolio
-    log_wealth: Array  # (bets, *tests), each bet for itself
+    log_wealth: Array  # (bets, *tests), of each bet alone
 
     @property
     def log_e_value(self) -> npt.NDArray[np.float64]:
@@ -125,9 +128,9 @@ def update_counts(wealth: Wealth, ones: npt.ArrayLike, zeros: npt.ArrayLike) -> 
 
 
 def _log_product(factors: Array) -> npt.NDArray[np.float64]:
-    """log of the product along axis 0. Multiplying CHUNK factors per logarithm is several times
-    faster; they lie in [2^-10, 1 / SMALLEST_BOUND], or are infinite where the bound is 0, so a
-    chunk neither under- nor overflows."""
+    """The logarithm of the product along axis 0. It is several times faster to multiply CHUNK
+    factors before each logarithm. The factors lie in [2^-10, 1 / SMALLEST_BOUND], or are infinite
+    where the bound is 0, so the product of a chunk neither under- nor overflows."""
     chunks = len(factors) // CHUNK
     head = factors[: CHUNK * chunks].reshape(CHUNK, chunks, *factors.shape[1:])
     tail = factors[CHUNK * chunks :]

@@ -1,5 +1,5 @@
 """Design before data: the samples that a resolution needs, and the resolution that few replicates
-have.
+allow.
 
 `x_samples(..., resolution, alpha)` guarantees, for every law: a violation of at least `resolution`
 is declared `violated` with probability >= 95 %, and a statement that is true, at its boundary or
@@ -27,8 +27,8 @@ from .sampling import Array, require_between, require_level
 
 FALSE_PASS = 0.05
 MISS = 0.05  # 1 - power
-# Where both errors are watched sequentially, a violation can be missed by passing first or by being
-# too slow.
+# Where both errors are watched sequentially, a violation is missed if `holds` is declared first, or
+# if the evidence of the violation grows too slowly.
 SEQUENTIAL_PASS, SEQUENTIAL_MISS = 0.04, 0.01
 
 
@@ -80,10 +80,10 @@ def betting_samples(bound: float, resolution: float, alpha: float) -> int:
     """Samples after which betting rejects "mean <= bound" at alpha with probability 0.99, for every
     law on [0, 1] with mean >= bound + resolution; 0 when there is no such law.
 
-    log(1 - f + f x / m) is concave in x, so the bet that fits the resolution has won at least S
-    log(1 - f + f / m) + (n - S) log(1 - f), with S the sum of the observations; Chernoff bounds S
-    from below, and the whole portfolio is worth at least this bet's share of it. This is Wald's
-    log(1/alpha) / KL plus fluctuations.
+    log(1 - f + f x / m) is concave in x. So the bet that fits the resolution has won at least S
+    log(1 - f + f / m) + (n - S) log(1 - f), where S is the sum of the observations. Chernoff's
+    inequality bounds S from below, and the whole portfolio is worth at least the prior weight of
+    this bet times its wealth. The result is Wald's log(1/alpha) / KL plus fluctuations.
     """
     if not possible(bound, resolution):
         return 0
@@ -105,9 +105,10 @@ def mean_samples(bound: float, resolution: float, alpha: float) -> int:
     """Samples for "mean <= bound" with observations in [0, 1] (for "mean >= bound" pass 1 - bound),
     at alpha.
 
-    The larger of what `violated` needs at bound + resolution and what `holds` needs at the bound,
-    where it must reject "mean >= bound + resolution", which is an upper bound on the mean of 1 - x.
-    0.01 + 0.04 = 5 %.
+    Two numbers are computed, and the larger is returned: the samples that `violated` needs where
+    the mean is bound + resolution, and those that `holds` needs where the mean is the bound. There
+    it must reject "mean >= bound + resolution", which is an upper bound on the mean of 1 - x. A
+    violation is missed with probability at most 0.04 + 0.01 = 5 %.
     """
     _require(bound, resolution, alpha)
     if not possible(bound, resolution):
@@ -120,19 +121,19 @@ def mean_samples(bound: float, resolution: float, alpha: float) -> int:
 
 
 def cells_concentration(probabilities: Array, resolution: float) -> float:
-    """The concentration of a Dirichlet prior whose draws are typically as far away as the
-    resolution: violations are then searched for where they are hardest to see, instead of all over
-    the simplex."""
+    """The concentration of a Dirichlet prior whose draws are typically as far from the
+    probabilities as the resolution. The prior then lies where violations are hardest to see,
+    instead of all over the simplex."""
     return (expected_total_variation(probabilities) / resolution) ** 2
 
 
 def cells_samples(probabilities: Array, resolution: float, alpha: float) -> int:
     """Samples for "the cells follow these probabilities", resolution in total variation.
 
-    `holds`: TV(phat, p0) exceeds E TV by one Hoeffding radius with probability 5 % (McDiarmid), and
-    must be below the resolution by another. `violated`: t = TV(phat, p0) >= resolution - radius
-    except with probability 5 %; the log e-value is at least (c + n) KL(m, p0) - regret >= 2 n^2 t^2
-    / (c + n) - regret (Pinsker; TV(m, p0) = t n / (c + n)).
+    `holds`: TV(phat, p0) exceeds E TV by one Hoeffding radius with probability at most 5 %
+    (McDiarmid), and must be below the resolution by another one. `violated`: t = TV(phat, p0) is at
+    least resolution - radius, except with probability 5 %; the log e-value is at least (c + n)
+    KL(m, p0) - regret >= 2 n^2 t^2 / (c + n) - regret (Pinsker; TV(m, p0) = t n / (c + n)).
     """
     _require(0.0, resolution, alpha)
     cells, c = int((probabilities > 0).sum()), cells_concentration(probabilities, resolution)
@@ -153,8 +154,8 @@ def law_samples(resolution: float, alpha: float) -> int:
     """Samples for "observations follow this law", resolution in Kolmogorov-Smirnov distance D.
 
     The critical value is at most that of the Dvoretzky-Kiefer-Wolfowitz inequality with Massart's
-    constant, 2 exp(-2 n d^2). `violated` needs resolution - radius(5 %) beyond it at alpha, `holds`
-    at 5 %.
+    constant, 2 exp(-2 n d^2). `violated` needs resolution - radius(5 %) to exceed the critical
+    value at alpha, and `holds` needs it to exceed that at 5 %.
     """
     _require(0.0, resolution, alpha)
     radius = math.sqrt(math.log(1 / min(FALSE_PASS, MISS)) / 2)
@@ -164,11 +165,14 @@ def law_samples(resolution: float, alpha: float) -> int:
 
 @lru_cache(maxsize=4096)
 def frequency_resolution(bound: float, replicates: int, events: int = 1) -> float:
-    """The smallest violation of "rate <= bound" that is rejected at 5 % whenever so many replicates
-    are declared `holds`, if a true statement at its boundary is to be so with probability 95 %.
+    """The resolution of "rate <= bound" with this many replicates, if a statement that is true at
+    its boundary is to be declared `holds` with probability 95 %.
 
     `holds` is declared up to the count that Binomial(replicates, bound) exceeds with probability at
-    most 5 % / events: events is how many such statements must hold together.
+    most 5 % / events. The resolution is the smallest violation that is rejected at 5 % by every
+    such count.
+
+    events: how many such statements must hold together.
     """
     accepted = int(least_above(MISS / events, replicates, bound)) - 1
     if accepted >= replicates:

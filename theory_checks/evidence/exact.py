@@ -19,7 +19,7 @@ class Exact:
     evidence: Evidence
 
     def samples_needed(self, alpha: float) -> int:
-        """0."""
+        """No samples: 0."""
         require_level(alpha)
         return 0
 
@@ -36,8 +36,8 @@ def at_most(
     tolerance: npt.ArrayLike = 0.0,
     detail: str = "",
 ) -> Exact:
-    """observed <= bound + tolerance, entry by entry; reports the entry furthest beyond (or closest
-    to) its bound.
+    """observed <= bound + tolerance, entry by entry. The evidence shows the entry furthest beyond
+    (or closest to) its bound.
 
     Tightness is the largest observed / bound over the entries with a positive bound and observed >=
     0.
@@ -62,8 +62,8 @@ def equal(
 ) -> Exact:
     """|observed - expected| <= tolerance, entry by entry (in the sup norm, for a scalar tolerance).
 
-    Reports the difference furthest beyond (or closest to) its tolerance as observed, that tolerance
-    as bound.
+    In the evidence, `observed` is the difference furthest beyond (or closest to) its tolerance, and
+    `bound` is that tolerance.
     """
     x, e, slack = _broadcast(observed, expected, tolerance)
     # Equal infinities differ by 0.
@@ -88,7 +88,7 @@ def _broadcast(
 
 
 def _decide(observed: Array, bound: Array, slack: Array, side: int, detail: str) -> Exact:
-    """side 1: at most the bound; side -1: at least."""
+    """The statement that observed is at most (side 1) or at least (side -1) the bound."""
     if ((observed == bound) & np.isinf(bound)).any():
         raise ValueError("observed and bound are the same infinity: nothing to compare")
     margin = side * (bound - observed) + 0.0  # not -0.0

@@ -1,5 +1,6 @@
-"""Exact laws and e-values for counts and for whole distributions. No normal or chi^2 approximation
-anywhere. From scipy.special, as importing scipy.stats takes every worker a second."""
+"""Exact laws and e-values for counts and for whole distributions, without any normal or chi^2
+approximation. They use scipy.special only, because the import of scipy.stats would cost every
+worker a second."""
 
 from __future__ import annotations
 
@@ -11,15 +12,20 @@ from scipy.special import bdtrik, betainc, betainccinv, betaincinv, gammaln, xlo
 
 from .sampling import Array, require_level
 
-ROUNDING = 1e-12  # what equals a limit may exceed it by this much
+ROUNDING = 1e-12  # a number that equals a limit may exceed it by this much after rounding
 
 
 def clopper_pearson(successes: int, trials: int, alpha: float) -> tuple[float, float]:
-    """Exact confidence interval for a probability (Clopper and Pearson 1934), alpha / 2 on each
-    side."""
+    """Exact confidence interval for a probability (Clopper and Pearson 1934), with error alpha / 2
+    on each side.
+
+    Raises ValueError unless 0 <= successes <= trials and trials >= 1.
+    """
     require_level(alpha)
     if not 0 <= successes <= trials or trials == 0:
-        raise ValueError(f"{successes} successes in {trials} trials")
+        raise ValueError(
+            f"{successes} successes in {trials} trials: needs 0 <= successes <= trials, trials >= 1"
+        )
     lower = betaincinv(successes, trials - successes + 1, alpha / 2) if successes > 0 else 0.0
     upper = betainccinv(successes + 1, trials - successes, alpha / 2) if successes < trials else 1.0
     return float(lower), float(upper)
@@ -41,7 +47,7 @@ def most_below(tail: float, trials: Array | int, rate: float) -> Array:
     """The largest count x with P(Binomial(trials, rate) <= x) <= tail, up to rounding; -1 where
     there is none."""
     tail *= 1 + ROUNDING
-    # The count or one beside it; NaN where the rate is 0.
+    # The count itself or a neighbour; NaN where the rate is 0.
     near = np.floor(np.nan_to_num(bdtrik(tail, trials, rate)))
     return (
         near
@@ -57,13 +63,13 @@ def least_above(tail: float, trials: Array | int, rate: float) -> Array:
 
 
 def log_multinomial_e_value(counts: Array, probabilities: Array, concentration: float) -> Array:
-    """log of the anytime-valid e-value of counts (last axis) against a multinomial law.
+    """The logarithm of the anytime-valid e-value of counts (last axis) against a multinomial law.
 
-    The likelihood of one sequence with these counts under a Dirichlet(concentration p + 1/2)
-    mixture, over its likelihood under p: a martingale under p that starts at 1, so by Ville's
-    inequality it ever exceeds 1 / alpha with probability at most alpha. Cells of probability zero
-    take no part in the mixture; one observation there refutes the law (+inf). Concentration 0 is
-    the Krichevsky-Trofimov mixture.
+    The e-value is the likelihood of a sequence with these counts under a Dirichlet(concentration p
+    + 1/2) mixture, divided by its likelihood under p. Under p it is a martingale that starts at 1,
+    so by Ville's inequality the probability that it ever exceeds 1 / alpha is at most alpha. Cells
+    of probability zero take no part in the mixture; one observation there refutes the law (+inf).
+    Concentration 0 is the Krichevsky-Trofimov mixture.
     """
     possible = probabilities > 0
     p, x = probabilities[possible], counts[..., possible]
@@ -77,8 +83,8 @@ def log_multinomial_e_value(counts: Array, probabilities: Array, concentration: 
 
 
 def multinomial_regret(samples: float, cells: int, concentration: float) -> float:
-    """R with log e-value >= (c + n) KL(m, p) - R for the posterior mean m = (c p + n phat) / (c +
-    n).
+    """A number R with log e-value >= (c + n) KL(m, p) - R, where m = (c p + n phat) / (c + n) is
+    the posterior mean.
 
     log Gamma(x + 1/2) = x log x - x + log(2 pi) / 2 - eta(x), where eta > 0 is decreasing (Binet's
     integral with 1 / t - 1 / (2 sinh(t / 2)) > 0). In the e-value each cell contributes this at x =
@@ -99,23 +105,24 @@ def total_variation(first: Array, second: Array) -> Array:
 
 
 def expected_total_variation(probabilities: Array) -> float:
-    """c with E TV(empirical, true) <= c / sqrt(n): by Jensen E|phat_i - p_i| <= sqrt(p_i (1 - p_i)
-    / n)."""
+    """A number c with E TV(empirical, true) <= c / sqrt(n): by Jensen E|phat_i - p_i| <= sqrt(p_i
+    (1 - p_i) / n)."""
     return float(0.5 * np.sqrt(probabilities * (1 - probabilities)).sum())
 
 
 def hoeffding_radius(samples: float, tail: float) -> float:
-    """t with exp(-2 n t^2) = tail: the deviation of a mean of n variables in [0, 1] that has this
-    probability.
+    """The t with exp(-2 n t^2) = tail: a mean of n variables in [0, 1] exceeds its expectation by t
+    with at most this probability.
 
     It decides `holds` for whole distributions, at one sample size fixed in advance. Suppose sup_A
     |p(A) - q(A)| >= delta over a class of events (all: total variation; half-lines:
     Kolmogorov-Smirnov). Then for each eps > 0 some event A, fixed by p and q, has probabilities
     that differ by delta - eps. The empirical distance from q is at least |phat(A) - q(A)|, so it is
-    below delta - t only if phat(A) errs by t - eps towards q: for eps -> 0 this has probability at
+    below delta - t only if phat(A) errs by t - eps towards q. For eps -> 0 this has probability at
     most exp(-2 n t^2). Since one fixed event suffices, neither the number of cells nor Massart's
-    factor 2 enters. In the other direction, McDiarmid: one observation moves TV(phat, p) by at most
-    1 / n, so it exceeds its expectation by t with probability at most exp(-2 n t^2).
+    factor 2 enters. In the other direction McDiarmid's inequality applies: one observation moves
+    TV(phat, p) by at most 1 / n, so it exceeds its expectation by t with probability at most exp(-2
+    n t^2).
     """
     return math.sqrt(math.log(1 / tail) / (2 * samples))
 
@@ -136,7 +143,7 @@ def kolmogorov_distance(observations: Array, cdf: Callable[[Array], Array]) -> f
     for values in (here, before):
         if values.shape != x.shape or not ((values >= 0) & (values <= 1)).all():
             raise ValueError(
-                f"cdf must return one value in [0, 1] for each observation, got {values}"
+                f"cdf must return one value in [0, 1] for each observation, but returned {values}"
             )
     above = np.searchsorted(x, x, side="right") / n - here
     below = before - np.searchsorted(x, x, side="left") / n
@@ -147,7 +154,7 @@ def kolmogorov_p_value(distance: float, samples: int) -> float:
     """P(sup |F_n - F| >= distance), bounded for any F by Dvoretzky, Kiefer and Wolfowitz with
     Massart's constant.
 
-    From 4000 samples on it is within 10 % of the exact probability down to 1e-10, which takes 20 ms
-    at 100,000.
+    From 4000 samples on, the bound is within 10 % of the exact probability down to 1e-10. The exact
+    probability would take 20 ms at 100,000 samples.
     """
     return min(1.0, 2 * math.exp(-2 * samples * distance**2))

@@ -1,6 +1,5 @@
-"""The error budget of a run: who may raise how much false alarm, and the proof that it adds up.
-
-A run declares some true claim violated with probability at most alpha:
+"""The error budget of a run: the part of alpha that each claim has, and the proof that a run
+declares some true claim violated with probability at most alpha.
 
 1. Each input x of claim c has two streams of its own, seeded by a hash of (run seed, c, *all* of x,
    phase): the streams of different inputs, and the two of one input, are independent. (Hashes are
@@ -19,8 +18,8 @@ A run declares some true claim violated with probability at most alpha:
    the replicates of the two phases are different ones.
 4. The shares add up to alpha; exact claims have none, because no chance enters them.
 
-Every process computes the ledger from the same list of lines, so workers agree on it without
-talking to each other.
+Every process computes the ledger from the same list of claims, so that all workers have the same
+ledger without communication.
 """
 
 from __future__ import annotations
@@ -37,10 +36,10 @@ SUSPICION = Fraction(1, 1000)  # s: the level of search streams
 class Line:
     """One claim's line.
 
-    id: of the claim
-    weight: of its part of alpha among all (0 for a claim that no chance enters)
-    inputs: the most that it may try
-    reason: why, for people
+    id: the id of the claim
+    weight: its part of alpha relative to the other lines; 0 for a claim that no chance enters
+    inputs: how many inputs it may try at most
+    reason: why it has this weight, in words
     """
 
     id: str
@@ -53,8 +52,8 @@ class Line:
 class Ledger:
     """alpha split over the lines in proportion to their weights.
 
-    Raises ValueError unless 0 < alpha < 1, ids are different, weights are at least 0 with one above
-    it, and no line allows for more than 1 / SUSPICION inputs.
+    Raises ValueError unless 0 < alpha < 1, all ids differ, all weights are at least 0 and one is
+    above 0, and every line allows for 1 to 1 / SUSPICION inputs.
     """
 
     alpha: Fraction
@@ -71,7 +70,7 @@ class Ledger:
         if any(line.weight < 0 for line in self.lines) or not any(
             line.weight for line in self.lines
         ):
-            raise ValueError("weights in the ledger must be at least 0, and one of them above 0")
+            raise ValueError("weights in the ledger must be at least 0, and at least one above 0")
         for line in self.lines:
             if not 1 <= line.inputs <= 1 / SUSPICION:
                 raise ValueError(
@@ -90,7 +89,7 @@ class Ledger:
         return self.alpha * self.line(claim).weight / sum(line.weight for line in self.lines)
 
     def text(self) -> list[str]:
-        """The ledger for people, a line each and their sum."""
+        """The ledger as text: a heading, a line for each claim, and their sum."""
         rows = [f"{'claim':6} {'share of alpha':>14} {'inputs':>6}  reason"]
         rows += [
             f"{e.id:6} {float(self.share(e.id)):>14.3g} {e.inputs:>6}  {e.reason}"

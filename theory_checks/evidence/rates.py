@@ -1,21 +1,22 @@
 """Rates along a ladder of sizes: statements about a quantity that was measured once per replicate.
 
-A replicate is dear (it may be a training run), so every claim is split into a few events, fixed
-before the data, that a replicate or a pair of replicates shows or does not show: LEVEL, the value
-at one size lies within its limits (else the constant is wrong); TREND, from the first size to the
-last it changes by no more than a stated factor (else the rate is wrong). Each event is claimed to
-happen `often` (more than half of the time), and is judged by an exact binomial test. All events are
-judged on the same replicates.
+A replicate is expensive (it may be a training run). So every claim is split into a few events,
+fixed before the data are drawn, that a replicate or a pair of replicates shows or does not show.
+LEVEL: the value at one size lies within its limits; otherwise the constant is wrong. TREND: from
+the first size to the last the value changes by no more than a stated factor; otherwise the rate is
+wrong. The claim is that each event happens with probability at least `often`, which is above one
+half. An exact binomial test judges each event, and all events are judged on the same replicates.
 
-Why the errors are what they say. The values at one size are independent of each other and of those
-at other sizes (so no random numbers shared between sizes), and come in the order of replicates;
-pairing the i-th with the i-th, after a shuffle, then gives independent pairs, and each count is
-binomial. The shuffle is always the same: replicates that are judged again with other inputs are the
-same pairs, else each look were another chance to fail. (It also keeps values that come sorted from
-being paired by rank; their counts are not binomial any more.) `violated`: each of the m events has
-alpha / m (Bonferroni; the events may depend on each other). `holds`: every event must reject, at
-5 %, both "it happens in at most often - resolution of cases" and "it happens in at most half of
-them". The event that makes the claim false has to pass by accident, so that level is not split.
+Why the error probabilities are as stated. The values at one size are independent of each other and
+of those at other sizes, so no random numbers may be shared between sizes. They come in the order of
+replicates. The values at two sizes are shuffled, and the i-th is paired with the i-th; this gives
+independent pairs, so each count is binomial. The shuffle is always the same: replicates that are
+judged again with other inputs form the same pairs, because otherwise each look would be another
+chance to fail. (The shuffle also keeps sorted values from being paired by rank; their counts would
+not be binomial.) `violated`: each of the m events has alpha / m (Bonferroni; the events may depend
+on each other). `holds`: for every event the test must reject, at 5 %, both "its probability is at
+most often - resolution" and "its probability is at most one half". If the claim is false, the event
+that makes it false has to pass by accident, so the 5 % are not split.
 
 Why half. Let X and Y be the values at the smaller and the larger size, and let Y be stochastically
 at least c X for some c above the stated factor f (a quantity that does not fall has c = 1; one that
@@ -23,13 +24,14 @@ falls too slowly has c in between), whatever the spread of X. With X' an indepen
 
     P(Y <= f X, X > 0) <= P(c X' <= f X, X > 0) <= P(X' < X) <= 1/2.
 
-So with probability 95 % a wrong rate does not pass, however small the level, few the replicates and
-coarse the resolution (a fall that is too fast is the mirror image). X > 0 is needed: a pair that is
-0 at both sizes had nothing to fall from, and counts neither for the trend nor against it.
+So with probability 95 % a wrong rate does not pass, however small the level, however few the
+replicates and however coarse the resolution. (A fall that is too fast is the mirror image.) X > 0
+is needed: a pair that is 0 at both sizes shows neither a fall nor its absence, and counts neither
+for the trend nor against it.
 
 For value = C size^-e exp(s Z), Z normal, a fall like size^-a over a ratio r of sizes is seen in a
-fraction Phi((e - a) log(r) / (s sqrt(2))) of pairs: state an exponent a below the true one by that
-much.
+fraction Phi((e - a) log(r) / (s sqrt(2))) of pairs. State an exponent a so far below the true one
+that this fraction exceeds `often`.
 """
 
 from __future__ import annotations
@@ -48,7 +50,7 @@ from .verdict import Evidence, HypothesesNotMet, Verdict
 
 MOSTLY = 0.95  # how often each event of a rate is claimed to happen, unless stated otherwise
 SHUFFLE = 0  # the seed of the order in which the values at all sizes are paired
-ON_THE_LIMIT = 1e-9  # relative: a value that rounding put this far outside is inside
+ON_THE_LIMIT = 1e-9  # a value that lies outside a limit by this relative amount counts as inside
 LABELS = {Verdict.VIOLATED: "wrong {}", Verdict.INCONCLUSIVE: "{} undecided", Verdict.HOLDS: "{}"}
 
 
@@ -64,8 +66,8 @@ class Event:
     text: str
 
     def happened(self, values: Sequence[Array]) -> tuple[Array, Array]:
-        """For each replicate or pair: whether it happened, and whether only because both values are
-        0."""
+        """For each replicate or pair: whether the event happened, and whether it did so only
+        because both values are 0."""
         x = values[self.points[-1]]
         base = values[self.points[0]] if len(self.points) == 2 else np.ones_like(x)
         low, high = self.low * (1 - ON_THE_LIMIT), self.high * (1 + ON_THE_LIMIT)
@@ -75,11 +77,15 @@ class Event:
 
 @dataclass(frozen=True)
 class Ladder:
-    """Each event happens at least this often among replicates, or among pairs of replicates.
+    """Each event happens with probability at least `often`, for a replicate or a pair of
+    replicates.
 
     sizes: in increasing order
-    values: one array for each size, one value >= 0 for each replicate, of equal lengths
-    scales: what the values at each size are measured in
+    values: an array for each size, all of the same length, with a value >= 0 for each replicate
+    scales: the unit in which the values at each size are measured
+    events: the levels and the trend
+    often: the probability, in (1/2, 1]
+    detail: the name of the quantity, for messages
     """
 
     sizes: tuple[int, ...]
@@ -93,24 +99,25 @@ class Ladder:
         if not 0.5 < self.often <= 1:
             raise ValueError(
                 f"often = {self.often} must lie in (1/2, 1]: a wrong rate passes in up to half of"
-                " pairs"
+                " the pairs"
             )
 
     def samples_needed(self, alpha: float) -> int:
-        """All replicates at every size. Raises HypothesesNotMet if they are too few to refute an
-        event even if it never happened."""
+        """The number of all values, at every size. Raises HypothesesNotMet if there are too few
+        replicates to refute an event even if it never happened."""
         require_level(alpha)
         n = len(self.values[0])
         if laws.binomial_above(n, n, 1 - self.often) > alpha / len(self.events):
             raise HypothesesNotMet(
-                f"{self.detail or 'rate'}: it applies to {n} replicates at each size, too few to"
-                " refute it"
+                f"{self.detail or 'rate'}: the statement applies to {n} replicates at each size,"
+                " too few to refute it"
             )
         return n * len(self.sizes)
 
     def judge(self, stream: np.random.SeedSequence, alpha: float, budget: int) -> Evidence:
-        """Judges all events on the same values; the stream is not used. The worst verdict wins,
-        among equals the event that was seen least; all that are violated are named."""
+        """Judges all events on the same values; the stream is not used. The worst verdict decides,
+        and among equal verdicts the event that happened least often. The detail names every event
+        that is violated."""
         samples = self.samples_needed(alpha)
         require_budget(budget, samples)
         scaled = [x / scale for x, scale in zip(self._paired(), self.scales, strict=True)]
@@ -134,13 +141,14 @@ class Ladder:
         )
 
     def _paired(self) -> list[Array]:
-        """The values in an order in which the i-th at all sizes belong together."""
+        """The values in a shuffled order; the i-th values at all sizes form a pair."""
         order = np.random.default_rng(SHUFFLE)
         return [order.permutation(x) for x in self.values]
 
     def _judge_event(self, event: Event, values: Sequence[Array], alpha: float) -> Evidence:
-        """An exact binomial test that holds only up to the counts that are likely for a true event,
-        and that must also reject that the event happens in at most half of cases."""
+        """The evidence of an exact binomial test. It declares `holds` only for counts that are
+        likely if the event is as frequent as claimed, and only if it also rejects that the event
+        happens in at most half of the cases."""
         happened, idle = event.happened(values)
         n = len(happened)
         smallest = design.frequency_resolution(1 - self.often, n, len(self.events))
@@ -168,14 +176,14 @@ def tends_to_zero(
     detail: str = "",
 ) -> Ladder:
     """A quantity >= 0 falls at least like size^-exponent from the first size to the last, and is at
-    most `level` at the last; each at least this often.
+    most `level` at the last size; each with probability at least `often`.
 
-    values: by size, one for each replicate; where sizes have different numbers of them, the first
-        ones count
+    values: for each size, one value for each replicate; if sizes have different numbers of values,
+        the first ones of each are used
 
-    A small quantity that does not fall has a wrong rate; one that falls but is still too large at
-    the end has a wrong constant. A quantity that is 0 throughout is `inconclusive`: measure it more
-    finely, or start the ladder earlier.
+    A small quantity that does not fall has a wrong rate; a quantity that falls but is still too
+    large at the last size has a wrong constant. If the quantity is 0 throughout, the verdict is
+    `inconclusive`: measure it more finely, or start the ladder at smaller sizes.
     """
     require_between("exponent", exponent, 0, math.inf)
     require_between("level", level, 0, math.inf)
@@ -201,8 +209,8 @@ def at_most_of_order(
     often: float = MOSTLY,
     detail: str = "",
 ) -> Ladder:
-    """A quantity is O(scale(size)): value / scale is at most `constant` at every size, and from the
-    first size to the last it grows at most by the factor `drift` >= 1.
+    """A quantity is O(scale(size)): value / scale is at most `constant` at every size, and grows at
+    most by the factor `drift` >= 1 from the first size to the last.
 
     values: as for `tends_to_zero`
     """
@@ -225,8 +233,8 @@ def stays_of_order(
     detail: str = "",
 ) -> Ladder:
     """A quantity is of exact order scale(size): value / scale lies in [low, high] at every size,
-    and from the first size to the last it changes at most by the factor `drift`, up or down. The
-    band alone would allow high / low, so drift must be smaller to say anything.
+    and changes at most by the factor `drift`, up or down, from the first size to the last. The
+    limits alone allow the factor high / low, so a drift says something only if it is smaller.
 
     values: as for `tends_to_zero`
     """
@@ -247,10 +255,14 @@ def fitted_exponent(
     confidence: float = 0.95,
     resamples: int = 2000,
 ) -> tuple[float, float, float]:
-    """For display only, never a verdict: (slope, low, high) of the least-squares line of log median
-    on log size, with a percentile bootstrap over replicates. The interval has no finite-sample
-    guarantee (nominal 95 % covered 91 to 94 % of power laws with 8 to 64 replicates), and the line
-    is fitted whether or not there is a power law."""
+    """The slope of the least-squares line of log median on log size, and the limits of its
+    percentile bootstrap interval over replicates: (slope, low, high). For display only, never for a
+    verdict.
+
+    The interval has no finite-sample guarantee: of power laws with 8 to 64 replicates, intervals of
+    nominally 95 % covered the exponent in 91 to 94 % of cases. The line is fitted whether or not
+    there is a power law.
+    """
     points = _increasing(sizes)
     require_between("confidence", confidence, 0, 1)
     if len(values) != len(points):
@@ -262,7 +274,7 @@ def fitted_exponent(
     for size, weight, value in zip(points, weights, values, strict=True):
         y = finite(np.asarray(value, dtype=float).ravel())
         if y.size < 2:
-            raise ValueError(f"{y.size} replicates at size {size}, a bootstrap needs at least 2")
+            raise ValueError(f"{y.size} replicates at size {size}: a bootstrap needs at least 2")
         if y.min() <= 0:
             raise ValueError(f"value {y.min()} at size {size} must be positive to have a logarithm")
         slope += float(weight * np.log(np.median(y)))
@@ -274,7 +286,7 @@ def fitted_exponent(
 def _increasing(sizes: Sequence[int]) -> tuple[int, ...]:
     points = tuple(sizes)
     if len(points) < 2:
-        raise ValueError(f"{len(points)} sizes show no trend, at least 2 are needed")
+        raise ValueError(f"{len(points)} sizes show no trend: needs at least 2")
     if not points[0] > 0 or not all(b > a for a, b in itertools.pairwise(points)):
         raise ValueError(f"sizes = {points} must be positive and strictly increasing")
     return points
@@ -312,7 +324,7 @@ def _measured(values: Array, size: int) -> Array:
     try:
         x = real(np.asarray(values)).astype(float)
         if x.ndim != 1:
-            raise ValueError(f"values of shape {x.shape}: one for each replicate")
+            raise ValueError(f"values of shape {x.shape}: needs one for each replicate")
         if (x < 0).any():
             raise ValueError(f"value {x.min()} must be at least 0")
     except ValueError as error:

@@ -1,5 +1,4 @@
-"""Draws: seeds, growing batches, and observations that are refused before they can give a
-verdict."""
+"""Draws: seeds, growing batches, and the refusal of observations that no verdict may rest on."""
 
 from __future__ import annotations
 
@@ -14,13 +13,13 @@ Draw = Callable[[np.random.SeedSequence, int], Array]
 
 FIRST_BATCH = 256
 LARGEST_BATCH = 65_536  # bounds the memory of a draw
-UNSEEN_BATCH = 4096  # where nothing is looked at between batches: enough to share the overhead
-THINNING = 1.03
+UNSEEN_BATCH = 4096  # where no test looks between batches: enough to share the overhead
+THINNING = 1.03  # the least factor between the sample counts of neighbouring points of a path
 
 
 def children(stream: np.random.SeedSequence) -> Iterator[np.random.SeedSequence]:
-    """The children of a stream, one after another. Unlike `stream.spawn`, which counts its calls,
-    this leaves the stream as it is."""
+    """The children of a stream, one after another. `stream.spawn` counts its calls; this does not
+    change the stream."""
     own = np.random.SeedSequence(
         stream.entropy, spawn_key=stream.spawn_key, pool_size=stream.pool_size
     )
@@ -29,8 +28,9 @@ def children(stream: np.random.SeedSequence) -> Iterator[np.random.SeedSequence]
 
 
 def batch_sizes(budget: int) -> Iterator[int]:
-    """Sizes that add up to the budget, each a quarter of what came before. A test that looks only
-    between batches then overshoots by at most a quarter, and makes logarithmically many calls."""
+    """Batch sizes that add up to the budget; each is a quarter of all samples before it, within
+    limits. A test that looks only between batches then takes at most about a quarter more samples
+    than it needs, and looks logarithmically often until batches have their largest size."""
     drawn = 0
     while drawn < budget:
         size = min(max(FIRST_BATCH, drawn // 4), LARGEST_BATCH, budget - drawn)
@@ -45,17 +45,17 @@ def batches(draw: Draw, stream: np.random.SeedSequence, budget: int) -> Iterator
 
 
 def looks(samples: int) -> int:
-    """In how many batches these samples were drawn, at most: how often a test that looks after each
-    batch has looked."""
+    """How many batches these samples were drawn in at most, which is how often a test that looks
+    after each batch has looked."""
     return sum(1 for _ in batch_sizes(samples))
 
 
 def thinned(path: list[tuple[int, float]]) -> tuple[tuple[int, float], ...]:
-    """Points of a path of which each has at least 3 % more samples than the one before, and its
-    last.
+    """Some points of a path: each has at least 3 % more samples than the one before, and the last
+    point of the path is always among them.
 
-    Which are kept does not depend on what follows, so that two paths over the same batches can be
-    compared point by point.
+    Whether a point is kept does not depend on later ones, so that two paths over the same batches
+    can be compared point by point.
     """
     kept = path[:1]
     for point in path[1:]:
@@ -75,7 +75,7 @@ def observe(draw: Draw, stream: np.random.SeedSequence, size: int) -> Array:
 def real(observations: Array) -> Array:
     """The observations themselves if they are finite real numbers; raises ValueError otherwise."""
     if observations.dtype.kind not in "biuf":
-        raise ValueError(f"dtype {observations.dtype}: observations must be real numbers")
+        raise ValueError(f"observations of dtype {observations.dtype} must be real numbers")
     return finite(observations)
 
 
@@ -110,4 +110,6 @@ def require_level(alpha: float) -> None:
 def require_budget(budget: int, needed: int) -> None:
     """Raises ValueError if the budget is too small for the design."""
     if budget < needed:
-        raise ValueError(f"budget of {budget} samples is below the {needed} that the design needs")
+        raise ValueError(
+            f"a budget of {budget} samples is below the {needed} that the design needs"
+        )

@@ -1,4 +1,4 @@
-"""Statements about what is sampled, and how each gathers evidence.
+"""Statements about quantities that are sampled, and how each statement gathers evidence.
 
 VIOLATED: "the statement is true" is rejected at alpha. HOLDS: "it is violated by the resolution or
 more" is rejected at 5 %. INCONCLUSIVE: neither, within the budget. A budget below
@@ -42,17 +42,23 @@ IMPOSSIBLE = "no violation of this size is possible"
 
 
 class Statement(Protocol):
-    """What a test asserts, with the means to find out."""
+    """What a check asserts, and how to judge it."""
 
     def samples_needed(self, alpha: float) -> int:
-        """Samples with which both errors are met at the statement's resolution.
+        """The number of samples with which both error guarantees hold at the statement's
+        resolution.
 
-        Raises HypothesesNotMet if what was measured could not refute the statement at alpha.
+        Raises HypothesesNotMet if the measured values could not refute the statement at alpha.
         """
         ...
 
     def judge(self, stream: np.random.SeedSequence, alpha: float, budget: int) -> Evidence:
-        """A deterministic function of its arguments."""
+        """The evidence, a deterministic function of the arguments.
+
+        stream: the seed of every draw.
+        alpha: the level at which `violated` is declared.
+        budget: how many samples may be drawn; at least samples_needed(alpha).
+        """
         ...
 
 
@@ -61,8 +67,8 @@ class Statement(Protocol):
 
 @dataclass(frozen=True)
 class Mean:
-    """The mean of observations in [low, high] is at most (+1 in sides) and at least (-1) the
-    bound."""
+    """The mean of observations in [low, high] is at most the bound (sides (1,)), at least the bound
+    (sides (-1,)), or equal to it (both)."""
 
     bound: float
     draw: Draw
@@ -79,7 +85,7 @@ class Mean:
             raise ValueError(f"bound = {self.bound} must lie in [{self.low}, {self.high}]")
 
     def samples_needed(self, alpha: float) -> int:
-        """Enough for each side at its share of alpha, for every law on [low, high]."""
+        """Enough samples for each side at its share of alpha, for every law on [low, high]."""
         require_level(alpha)
         share = alpha / len(self.sides)
         return max(
@@ -90,9 +96,9 @@ class Mean:
         """Watches, on each side, one e-process for `violated` and one for `holds`, after every
         batch.
 
-        Both errors hold at every sample size (Ville). `holds` needs every side: whichever side is
-        violated by the resolution, its own e-process must fail, so that level is not split; alpha
-        is.
+        Both error guarantees hold at every sample size (Ville). `holds` needs every side. If one
+        side is violated by the resolution, its own e-process has to fail, so the level of `holds`
+        is not split between the sides; alpha is.
         """
         require_budget(budget, self.samples_needed(alpha))
         alarm, passing = math.log(len(self.sides) / alpha), math.log(1 / design.SEQUENTIAL_PASS)
@@ -181,8 +187,8 @@ def mean_at_most(
     high: float = 1.0,
     detail: str = "",
 ) -> Mean:
-    """The mean of observations in [low, high] is at most the bound. With bound = low, one
-    observation above it refutes."""
+    """The mean of observations in [low, high] is at most the bound. If bound = low, a single
+    observation above it refutes the statement."""
     return Mean(float(bound), draw, resolution, low, high, (1,), detail)
 
 
@@ -229,15 +235,15 @@ class Cells:
         require_between("resolution", self.resolution, 0, 1)
 
     def samples_needed(self, alpha: float) -> int:
-        """Enough for the e-value to see the resolution, and for the total variation to fall below
-        it."""
+        """Enough samples for the e-value to detect a violation of the resolution, and for the total
+        variation to fall below the resolution."""
         return design.cells_samples(self.probabilities, self.resolution, alpha)
 
     def judge(self, stream: np.random.SeedSequence, alpha: float, budget: int) -> Evidence:
-        """The e-value is watched after every batch; the total variation decides `holds` once, at
-        the designed size (its bound is valid at one sample size fixed in advance). There the test
-        always decides: the design makes the e-value large wherever the total variation is too large
-        to pass."""
+        """Watches the e-value after every batch. The total variation decides `holds` once, at the
+        designed size, because its bound is valid at one sample size that is fixed in advance. There
+        the test always decides: the design makes the e-value large wherever the total variation is
+        too large to pass."""
         size = self.samples_needed(alpha)
         require_budget(budget, size)
         p, last = self.probabilities, len(self.probabilities) - 1
@@ -247,7 +253,7 @@ class Cells:
         path: list[tuple[int, float]] = []
         for batch in batches(self.draw, stream, size):
             if batch.dtype.kind == "f":
-                raise ValueError(f"draw returned dtype {batch.dtype}, cells must be integers")
+                raise ValueError(f"draw returned dtype {batch.dtype}: cells must be integers")
             counts += np.bincount(within(batch, 0, last).astype(np.int64), minlength=len(p))
             n = int(counts.sum())
             path.append((n, float(laws.total_variation(counts / n, p))))
@@ -265,8 +271,8 @@ class Cells:
 def cells_follow(
     probabilities: npt.ArrayLike, draw: Draw, *, resolution: float, detail: str = ""
 ) -> Cells:
-    """Cells 0 .. k-1 have these probabilities; resolution in total variation. An impossible cell
-    refutes at once."""
+    """Cells 0 .. k-1 have these probabilities; the resolution is in total variation. A single
+    observation in a cell of probability 0 refutes the statement."""
     p = np.asarray(probabilities, dtype=float)
     if p.ndim != 1 or p.size == 0 or not (p >= 0).all() or not abs(p.sum() - 1) <= 1e-9:
         raise ValueError(f"probabilities = {p} must be nonnegative and add up to 1, not {p.sum()}")
@@ -289,11 +295,12 @@ class Law:
         require_between("resolution", self.resolution, 0, 1)
 
     def samples_needed(self, alpha: float) -> int:
-        """From the Dvoretzky-Kiefer-Wolfowitz inequality with Massart's constant."""
+        """The number of samples that follows from the Dvoretzky-Kiefer-Wolfowitz inequality with
+        Massart's constant."""
         return design.law_samples(self.resolution, alpha)
 
     def judge(self, stream: np.random.SeedSequence, alpha: float, budget: int) -> Evidence:
-        """One Kolmogorov-Smirnov test at the designed number of samples, where it always
+        """Makes one Kolmogorov-Smirnov test, at the designed number of samples, where it always
         decides."""
         size = self.samples_needed(alpha)
         require_budget(budget, size)
@@ -324,22 +331,26 @@ class Law:
 def follows_law(
     cdf: Callable[[Array], Array], draw: Draw, *, resolution: float, detail: str = ""
 ) -> Law:
-    """Observations follow the law with this (vectorised, right-continuous) cdf, continuous or not;
-    resolution in Kolmogorov-Smirnov distance."""
+    """Observations follow the law with this cdf, which need not be continuous; the resolution is in
+    Kolmogorov-Smirnov distance.
+
+    cdf: vectorised and right-continuous
+    """
     return Law(cdf, draw, resolution, detail)
 
 
-# Frequencies over dear replicates
+# Frequencies over expensive replicates
 
 
 @dataclass(frozen=True)
 class Frequency:
-    """An event happens with probability at most (side +1) or at least (-1) the bound; `events` says
-    in which of few, dear replicates it did, 0 or 1 each.
+    """An event happens with probability at most (side 1) or at least (side -1) the bound.
 
-    Whenever the statement holds, a violation by `resolution` is rejected at 5 %; None stands for
-    the smallest that so many replicates have. Counts that neither hold nor violate are
-    inconclusive.
+    events: for each replicate 1 if the event happened, else 0; replicates are few and expensive
+    resolution: `holds` is declared only if a violation of this size is rejected at 5 %; None stands
+        for the smallest resolution that so many replicates allow
+
+    Counts that give neither `holds` nor `violated` are inconclusive.
     """
 
     bound: float
@@ -354,29 +365,30 @@ class Frequency:
         if self.resolution is not None:
             require_between("resolution", self.resolution, 0, 1)
         if self.events.ndim != 1:
-            raise ValueError(f"events of shape {self.events.shape}: one for each replicate")
+            raise ValueError(f"events of shape {self.events.shape}: needs one for each replicate")
         strange = self.events[~np.isin(self.events, (0, 1))]
         if len(strange):
             raise ValueError(f"event {strange[0]} must be 0 or 1")
 
     @property
     def _most(self) -> float:
-        """The largest rate of what speaks against the statement."""
+        """The largest rate, if the statement is true, of the outcome that counts against it."""
         return self.bound if self.side == 1 else 1 - self.bound
 
     def samples_needed(self, alpha: float) -> int:
-        """All replicates. Raises HypothesesNotMet if they are too few to refute the statement even
-        if all of them spoke against it."""
+        """The number of all replicates. Raises HypothesesNotMet if they are too few to refute the
+        statement even if all of them counted against it."""
         require_level(alpha)
         n = len(self.events)
         if laws.binomial_above(n, n, self._most) > alpha:
             raise HypothesesNotMet(
-                f"{self.detail or 'frequency'}: it applies to {n} replicates, too few to refute it"
+                f"{self.detail or 'frequency'}: the statement applies to {n} replicates, too few to"
+                " refute it"
             )
         return n
 
     def judge(self, stream: np.random.SeedSequence, alpha: float, budget: int) -> Evidence:
-        """One exact binomial test on all replicates; the stream is not used."""
+        """Makes one exact binomial test on all replicates; the stream is not used."""
         n = self.samples_needed(alpha)
         require_budget(budget, n)
         count = int(self.events.sum())
@@ -434,26 +446,27 @@ def frequency_at_least(
 
 @dataclass(frozen=True)
 class AboutDraws:
-    """A statement about so many observations, which are drawn when it is judged."""
+    """A statement about `size` observations, which are drawn when it is judged."""
 
     size: int
     draw: Draw
     about: Callable[[Array], Statement]
 
     def samples_needed(self, alpha: float) -> int:
-        """The observations."""
+        """The number of observations."""
         require_level(alpha)
         return self.size
 
     def judge(self, stream: np.random.SeedSequence, alpha: float, budget: int) -> Evidence:
-        """The evidence for the statement about observations from the first child of the stream."""
+        """The evidence for the statement about the observations, which the first child of the
+        stream draws."""
         observations = observe(self.draw, next(children(stream)), self.size)
         return self.about(observations).judge(stream, alpha, budget)
 
 
 def about_draws(size: int, draw: Draw, about: Callable[[Array], Statement]) -> AboutDraws:
     """The statement that `about` makes of `size` observations, which are drawn anew whenever it is
-    judged: for events that are dear to draw and were not measured before."""
+    judged: for events that are expensive to draw and were not measured before."""
     return AboutDraws(size, draw, about)
 
 
@@ -473,8 +486,8 @@ class AllOf:
             raise ValueError("all_of needs at least one statement, got 0")
 
     def _parts(self, alpha: float) -> tuple[float, list[int]]:
-        """Alpha for each member that samples (exact members need none), and the samples that each
-        needs with it."""
+        """The part of alpha of each member that samples (exact members need none), and the samples
+        that each member needs with it."""
         require_level(alpha)
         sampled = sum(member.samples_needed(alpha) > 0 for member in self.members)
         part = alpha / max(sampled, 1)
@@ -488,8 +501,8 @@ class AllOf:
         """Judges members in order, each with its own child of the stream and a proportional part of
         the budget, up to the first that is violated.
 
-        The worst verdict wins; among equals those that sample, or those that are exact if they come
-        first; and of these the closest to its bound.
+        The worst verdict decides. Among equal verdicts, members that sample go before exact ones
+        (exact_first: the other way round), and of these the member closest to its bound decides.
         """
         part, needs = self._parts(alpha)
         total = sum(needs)
@@ -520,8 +533,8 @@ class AllOf:
 def all_of(*statements: Statement, detail: str = "", exact_first: bool = False) -> AllOf:
     """The conjunction: alpha is split evenly over the members that sample (Bonferroni).
 
-    exact_first: whether, where all hold, the evidence is that of an exact member, as for an exact
-        claim that samples besides.
+    exact_first: whether the evidence is that of an exact member where verdicts are equal, as for an
+        exact claim that also samples.
     """
     return AllOf(statements, detail, exact_first)
 
@@ -533,10 +546,10 @@ def all_of(*statements: Statement, detail: str = "", exact_first: bool = False) 
 class Given:
     """A statement that is conditional on hypotheses.
 
-    statement: what is said under the hypotheses
-    met, tried: how many of how many draws satisfied them
-    least: VACUOUS if fewer did
-    hypotheses: their name
+    statement: what is claimed under the hypotheses
+    met, tried: how many of how many draws met the hypotheses
+    least: the verdict is VACUOUS if fewer draws did
+    hypotheses: the name of the hypotheses
     """
 
     statement: Statement
@@ -553,12 +566,12 @@ class Given:
             )
 
     def samples_needed(self, alpha: float) -> int:
-        """Those of the statement."""
+        """The samples that the statement needs."""
         return self.statement.samples_needed(alpha)
 
     def judge(self, stream: np.random.SeedSequence, alpha: float, budget: int) -> Evidence:
-        """The evidence for the statement; VACUOUS, whatever it says, where the hypotheses were met
-        less than `least` times."""
+        """The evidence for the statement. The verdict is VACUOUS, whatever that of the statement
+        is, if fewer than `least` draws met the hypotheses."""
         found = replace(self.statement.judge(stream, alpha, budget), met=self.met, tried=self.tried)
         if self.met >= self.least:
             return found
@@ -570,8 +583,8 @@ class Given:
 
 
 def given(statement: Statement, *, met: int, tried: int, hypotheses: str, least: int = 1) -> Given:
-    """The statement, conditional on hypotheses that `met` of `tried` draws satisfied; VACUOUS if
-    those are fewer than `least`."""
+    """The statement, conditional on hypotheses that `met` of `tried` draws met; VACUOUS if these
+    are fewer than `least`."""
     return Given(statement, met, tried, least, hypotheses)
 
 

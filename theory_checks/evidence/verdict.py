@@ -1,4 +1,4 @@
-"""What a check concludes, and the evidence it concludes from."""
+"""The verdict of a check, and the evidence that it rests on."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Verdict(StrEnum):
 
 
 class HypothesesNotMet(Exception):
-    """Nothing meets the hypotheses of a statement, or too little to refute it: the verdict is
+    """No draw meets the hypotheses of a statement, or too few do to refute it: the verdict is
     VACUOUS."""
 
 
@@ -55,8 +55,8 @@ class Exceptions:
 
 @dataclass(frozen=True)
 class Evidence:
-    """A verdict with everything needed to judge it; plain Python values, so that it can be sent as
-    JSON.
+    """A verdict with everything that is needed to judge it, as plain Python values, so that it can
+    be sent as JSON.
 
     verdict: what the check concludes
     observed: the estimate, or the worst value
@@ -64,20 +64,22 @@ class Evidence:
     margin: signed distance to the bound, positive inside. For statements of equality (`equal`,
         `mean_equals`, `cells_follow`, `follows_law`) "inside" means closer than the tolerance or
         resolution; a violation smaller than that can still be detected.
-    tightness: worst observed / bound (the inverse for lower bounds): 1 attained, > 1 beyond; None
-        where it has no meaning
-    resolution: violations of this size or more are rejected at false_pass; exact checks: tolerance
+    tightness: the worst observed / bound (the inverse for lower bounds); 1 if the bound is
+        attained, above 1 if it is exceeded; None where the ratio has no meaning
+    resolution: violations of this size or more are rejected at false_pass; the tolerance for exact
+        checks
     samples: how many were drawn or measured
-    false_alarm: level at which `violated` is declared; 0 for exact checks
-    false_pass: level at which `holds` is declared; 0 for exact checks
+    false_alarm: the level at which `violated` is declared; 0 for exact checks
+    false_pass: the level at which `holds` is declared; 0 for exact checks
     stopped: why sampling stopped
     detail: what was compared, on one line
-    met, tried: how many of how many draws met the hypotheses; 0 of 0 if none are counted
-    path: (draws so far, running estimate of `observed`); the last estimate is the verdict's
+    met, tried: how many of how many draws met the hypotheses; both 0 if they are not counted
+    path: pairs of the draws so far and the estimate of `observed` from them; the verdict rests on
+        the last estimate
     averages: whether these estimates are means of the draws so far
     spread: one of n draws can change `observed` by at most spread / n
-    members: of a conjunction, up to the first that is violated
-    worst: the member whose evidence this is
+    members: the evidence of each member of a conjunction, up to the first that is violated
+    worst: the index of the member whose evidence this is
     claimed: of a finding: what is claimed, in words
     exceptions: of a finding: how often that failed, point by point
     """
@@ -105,9 +107,10 @@ class Evidence:
 
     @property
     def closeness(self) -> float:
-        """How close this came to the bound, from 0 to 1 at the bound, to find the worst of several.
-        For exact checks that is the tightness. Sampled estimates are compared in units of the
-        resolution, since their ratio to a small bound is mostly noise."""
+        """How close the observed value came to the bound, from 0 to 1 at the bound; the worst of
+        several checks is the closest. For exact checks this is the tightness. Sampled estimates are
+        compared in units of the resolution, because their ratio to a small bound is mostly
+        noise."""
         if self.false_pass == 0:
             return min(self.tightness or 0.0, 1.0)
         ratio = 1 - self.margin / self.resolution
@@ -115,16 +118,16 @@ class Evidence:
 
     @property
     def coarsest(self) -> tuple[float, float] | None:
-        """Resolution and false_pass of the sampled member with the coarsest resolution, where this
-        evidence itself is exact; None otherwise."""
+        """Resolution and false_pass of the sampled member with the coarsest resolution, if this
+        evidence itself is exact; otherwise None."""
         sampled = [
             (leaf.resolution, leaf.false_pass) for _, leaf in self.leaves() if leaf.false_pass > 0
         ]
         return max(sampled) if sampled and self.false_pass == 0 else None
 
     def leaves(self, name: str = "") -> Iterator[tuple[str, Evidence]]:
-        """The members that are not conjunctions themselves, the worst first, named by their places:
-        `.2.1` is the first member of the second one."""
+        """The members that are not conjunctions themselves, the worst first, with their names. A
+        name gives the place: `.2.1` is the first member of the second member."""
         if not self.members:
             yield name, self
         for index in sorted(range(len(self.members)), key=lambda i: i != self.worst):
