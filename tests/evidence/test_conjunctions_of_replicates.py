@@ -1,4 +1,4 @@
-"""Conjunctions over dear replicates divide alpha by themselves: with any number of replicates they
+"""Conjunctions over replicates divide alpha by themselves: with any number of replicates they
 can say *violated*, at the level of a search and at that of a decision."""
 
 from collections.abc import Callable

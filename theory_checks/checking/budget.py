@@ -10,10 +10,10 @@ from theory_checks.evidence.ledger import Ledger, Line
 def line_of(claim: Claim) -> Line:
     """A claim's line in the error budget.
 
-    Certainty costs log(1 / share) samples: cheap where samples are, dear in training runs.
+    Certainty costs log(1 / share) samples: cheap where samples are, expensive in training runs.
     """
     if claim.trains:
-        return Line(claim.id, 4, 100, "samples are training runs, few and dear: a larger share")
+        return Line(claim.id, 4, 100, "training runs are few and expensive: a larger share")
     if claim.samples:
         return Line(claim.id, 1, 400, "samples are cheap")
     return Line(claim.id, 0, 1000, "exact: no chance enters")

@@ -109,7 +109,7 @@ class Claim:
 
     @property
     def trains(self) -> bool:
-        """Whether the claim samples training runs, which are few and dear."""
+        """Whether the claim samples training runs, which are few and expensive."""
         return "trained" in inspect.signature(self.check).parameters
 
 

@@ -218,12 +218,12 @@ def _chosen(wanted: Sequence[str | Claim] | None, claims_from: Sequence[str]) ->
         ]
     return {
         claim_id: known[claim_id]
-        for claim_id in sorted(ids, key=lambda claim_id: dearest_first(known[claim_id]))
+        for claim_id in sorted(ids, key=lambda claim_id: longest_first(known[claim_id]))
     }
 
 
-def dearest_first(claim: Claim) -> tuple[int, int]:
-    """The place of a claim in the run: no worker is to be left alone with a dear one at the end.
+def longest_first(claim: Claim) -> tuple[int, int]:
+    """The place of a claim in the run, so that no worker is left alone with a long one at the end.
 
     Training claims come first, those that look at most scenarios before others; of the rest, those
     that try few inputs are those whose inputs take long.

@@ -22,7 +22,7 @@ from filelock import BaseFileLock
 from theory_checks.checking.claim import DEFAULT_SUBJECT, Claim, with_dependencies
 from theory_checks.checking.in_process import (
     PACKAGES,
-    dearest_first,
+    longest_first,
     modules_of,
     shares,
     unfinished_report,
@@ -249,7 +249,7 @@ class Session:
             left = [i for i in items if isinstance(i, ClaimItem) and i.claim.id in chosen]
             self.config.hook.pytest_deselected(items=[i for i in items if i not in left])
             items[:] = left
-        items.sort(key=lambda i: dearest_first(i.claim) if isinstance(i, ClaimItem) else (2, 0))
+        items.sort(key=lambda i: longest_first(i.claim) if isinstance(i, ClaimItem) else (2, 0))
         from theory_checks.checking.run import make_run
 
         self.config.stash[RUN] = make_run(self.options, self.shared, self.number)
