@@ -15,8 +15,8 @@ import theory_checks
 from core import PAPER
 from theory_checks.checking.registry import declared_ids
 from theory_checks.checking.run import load_subject
-from theory_checks.faults import FAMILIES, FAULTS, graded
-from theory_checks.faults.fault import Fault, fault
+from theory_checks.faults import FAULTS, graded
+from theory_checks.faults.fault import FAMILIES, Fault, fault
 
 FOLDER = Path(graded.__file__).parent
 

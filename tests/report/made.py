@@ -6,7 +6,8 @@ import numpy as np
 
 from theory_checks.checking.pictures import Heatmap, Lines, Series, compact
 from theory_checks.checking.record import Record
-from theory_checks.report.document import SCHEMA, Report, Share
+from theory_checks.report.document import Report
+from theory_checks.report.results import FORMAT, Share
 
 INFINITY = float("inf")
 
@@ -73,7 +74,7 @@ def report(*records: Record, **fields: Any) -> Report:
         "complete": True,
         "ledger": (Share("R.1", 1e-6, 400, "samples are cheap"),),
     }
-    return Report(schema=SCHEMA, records=records, **{**common, **fields})
+    return Report(schema=FORMAT, records=records, **{**common, **fields})
 
 
 def sampled(draws: np.ndarray, bound: float, **fields: Any) -> Record:

@@ -12,7 +12,8 @@ from made import record, report
 
 from theory_checks.__main__ import main
 from theory_checks.checking.record import Record
-from theory_checks.report.document import Report, document_schema, origins, read_report, suspects
+from theory_checks.report.document import Report, document_schema, read_report
+from theory_checks.report.results import origins, suspects
 
 SCHEMA = document_schema()
 
@@ -149,3 +150,21 @@ def test_what_builds_on_a_broken_claim_is_suspect_directly_or_not() -> None:
 def test_the_command_prints_the_schema(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["report", "--schema"]) == 0
     assert json.loads(capsys.readouterr().out) == json.loads(json.dumps(document_schema()))
+
+
+def test_a_printed_report_says_in_short_what_does_not_hold() -> None:
+    found = report(
+        record("R.1"),
+        record("R.3", "inconclusive"),
+        record("N.1", "error"),
+        record("R.2", "violated"),
+    )
+    shown = (
+        "1 of 4 claims is violated, 1 is in error (the code under test raised), 1 is undecided.\n"
+        "R.2 violated: What R.2 says: |x| <= 1.\n"
+        "N.1 error: What N.1 says: |x| <= 1.\n"
+        "R.3 inconclusive: What R.3 says: |x| <= 1."
+    )
+    assert (str(found), repr(found)) == (shown, shown)
+    assert str(report(Record("R.1", "error", detail="no claim"))).endswith("\nR.1 error: no claim")
+    assert str(report(record())) == "The claim holds."

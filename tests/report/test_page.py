@@ -21,8 +21,9 @@ from theory_checks.checking.pictures import Heatmap, Lines, Series, compact
 from theory_checks.checking.record import Record
 from theory_checks.checking.registry import built_in, declared_ids
 from theory_checks.report.compare import compare
-from theory_checks.report.document import Report, headline
+from theory_checks.report.document import Report
 from theory_checks.report.page import drawings, observed_sequence, render, standing
+from theory_checks.report.results import headline
 from theory_checks.report.words import natural, number, quantity
 
 ROOT = Path(__file__).parents[2]

@@ -19,8 +19,8 @@ from theory_checks.checking.pictures import (
     compact,
 )
 from theory_checks.checking.record import Record
-from theory_checks.report.document import suspects
-from theory_checks.report.plots import ROLES, Drawing, drawn, graph
+from theory_checks.report.plots import COLOURS, Drawing, drawn, graph
+from theory_checks.report.results import suspects
 from theory_checks.report.serial import plain, restored
 
 NAN, INF = math.nan, math.inf
@@ -61,7 +61,7 @@ def test_all_colours_are_the_page_s(picture: Picture) -> None:
     svg = drawn(picture, "a").svg
     assert not re.search(r"#[0-9a-f]{6}\b|rgb|font-family|<style|<metadata|date", svg)
     used = set(re.findall(r"var\(--([\w-]+)\)", svg))
-    assert {"ink"} < used <= set(ROLES)
+    assert {"ink"} < used <= set(COLOURS)
 
 
 @pytest.mark.parametrize("picture", [CURVES, TABLE])

@@ -29,8 +29,9 @@ from theory_checks.checking.options import Options, options_from
 from theory_checks.checking.process import require_own_core, tune_process
 from theory_checks.checking.profiles import Profile
 from theory_checks.checking.record import Record
-from theory_checks.report.document import SCHEMA, Report, Share
+from theory_checks.report.document import Report
 from theory_checks.report.provenance import environment, git_state
+from theory_checks.report.results import FORMAT, Share
 from theory_checks.report.write import reserve, write
 
 if TYPE_CHECKING:
@@ -289,7 +290,7 @@ def unfinished_report(options: Options, command: str, directory: Path) -> Report
     if not commit:
         commit, dirty = git_state(directory)
     return Report(
-        schema=SCHEMA,
+        schema=FORMAT,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         subject=options.subject,
         profile=options.profile.name,

@@ -13,7 +13,7 @@ from theory_checks.report.serial import plain, restored
 
 NOT_RUN = "not run"
 RAISED = "error"
-WORST_FIRST = tuple(words.VERDICTS)
+WORST_FIRST = tuple(words.VERDICT_WORDS)
 BROKEN = ("violated", RAISED)
 
 Whole = Annotated[int, {"minimum": 0}]

@@ -14,21 +14,10 @@ if TYPE_CHECKING:
 
     FAULTS: dict[str, Fault]
 
-# the modules of faults, and how the ids of the claims about the part that each breaks begin
-FAMILIES = {
-    "data": ("D.",),
-    "initialisation": ("I.",),
-    "routing": ("R.",),
-    "gate": ("R.8", "G."),
-    "experts": ("G.",),
-    "updates": ("G.",),
-    "loss": ("G.",),
-}
-
 
 @cache
 def _declared() -> "dict[str, Fault]":
-    from theory_checks.faults.fault import Fault
+    from theory_checks.faults.fault import FAMILIES, Fault
 
     modules = [import_module(f"{__name__}.{family}") for family in FAMILIES]
     found = (value for module in modules for value in vars(module).values())

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from importlib.metadata import version
 
 from theory_checks.checking.pictures import Heatmap
-from theory_checks.faults import FAMILIES
-from theory_checks.faults.fault import Fault
+from theory_checks.faults.fault import FAMILIES, Fault
 from theory_checks.faults.matrix import KEPT, Matrix, about_parts
 from theory_checks.report.page import templates
 from theory_checks.report.plots import Drawing, drawn

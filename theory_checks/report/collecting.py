@@ -14,7 +14,8 @@ import pytest
 
 from theory_checks.checking.record import NOT_RUN, RAISED, Record
 from theory_checks.report import terminal
-from theory_checks.report.document import EXIT_UNDECIDED, Report, Share
+from theory_checks.report.document import EXIT_UNDECIDED, Report
+from theory_checks.report.results import Share
 from theory_checks.report.serial import plain, restored
 from theory_checks.report.write import PAGE, begin, write, write_whole
 

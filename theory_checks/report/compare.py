@@ -32,7 +32,7 @@ from scipy.special import stdtrit
 
 from theory_checks.checking.record import BROKEN, RAISED, WORST_FIRST, Record
 from theory_checks.evidence.sampling import looks
-from theory_checks.report.document import Report
+from theory_checks.report.results import Results
 from theory_checks.report.words import natural, number
 
 LEVEL = 0.05
@@ -93,8 +93,8 @@ class Comparison:
     changes: of all claims, in the order of the new run, then those that it lacks
     """
 
-    old: Report
-    new: Report
+    old: Results
+    new: Results
     changes: tuple[Change, ...]
 
     @property
@@ -110,7 +110,7 @@ class Comparison:
         )
 
 
-def compare(old: Report, new: Report) -> Comparison:
+def compare(old: Results, new: Results) -> Comparison:
     """What changed from the old run to the new one."""
     before, after = ({record.id: record for record in report.records} for report in (old, new))
     shared = [claim_id for claim_id in after if claim_id in before]
@@ -134,7 +134,7 @@ def compare(old: Report, new: Report) -> Comparison:
     return Comparison(old, new, tuple(changes))
 
 
-def incomparable(old: Report, new: Report, was: Record, now: Record) -> str:
+def incomparable(old: Results, new: Results, was: Record, now: Record) -> str:
     """Why two records cannot be compared; empty if they can."""
     if old.profile != new.profile:
         return f"profile {new.profile}, was {old.profile}"

@@ -9,73 +9,22 @@ from __future__ import annotations
 import html
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from theory_checks.checking.claim import with_dependencies
-from theory_checks.checking.record import BROKEN, Record, Whole
-from theory_checks.report.serial import plain, restored, schema
-from theory_checks.report.words import natural, plural, shortened
+from theory_checks.checking.record import Record
+from theory_checks.report.results import FORMAT, Results, headline
+from theory_checks.report.serial import restored, schema
+from theory_checks.report.terminal import in_order
+from theory_checks.report.words import shortened
 
-SCHEMA = "2"
 FILE = "report.json"
 EXIT_UNDECIDED = 6  # exit status if no claim is violated or in error, but not all hold
 
 
-@dataclass(frozen=True)
-class Share:
-    """One claim's line in the error budget.
-
-    id: of the claim
-    share: its part of alpha; 0 for exact claims
-    inputs: the largest number of inputs that it may try
-    reason: of both numbers
-    """
-
-    id: str
-    share: float
-    inputs: Whole
-    reason: str
-
-
-@dataclass(frozen=True)
-class Report:
-    """The result of one run.
-
-    schema: version of this format
-    created: when the run began, ISO 8601 in UTC
-    subject: the Subject under test, module:NAME
-    profile: how much evidence was gathered
-    device: where training ran
-    seed: determines every draw of the run
-    alpha: bound on the probability of any false alarm in the run
-    command: the command line
-    environment: versions, platform and number of processors
-    commit: of git; empty outside a repository
-    dirty: whether there were uncommitted changes or untracked files; null outside a repository
-    seconds: wall time, so far if the run is not complete
-    complete: false while the run goes on, and if it ended before every claim was checked
-    ledger: how alpha is divided among the claims
-    records: one for each claim that was selected
-    """
-
-    schema: Annotated[str, {"enum": (SCHEMA,)}]
-    created: str
-    subject: str
-    profile: str
-    device: str
-    seed: Whole
-    alpha: float
-    command: str
-    environment: Mapping[str, str]
-    commit: str
-    dirty: bool | None
-    seconds: float
-    complete: bool
-    ledger: tuple[Share, ...]
-    records: tuple[Record, ...]
+class Report(Results):
+    """The results of one run, as people look at them: `report["R.5"]`, printed, in a notebook."""
 
     def __getitem__(self, claim_id: str) -> Record:
         """The record of a claim. Raises KeyError, which names those there are, if it has none."""
@@ -102,28 +51,26 @@ class Report:
             claim_id for claim_id, verdict in self.verdicts.items() if verdict == "violated"
         )
 
+    def __repr__(self) -> str:
+        """The verdict of the run, and a line for each claim that does not hold, worst first."""
+        failing = (record for record in in_order(self.records) if record.verdict != "holds")
+        return "\n".join(
+            [headline(self), *(f"{r.id} {r.verdict}: {r.statement or r.detail}" for r in failing)]
+        )
+
     def _repr_html_(self) -> str:
         """The page, as a notebook shows it."""
-        from theory_checks.report.page import render
+        from theory_checks.report.page import render  # slow to import, so not at the start of a run
 
         page = html.escape(render(self))
         return f'<iframe srcdoc="{page}" width="100%" height="800" frameborder="0"></iframe>'
 
-    def to_json(self) -> str:
-        """The document. It adds `suspects`, which follows from the records, for other programs.
-
-        Indented only once it is complete: until then it is written again and again, and the fast
-        encoder cannot indent.
-        """
-        document = {**plain(self), "suspects": plain(suspects(self.records))}
-        return json.dumps(document, allow_nan=False, indent=1 if self.complete else None)
-
 
 def document_schema() -> dict[str, Any]:
-    """The JSON schema of report.json, from the fields of Report and their descriptions."""
+    """The JSON schema of report.json, from the fields of Results and their descriptions."""
     definitions: dict[str, Any] = {}
-    schema(Report, definitions)
-    top = definitions.pop("Report")
+    schema(Results, definitions)
+    top = definitions.pop("Results")
     top["properties"]["suspects"] = {
         **schema(Mapping[str, tuple[str, ...]], definitions),
         "description": "for each claim that builds on broken ones (violated or in error), directly"
@@ -131,8 +78,8 @@ def document_schema() -> dict[str, Any]:
     }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": f"urn:moe-theory-checks:report:{SCHEMA}",
-        "title": f"Report of a run of theory checks, version {SCHEMA}",
+        "$id": f"urn:moe-theory-checks:report:{FORMAT}",
+        "title": f"Report of a run of theory checks, version {FORMAT}",
         **top,
         "required": list(top["properties"]),
         "$defs": definitions,
@@ -155,10 +102,10 @@ def read_report(path: Path) -> Report:
         raise ValueError(f"{path}: not JSON, perhaps truncated ({error})") from error
     if not isinstance(document, dict) or "schema" not in document:
         raise ValueError(f"{path}: not a report of theory checks, it has no field 'schema'")
-    if document["schema"] != SCHEMA:
+    if document["schema"] != FORMAT:
         raise ValueError(
             f"{path}: report schema {shortened(document['schema'])}, but this version of"
-            f" theory_checks reads {SCHEMA!r}; run the checks again to get a new report"
+            f" theory_checks reads {FORMAT!r}; run the checks again to get a new report"
         )
     document.pop("suspects", None)
     try:
@@ -169,50 +116,3 @@ def read_report(path: Path) -> Report:
     except ValueError as error:
         raise ValueError(f"{path}: not a report of theory checks, {error}") from error
     return report
-
-
-def headline(report: Report) -> str:
-    """The verdict of the whole run in one sentence."""
-    verdicts, total = Counter(r.verdict for r in report.records), len(report.records)
-    claims = plural(total, "claim")
-    if not total:
-        return "No claim was checked."
-    if verdicts["holds"] == total:
-        return "The claim holds." if total == 1 else f"All {claims} hold."
-    undecided = total - verdicts["holds"] - sum(verdicts[verdict] for verdict in BROKEN)
-    parts = [
-        f"{n} {'is' if n == 1 else 'are'} {what}"
-        for n, what in (
-            (verdicts["violated"], "violated"),
-            (verdicts["error"], "in error (the code under test raised)"),
-            (undecided, "undecided"),
-        )
-        if n
-    ]
-    parts[0] = parts[0].replace(" ", f" of {claims} ", 1)
-    nothing_worse = "" if any(verdicts[v] for v in BROKEN) else "No claim is violated; "
-    return f"{nothing_worse}{', '.join(parts)}."
-
-
-def suspects(records: Iterable[Record]) -> dict[str, tuple[str, ...]]:
-    """For each claim that builds on broken ones, directly or not: those; all in the order of ids.
-
-    If a lemma is broken, what was derived from it is in doubt whatever its own verdict; if that is
-    `violated` too, the lemma may be the cause.
-    """
-    by_id = {record.id: record for record in sorted(records, key=lambda r: natural(r.id))}
-    suspect = {}
-    for claim_id, record in by_id.items():
-        below = with_dependencies(record.depends_on, by_id)
-        if broken := tuple(lemma for lemma in by_id if lemma in below and by_id[lemma].broken):
-            suspect[claim_id] = broken
-    return suspect
-
-
-def origins(suspect: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
-    """Of the broken claims that each suspect builds on, those that are no suspects themselves:
-    where to start."""
-    return {
-        claim_id: tuple(lemma for lemma in lemmas if lemma not in suspect)
-        for claim_id, lemmas in suspect.items()
-    }

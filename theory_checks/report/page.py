@@ -17,8 +17,8 @@ from theory_checks.checking.claim import GROUPS
 from theory_checks.checking.pictures import Lines, Series, Style
 from theory_checks.checking.record import WORST_FIRST, Record
 from theory_checks.report import words
-from theory_checks.report.document import Report, headline, suspects
 from theory_checks.report.mathml import mathml
+from theory_checks.report.results import Results, headline, suspects
 from theory_checks.report.tables import joint_tables
 from theory_checks.report.terminal import tally
 from theory_checks.report.words import group_of, natural, quantity, slug
@@ -32,7 +32,7 @@ INSIDE, BEYOND = 1.0, 2.0  # units of the margin that the bar shows on each side
 
 
 def render(
-    report: Report,
+    report: Results,
     comparison: Comparison | None = None,
     drawn: Mapping[str, Drawings] = MappingProxyType({}),
 ) -> str:

@@ -37,7 +37,7 @@ from theory_checks.checking.record import Record
 from theory_checks.report.words import group_of, slug
 
 SERIES = 6  # colours for series, which people who do not see red or green can tell apart
-ROLES = (
+COLOURS = (
     *("ink", "muted", "grid", "paper", "high", "low"),
     *("holds", "violated", "inconclusive", "vacuous", "error", "not-run"),
     *(f"series-{i}" for i in range(SERIES)),
@@ -50,7 +50,7 @@ MARKED = "data "  # a gid of matplotlib that begins so becomes attributes: "data
 
 def colour(role: str) -> str:
     """The placeholder of a role."""
-    return f"#fe00{ROLES.index(role):02x}"
+    return f"#fe00{COLOURS.index(role):02x}"
 
 
 SIZE = 8.5  # of text, in points
@@ -512,7 +512,7 @@ def _rewrite(attributes: dict[str, str], name: str, referred: set[str]) -> None:
             part for part in attributes["style"].split("; ") if not part.startswith("font-family")
         )
         attributes["style"] = PLACEHOLDER.sub(
-            lambda m: f"var(--{ROLES[int(m[1], 16)]})", "; ".join(kept)
+            lambda m: f"var(--{COLOURS[int(m[1], 16)]})", "; ".join(kept)
         )
 
 

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from theory_checks.checking.record import Record
-from theory_checks.report.document import Report, headline, origins, suspects
+from theory_checks.report.results import Results, headline, origins, suspects
 from theory_checks.report.tables import JointTable, joint_tables
 from theory_checks.report.terminal import counts, described, in_order, tally
-from theory_checks.report.words import SMALL_BUT_SIGNIFICANT, VERDICTS, cut, number, percent
+from theory_checks.report.words import SMALL_BUT_SIGNIFICANT, VERDICT_WORDS, cut, number, percent
 
 if TYPE_CHECKING:
     from theory_checks.report.compare import Comparison
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 LONGEST = 1000  # characters of an input or a message: GitHub cuts comments off at 65536
 
 
-def markdown(report: Report, comparison: Comparison | None = None) -> str:
+def markdown(report: Results, comparison: Comparison | None = None) -> str:
     """The summary: the verdict of the run, broken claims with how to replay them, undecided claims,
     changes, all claims.
 
@@ -28,7 +28,7 @@ def markdown(report: Report, comparison: Comparison | None = None) -> str:
     """
     records, suspect = in_order(report.records), suspects(report.records)
     origin = origins(suspect)
-    mark = VERDICTS[records[0].verdict].mark if records else ""
+    mark = VERDICT_WORDS[records[0].verdict].mark if records else ""
     blocks = [f"## {mark} {headline(report)}", about(report), counts(records)[0] + "."]
     blocks += [failure(r, suspect) for r in records if r.broken and r.id not in suspect]
     for title, chosen in (
@@ -57,7 +57,7 @@ def folded(title: str, *blocks: str) -> list[str]:
     return [f"<details><summary>{title}</summary>", *blocks, "</details>"]
 
 
-def about(report: Report) -> str:
+def about(report: Results) -> str:
     """What was run, where and when."""
     changes = " with uncommitted changes" if report.dirty else ""
     commit = f", commit {report.commit[:12]}{changes}" if report.commit else ""
@@ -78,7 +78,7 @@ def failure(record: Record, suspect: Mapping[str, Sequence[str]]) -> str:
         f"claims that build on it: {', '.join(dependants)}" if dependants else "",
     ]
     listed = "\n".join(f"- {item}" for item in items if item)
-    title = f"### {VERDICTS[record.verdict].mark} {record.id} {record.verdict}"
+    title = f"### {VERDICT_WORDS[record.verdict].mark} {record.id} {record.verdict}"
     command = f"\n\n```bash\n{record.command}\n```" if record.command else ""
     return (
         f"{title}\n\n{plain_text(record.statement)}"
@@ -93,7 +93,7 @@ def line(record: Record, origin: Mapping[str, Sequence[str]]) -> str:
         f" — {plain_text(record.detail)}" if record.verdict != "holds" and record.detail else ""
     )
     return (
-        f"{VERDICTS[record.verdict].mark} **{record.id}** {record.verdict}{builds_on}:"
+        f"{VERDICT_WORDS[record.verdict].mark} **{record.id}** {record.verdict}{builds_on}:"
         f" {plain_text(record.statement)}{detail}"
     )
 
@@ -117,7 +117,7 @@ def table(records: Sequence[Record]) -> str:
     for r in records:
         cells = (
             r.id,
-            f"{VERDICTS[r.verdict].mark} {r.verdict}",
+            f"{VERDICT_WORDS[r.verdict].mark} {r.verdict}",
             number(r.observed),
             number(r.bound),
             number(r.tightness, 2),

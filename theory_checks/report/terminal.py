@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from theory_checks.checking.record import WORST_FIRST, Record
-from theory_checks.report.document import origins, suspects
+from theory_checks.report.results import origins, suspects
 from theory_checks.report.words import SUSPECT, cut, natural, number, percent, plural
 
 if TYPE_CHECKING:

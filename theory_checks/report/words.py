@@ -26,7 +26,7 @@ class VerdictWords:
     meaning: str
 
 
-VERDICTS = {
+VERDICT_WORDS = {
     "violated": VerdictWords("✗", "❌", "The code under test violates the claim."),
     "error": VerdictWords("!", "💥", "The code under test raised an exception."),
     "not run": VerdictWords("–", "🚫", "No evidence: a worker crashed or the run ended early."),
