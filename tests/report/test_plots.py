@@ -18,9 +18,7 @@ from theory_checks.checking.pictures import (
     Style,
     compact,
 )
-from theory_checks.checking.record import Record
-from theory_checks.report.plots import COLOURS, Drawing, drawn, graph
-from theory_checks.report.results import suspects
+from theory_checks.report.plots import COLOURS, Drawing, drawn
 from theory_checks.report.serial import plain, restored
 
 NAN, INF = math.nan, math.inf
@@ -190,96 +188,6 @@ def test_heat_maps_of_any_size_and_content() -> None:
 def test_numbers_stand_in_cells_where_there_is_room() -> None:
     texts = [element.text for element in parsed(drawn(TABLE, "a").svg).iter("text")]
     assert {"-1", "0", "0.5", "2", "a", "b", "c", "d", "row", "column"} == set(texts)
-
-
-GROUPS = {"D": "data", "R": "routing", "N": "network"}
-
-
-def node(claim_id: str, *depends_on: str, verdict: str = "holds") -> Record:
-    return Record(claim_id, verdict, depends_on=depends_on)
-
-
-def edges(svg: str) -> dict[tuple[str, str], str]:
-    """The colour of every edge."""
-    found = {}
-    for element in parsed(svg).iter():
-        if "data-from" in element.attrib:
-            path = element.find(".//path")
-            assert path is not None
-            colour = re.search(r"stroke: var\(--([\w-]+)\)", path.get("style", ""))
-            assert colour is not None
-            found[element.attrib["data-from"], element.attrib["data-to"]] = colour[1]
-    return found
-
-
-def test_the_graph_shows_who_builds_on_whom_without_what_follows() -> None:
-    nodes = [
-        node("D.1"),
-        node("R.1", "D.1"),
-        node("R.2", "R.1", "D.1"),
-        node("N.1", "R.2", "D.1", "Q.7"),
-    ]
-    svg = graph(nodes, (), GROUPS, "g")
-    assert set(edges(svg)) == {("D.1", "R.1"), ("R.1", "R.2"), ("R.2", "N.1")}
-    assert {a.get("href") for a in parsed(svg).iter("a")} == {
-        "#claim-D.1",
-        "#claim-R.1",
-        "#claim-R.2",
-        "#claim-N.1",
-    }
-    assert {element.text for element in parsed(svg).iter("text")} == {
-        "D.1",
-        "R.1",
-        "R.2",
-        "N.1",
-        "data",
-        "routing",
-        "network",
-    }
-
-
-def test_doubt_is_carried_on_from_broken_claims() -> None:
-    nodes = [
-        node("D.1", verdict="violated"),
-        node("D.2"),
-        node("R.1", "D.1"),
-        node("R.2", "D.2"),
-        node("N.1", "R.1", "R.2"),
-    ]
-    assert edges(graph(nodes, suspects(nodes), GROUPS, "g")) == {
-        ("D.1", "R.1"): "violated",
-        ("R.1", "N.1"): "violated",
-        ("D.2", "R.2"): "muted",
-        ("R.2", "N.1"): "muted",
-    }
-
-
-def test_a_graph_with_a_cycle_is_shown_as_it_is() -> None:
-    assert set(edges(graph([node("D.1", "D.2"), node("D.2", "D.1")], (), GROUPS, "g"))) == {
-        ("D.1", "D.2"),
-        ("D.2", "D.1"),
-    }
-
-
-def test_nodes_do_not_cover_each_other() -> None:
-    nodes = [
-        node(f"{group}.{i}", *(f"D.{j}" for j in range(i)))
-        for group in GROUPS
-        for i in range(1, 12)
-    ]
-    places = {}
-    for element in parsed(graph(nodes, (), GROUPS, "g")).iter():
-        if "data-id" in element.attrib:
-            path = element.find(".//path")
-            assert path is not None
-            x, y = map(float, re.findall(r"[\d.]+", path.get("d", ""))[:2])
-            places[element.attrib["data-id"]] = round(x), round(y)
-    assert len(places) == len(nodes) == len(set(places.values()))
-
-
-def test_a_graph_of_unknown_groups_is_the_callers_business() -> None:
-    with pytest.raises(ValueError, match="max"):
-        graph([node("Q.1")], (), {}, "g")
 
 
 def test_drawings_are_values() -> None:

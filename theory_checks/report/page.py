@@ -17,6 +17,7 @@ from theory_checks.checking.claim import GROUPS
 from theory_checks.checking.pictures import Lines, Series, Style
 from theory_checks.checking.record import WORST_FIRST, Record
 from theory_checks.report import words
+from theory_checks.report.graph import graph
 from theory_checks.report.mathml import mathml
 from theory_checks.report.results import Results, headline, suspects
 from theory_checks.report.tables import joint_tables
@@ -41,8 +42,6 @@ def render(
     comparison: with the baseline
     drawn: drawings made before, by claim
     """
-    from theory_checks.report.plots import graph
-
     doubts = suspects(report.records)
     records = sorted(report.records, key=lambda r: natural(r.id))
     rows = [
@@ -74,7 +73,7 @@ def render(
             groups=groups,
             kinds=sorted({r.kind for r in records if r.kind}),
             tables=joint_tables(records),
-            graph=Markup(graph(records, doubts, groups, "graph")) if records else "",
+            graph=graph(records, doubts, groups) if records else None,
             version=version("moe-theory-checks"),
         )
     )

@@ -11,7 +11,7 @@ import io
 import itertools
 import math
 import re
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree
@@ -20,8 +20,7 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyBboxPatch, PathPatch, Rectangle
-from matplotlib.path import Path
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import (
     FixedLocator,
     LogLocator,
@@ -31,10 +30,7 @@ from matplotlib.ticker import (
     StrMethodFormatter,
 )
 
-from theory_checks.checking.claim import with_dependencies
 from theory_checks.checking.pictures import Heatmap, Lines, Picture, Series, Style
-from theory_checks.checking.record import Record
-from theory_checks.report.words import group_of, slug
 
 SERIES = 6  # colours for series, which people who do not see red or green can tell apart
 COLOURS = (
@@ -44,8 +40,6 @@ COLOURS = (
 )
 PLACEHOLDER = re.compile("#fe00([0-9a-f]{2})")
 LONG_NUMBER = re.compile(r"\d+\.\d{3,}")
-REFERENCE = re.compile(r"#([\w.-]+)")
-MARKED = "data "  # a gid of matplotlib that begins so becomes attributes: "data id=S.3"
 
 
 def colour(role: str) -> str:
@@ -59,7 +53,6 @@ MOST_SIZES = 6  # numbers on an axis of problem sizes
 PIXELS = 1.4  # per point, where there is room
 RULES: Any = {  # Any, since matplotlib's own type lists all of its parameters
     "svg.fonttype": "none",
-    "svg.hashsalt": "theory-report",
     "text.parse_math": False,
     "font.size": SIZE,
     "text.color": colour("ink"),
@@ -117,10 +110,10 @@ class Drawing:
 def drawn(picture: Picture, name: str, width: float = WIDTH) -> Drawing:
     """The picture as SVG.
 
-    name: unique in the page; all ids in the SVG begin with it
+    name: unique in the page, and so are then all ids in the SVG
     width: of a heat map, in points
     """
-    with matplotlib.rc_context(RULES):
+    with matplotlib.rc_context({**RULES, "svg.hashsalt": name}):  # of ids
         figure, legend = (
             _heatmap(picture, width) if isinstance(picture, Heatmap) else _lines(picture)
         )
@@ -293,156 +286,6 @@ def _heatmap(picture: Heatmap, whole_width: float) -> tuple[Figure, tuple[Key, .
     return figure, ()
 
 
-# The graph of dependencies
-
-
-COLUMN, ROW, BOX = 76, 25, (44, 16)  # points
-
-
-def graph(
-    records: Sequence[Record], doubted: Container[str], groups: Mapping[str, str], name: str
-) -> str:
-    """Which claim builds on which, without the edges that follow from others, as an SVG. Every node
-    links to #claim-ID; nodes and edges carry their ids as data attributes.
-
-    doubted: ids of the claims that build on broken ones
-    groups: names of the groups, in the order of their columns
-    name: all ids in the SVG begin with it
-    """
-    by_id = {record.id: record for record in records}
-    edges = _reduced(by_id)
-    columns = [[claim_id for claim_id in by_id if group_of(claim_id) == group] for group in groups]
-    places = _places([column for column in columns if column], edges)
-    used = [group for group, column in zip(groups, columns, strict=True) if column]
-    tallest = max(map(len, columns))
-    with matplotlib.rc_context(RULES):
-        figure, axes = _axes(
-            len(used) * COLUMN, (tallest + 1) * ROW, left=0, right=0, top=0, bottom=0
-        )
-        axes.set_axis_off()
-        axes.set_xlim(-COLUMN / 2, (len(used) - 0.5) * COLUMN)
-        axes.set_ylim((tallest - 0.5) * ROW, -1.5 * ROW)
-        for x, group in enumerate(used):
-            axes.text(
-                x * COLUMN,
-                -ROW,
-                groups[group],
-                ha="center",
-                va="center",
-                color=colour("muted"),
-                fontsize=SIZE - 1,
-            )
-        for lemma, claim_id in edges:
-            carried = claim_id in doubted and (lemma in doubted or by_id[lemma].broken)
-            _edge(axes, lemma, claim_id, places, "violated" if carried else "muted")
-        for record in records:
-            _node(axes, record, places[record.id], record.id in doubted)
-        return _svg(figure, name, "Which claim builds on which", role="group")
-
-
-def _reduced(records: Mapping[str, Record]) -> list[tuple[str, str]]:
-    """The edges (lemma, id) that do not follow from others: no other lemma of the same claim builds
-    on this one. In a cycle all edges stay."""
-    below = {
-        claim_id: with_dependencies(record.depends_on, records)
-        for claim_id, record in records.items()
-    }
-    return sorted(
-        (lemma, claim_id)
-        for claim_id, record in records.items()
-        for lemma in record.depends_on
-        if lemma in records
-        and not any(
-            lemma in below[other] and other not in below[lemma]
-            for other in set(record.depends_on) & set(records)
-        )
-    )
-
-
-def _places(
-    columns: Sequence[Sequence[str]], edges: Iterable[tuple[str, str]]
-) -> dict[str, tuple[float, float]]:
-    """Where each node is, in points: columns are centred, and sorted by the mean height of
-    neighbours, so that few edges cross."""
-    tallest = max(map(len, columns))
-    near: dict[str, list[str]] = {}
-    for one, other in edges:
-        near.setdefault(one, []).append(other)
-        near.setdefault(other, []).append(one)
-    orders = [list(column) for column in columns]
-
-    def heights() -> dict[str, float]:
-        return {
-            claim_id: (y + (tallest - len(order)) / 2) * ROW
-            for order in orders
-            for y, claim_id in enumerate(order)
-        }
-
-    for sweep in range(12):
-        for index in range(len(orders)) if sweep % 2 == 0 else reversed(range(len(orders))):
-            height = heights()
-            inside = set(orders[index])
-
-            def mean(
-                claim_id: str, height: Mapping[str, float] = height, inside: set[str] = inside
-            ) -> float:
-                outside = [height[other] for other in near.get(claim_id, ()) if other not in inside]
-                return sum(outside) / len(outside) if outside else height[claim_id]
-
-            orders[index].sort(key=mean)
-    height = heights()
-    return {
-        claim_id: (x * COLUMN, height[claim_id])
-        for x, order in enumerate(orders)
-        for claim_id in order
-    }
-
-
-def _edge(
-    axes: Axes, lemma: str, claim_id: str, places: Mapping[str, tuple[float, float]], role: str
-) -> None:
-    (x0, y0), (x1, y1) = places[lemma], places[claim_id]
-    half = BOX[0] / 2
-    if x0 == x1:
-        bend = 8 + 0.14 * abs(y1 - y0)
-        points = [(x0 + half, y0), (x0 + half + bend, y0), (x1 + half + bend, y1), (x1 + half, y1)]
-    else:
-        way = math.copysign(1, x1 - x0)
-        start, end = x0 + way * half, x1 - way * half
-        bend = way * max(18.0, 0.4 * abs(end - start))
-        points = [(start, y0), (start + bend, y0), (end - bend, y1), (end, y1)]
-    curve = PathPatch(
-        Path(points, [Path.MOVETO, Path.CURVE4, Path.CURVE4, Path.CURVE4]),
-        facecolor="none",
-        edgecolor=colour(role),
-        linewidth=0.6 if role == "muted" else 1.4,
-        zorder=1 if role == "muted" else 1.5,
-    )
-    curve.set_gid(f"{MARKED}from={lemma} to={claim_id}")
-    axes.add_patch(curve)
-
-
-def _node(axes: Axes, record: Record, place: tuple[float, float], doubted: bool) -> None:
-    (x, y), (width, height) = place, BOX
-    outline = colour(slug(record.verdict))
-    box = FancyBboxPatch(
-        (x - width / 2 + 3, y - height / 2 + 3),
-        width - 6,
-        height - 6,
-        boxstyle="round,pad=3,rounding_size=3",
-        facecolor=colour("paper"),
-        edgecolor=outline,
-        linewidth=1.2,
-        linestyle=(0, (2, 1.5)) if doubted else "solid",
-        zorder=2,
-    )
-    box.set_gid(f"{MARKED}id={record.id}")
-    label = axes.text(x, y, record.id, ha="center", va="center", zorder=3, color=outline)
-    for artist in (box, label):
-        artist.set_url(f"#claim-{record.id}")
-    axes.add_patch(box)
-
-
 # From a figure to the text of an SVG
 
 
@@ -460,24 +303,20 @@ def _axes(
     return figure, figure.add_axes(place)
 
 
-def _svg(figure: Figure, name: str, title: str, role: str = "img") -> str:
-    """The figure as an element of the page, without style sheet and fonts. Its ids are those that
-    are referred to, and begin with the name."""
+def _svg(figure: Figure, name: str, title: str) -> str:
+    """The figure as an element of the page, without style sheet and fonts. Only what is referred to
+    has an id."""
     text = io.StringIO()
     figure.savefig(text, format="svg", metadata={"Date": None})
     root = ElementTree.fromstring(text.getvalue())
-    referred = {
-        target
-        for element in root.iter()
-        for value in element.attrib.values()
-        for target in REFERENCE.findall(value)
-    }
     for element in root.iter():
         for unwanted in [child for child in element if child.tag.endswith(("}metadata", "}style"))]:
             element.remove(unwanted)
         element.tag = element.tag.rpartition("}")[2]  # in a page, SVG needs no name spaces
         element.attrib = {key.rpartition("}")[2]: value for key, value in element.attrib.items()}
-        _rewrite(element.attrib, name, referred)
+        if element.tag == "g":
+            element.attrib.pop("id", None)
+        _rewrite(element.attrib)
     box = root.get("viewBox", "")
     label = ElementTree.Element("title", {"id": f"{name}-title"})
     label.text = title
@@ -486,38 +325,18 @@ def _svg(figure: Figure, name: str, title: str, role: str = "img") -> str:
     root.attrib = {
         "viewBox": box,
         "width": f"{PIXELS * float(box.split()[2]):.0f}",
-        "role": role,
+        "role": "img",
         "aria-labelledby": f"{name}-title",
     }
     return ElementTree.tostring(root, encoding="unicode")
 
 
-def _rewrite(attributes: dict[str, str], name: str, referred: set[str]) -> None:
-    """Rewrites ids, colours and numbers of one element, in place."""
-    own = attributes.pop("id", "")
-    if own.startswith(MARKED):
-        attributes.update(_data(own))
-    elif own in referred:
-        attributes["id"] = f"{name}-{own}"
-    for key in ("href", "clip-path"):
-        if not attributes.get(key, "#claim-").startswith("#claim-"):
-            attributes[key] = attributes[key].replace("#", f"#{name}-")
-    for key in ("d", "x", "y", "transform", "points"):
-        if key in attributes:
-            attributes[key] = " ".join(
-                LONG_NUMBER.sub(lambda m: f"{float(m[0]):.4g}", attributes[key]).split()
-            )
+def _rewrite(attributes: dict[str, str]) -> None:
+    """Rewrites numbers, fonts and colours of one element, in place."""
+    for key in {"d", "x", "y", "transform", "points"} & attributes.keys():
+        attributes[key] = " ".join(
+            LONG_NUMBER.sub(lambda m: f"{float(m[0]):.4g}", attributes[key]).split()
+        )
     if "style" in attributes:
-        kept = (
-            part for part in attributes["style"].split("; ") if not part.startswith("font-family")
-        )
-        attributes["style"] = PLACEHOLDER.sub(
-            lambda m: f"var(--{COLOURS[int(m[1], 16)]})", "; ".join(kept)
-        )
-
-
-def _data(marked: str) -> dict[str, str]:
-    return {
-        f"data-{key}": value
-        for key, _, value in (part.partition("=") for part in marked.removeprefix(MARKED).split())
-    }
+        style = re.sub(r"font-family[^;]*(; |$)", "", attributes["style"])
+        attributes["style"] = PLACEHOLDER.sub(lambda m: f"var(--{COLOURS[int(m[1], 16)]})", style)
