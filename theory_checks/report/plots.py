@@ -78,6 +78,12 @@ RULES: Any = {  # Any, since matplotlib's own type lists all of its parameters
 }
 
 
+DASHES: Any = {
+    Style.BOUND: {"dashes": (5, 2), "linewidth": 1.3, "zorder": 3},
+    Style.REFERENCE: {"dashes": (1.5, 1.5), "linewidth": 1.2, "zorder": 2.5},
+}
+
+
 @dataclass(frozen=True)
 class Key:
     """A line of a picture's legend.
@@ -156,35 +162,22 @@ def _lines(picture: Lines) -> tuple[Figure, tuple[Key, ...]]:
 
 
 def _series(axes: Axes, series: Series, ink: str, bars: Sequence[Series]) -> None:
-    x, y = np.asarray(series.x, dtype=float), np.asarray(series.y, dtype=float)
-    interval = (
-        None
-        if series.low is None or series.high is None
-        else (np.asarray(series.low, float), np.asarray(series.high, float))
+    x, y, low, high = (
+        np.asarray([] if values is None else values, float)
+        for values in (series.x, series.y, series.low, series.high)
     )
-    away = None if interval is None else np.maximum([y - interval[0], interval[1] - y], 0)
-    match series.style:
-        case Style.BARS:
-            width = 0.8 / len(bars)
-            x = x + width * (bars.index(series) - (len(bars) - 1) / 2)
-            axes.bar(
-                x,
-                y,
-                0.9 * width,
-                color=ink,
-                yerr=away,
-                error_kw={"ecolor": colour("ink"), "elinewidth": 0.9, "capsize": 2},
-            )
-        case Style.POINTS:
-            axes.errorbar(x, y, away, fmt="o", color=ink, elinewidth=1.0, capsize=2.5)
-        case _:
-            dashes: dict[str, Any] = {
-                Style.BOUND: {"dashes": (5, 2), "linewidth": 1.3, "zorder": 3},
-                Style.REFERENCE: {"dashes": (1.5, 1.5), "linewidth": 1.2, "zorder": 2.5},
-            }.get(series.style, {})
-            axes.plot(x, y, color=ink, **dashes)
-            if interval is not None:
-                axes.fill_between(x, *interval, color=ink, alpha=0.15, linewidth=0)
+    away = np.maximum([y - low, high - y], 0) if low.size else None
+    if series.style is Style.BARS:
+        width = 0.8 / len(bars)
+        x = x + width * (bars.index(series) - (len(bars) - 1) / 2)
+        whiskers = {"ecolor": colour("ink"), "elinewidth": 0.9, "capsize": 2}
+        axes.bar(x, y, 0.9 * width, color=ink, yerr=away, error_kw=whiskers)
+    elif series.style is Style.POINTS:
+        axes.errorbar(x, y, away, fmt="o", color=ink, elinewidth=1.0, capsize=2.5)
+    else:
+        axes.plot(x, y, color=ink, **DASHES.get(series.style, {}))
+        if low.size:
+            axes.fill_between(x, low, high, color=ink, alpha=0.15, linewidth=0)
 
 
 def _scale(axes: Axes, picture: Lines) -> None:
@@ -233,37 +226,29 @@ def _heatmap(picture: Heatmap, whole_width: float) -> tuple[Figure, tuple[Key, .
     """Cells in one hue, stronger for larger values, or in two if the scale has values on both sides
     of 0; with their numbers where there is room."""
     rows, columns = len(picture.rows), len(picture.columns)
-    left = 10 + (14 if picture.row_label else 0) + 0.58 * SIZE * max(map(len, picture.rows))
-    above = 8.0 + (14 if picture.column_label else 0)
-    longest = max(map(len, picture.columns))
+    letter = 0.58 * SIZE
+    left = 10 + 14 * bool(picture.row_label) + letter * max(map(len, picture.rows))
     width = (whole_width - left - 8) / columns
-    slanted = 0.58 * SIZE * longest > width
-    above += 0.72 * 0.58 * SIZE * longest if slanted else 14
-    right = (
-        max(8.0, (0.77 * 0.58 * len(picture.columns[-1]) + 0.64) * SIZE - width / 2)
-        if slanted
-        else 8.0
-    )
+    longest = letter * max(map(len, picture.columns))
+    slanted = longest > width
+    above = 8 + 14 * bool(picture.column_label) + (0.72 * longest if slanted else 14)
+    last = 0.77 * letter * len(picture.columns[-1]) + 0.64 * SIZE - width / 2
+    right = max(8.0, last) if slanted else 8.0
     height = min(22.0, max(8.0, 240 / rows))
     figure, axes = _axes(
         whole_width, above + rows * height + 6, left=left, right=right, top=above, bottom=6
     )
-    finite = [v for row in picture.values for v in row if math.isfinite(v)] or [0.0]
-    low = min(finite) if picture.low is None else picture.low
-    high = max(finite) if picture.high is None else picture.high
-    most = max(abs(low), abs(high)) if low < 0 < high else high - low
-    for (i, row), j in itertools.product(enumerate(picture.values), range(columns)):
-        value = row[j]
+    values = np.asarray(picture.values, float)
+    finite = values[np.isfinite(values)] if np.isfinite(values).any() else np.zeros(1)
+    low = finite.min() if picture.low is None else picture.low
+    high = finite.max() if picture.high is None else picture.high
+    origin, most = (0, max(-low, high)) if low < 0 < high else (low, high - low)
+    for (i, j), value in np.ndenumerate(values):
         if not math.isfinite(value):
             continue
-        from_end = value if low < 0 < high else value - low
-        strength = min(abs(from_end) / most, 1.0) if most > 0 else 0.0
-        hue = colour("low" if from_end < 0 else "high")
-        axes.add_patch(
-            Rectangle(
-                (j - 0.5, i - 0.5), 1, 1, facecolor=hue, alpha=0.06 + 0.94 * strength, linewidth=0
-            )
-        )
+        strength = min(abs(value - origin) / most, 1.0) if most > 0 else 0.0
+        hue, alpha = colour("low" if value < origin else "high"), 0.06 + 0.94 * strength
+        axes.add_patch(Rectangle((j - 0.5, i - 0.5), 1, 1, facecolor=hue, alpha=alpha, linewidth=0))
         if width >= 26 and height >= 12:
             axes.text(j, i, f"{value:.2g}", ha="center", va="center", fontsize=SIZE - 1)
     axes.set_xlim(-0.5, columns - 0.5)
@@ -281,8 +266,7 @@ def _heatmap(picture: Heatmap, whole_width: float) -> tuple[Figure, tuple[Key, .
     axes.tick_params(length=0)
     axes.set_xlabel(picture.column_label)
     axes.set_ylabel(picture.row_label)
-    for spine in axes.spines.values():
-        spine.set_visible(False)
+    axes.spines[:].set_visible(False)
     return figure, ()
 
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from filelock import FileLock, Timeout
 
 from theory_checks.report.document import FILE, Report
-from theory_checks.report.summary import markdown
 
 if TYPE_CHECKING:
     from theory_checks.report.compare import Comparison
@@ -85,7 +84,9 @@ def write_pages(
 
     drawn: drawings made before, by claim
     """
-    from theory_checks.report.page import render  # slow to import, so not at the start of a run
+    # slow to import, so not at the start of a run
+    from theory_checks.report.page import render
+    from theory_checks.report.summary import markdown
 
     write_whole(directory / SUMMARY, markdown(report, comparison))
     write_whole(directory / PAGE, render(report, comparison, drawn))
