@@ -112,71 +112,51 @@ class Comparison:
 
 def compare(old: Results, new: Results) -> Comparison:
     """What changed from the old run to the new one."""
-    before, after = ({record.id: record for record in report.records} for report in (old, new))
-    shared = [claim_id for claim_id in after if claim_id in before]
+    before, after = ({record.id: record for record in run.records} for run in (old, new))
     sampled = [
         record
-        for claim_id in shared
+        for claim_id in before.keys() & after.keys()
         for record in (before[claim_id], after[claim_id])
         if record.samples
     ]
     looked_at = sum(max(len(record.margins), record.examples) for record in sampled)
     level = LEVEL / max(looked_at, 1)
     changes = []
-    for claim_id in (*after, *(claim_id for claim_id in before if claim_id not in after)):
+    for claim_id in {**after, **before}:
         was, now = before.get(claim_id), after.get(claim_id)
         if was is None or now is None:
-            changes.append(Change(claim_id, "added" if was is None else "removed", was, now))
-        elif reason := incomparable(old, new, was, now):
-            changes.append(Change(claim_id, "not comparable", was, now, note=reason))
+            change = Change(claim_id, "added" if was is None else "removed", was, now)
+        elif old.profile != new.profile:
+            note = f"profile {new.profile}, was {old.profile}"
+            change = Change(claim_id, "not comparable", was, now, note=note)
+        elif was.hash != now.hash:
+            note = "the claim or its check changed"
+            change = Change(claim_id, "not comparable", was, now, note=note)
         else:
-            changes.append(_change(was, now, level))
+            change = _change(was, now, level)
+        changes.append(change)
     return Comparison(old, new, tuple(changes))
-
-
-def incomparable(old: Results, new: Results, was: Record, now: Record) -> str:
-    """Why two records cannot be compared; empty if they can."""
-    if old.profile != new.profile:
-        return f"profile {new.profile}, was {old.profile}"
-    if was.hash != now.hash:
-        return "the claim or its check changed"
-    return ""
 
 
 def _change(was: Record, now: Record, level: float) -> Change:
     if was.verdict != now.verdict:
-        return Change(
-            now.id,
-            _turn(was.verdict, now.verdict),
-            was,
-            now,
-            note=now.detail if now.verdict == RAISED else "",
-        )
+        note = now.detail if now.verdict == RAISED else ""
+        return Change(now.id, _turn(was.verdict, now.verdict), was, now, note=note)
     last, first = _worst(now), _worst(was)
-    place = next(
-        (place for place in (last, first) if place in was.margins and place in now.margins), None
-    )
-    interval = None if place is None else change_of_margin(was, now, place, level)
+    shared = [place for place in (last, first) if place in was.margins and place in now.margins]
+    interval = change_of_margin(was, now, shared[0], level) if shared else None
     if interval is None:
-        note = (
-            f"another worst case: margin {number(now.margin)}, was {number(was.margin)}"
-            if last != first
-            else ""
-        )
-        return Change(now.id, "unchanged", was, now, note=note)
+        note = f"another worst case: margin {number(now.margin)}, was {number(was.margin)}"
+        return Change(now.id, "unchanged", was, now, note="" if last == first else note)
     low, high = interval
-    note = (
-        "" if last == first else f"at the worst case of the {'new' if place == last else 'old'} run"
-    )
+    note = f"at the worst case of the {'new' if shared[0] == last else 'old'} run"
     return Change(
         now.id,
         "unchanged" if low <= 0 <= high else "margin moved",
         was,
         now,
-        low,
-        high,
-        place or "",
-        note,
+        *(low, high, shared[0]),
+        note="" if last == first else note,
     )
 
 
@@ -209,17 +189,13 @@ def change_of_margin(was: Record, now: Record, place: str, level: float) -> Inte
     farthest = max(old[3], new[3]) or math.inf  # of two means of draws in the same range
     low, high = max(change - around, -farthest), min(change + around, farthest)
     common = place == _worst(was) == _worst(now) and was.seed == now.seed
-    slopes = (
-        {margin_slope(was, radius(old, level / 4)), margin_slope(now, radius(new, level / 4))}
-        if common
-        else {0}
-    )
-    if slopes not in ({1}, {-1}):
-        return low, high
-    paired = difference_of_means(was.path, now.path, max(old[3], new[3]), level / 2)
+    slopes = {margin_slope(was, radius(old, level / 4)), margin_slope(now, radius(new, level / 4))}
+    paired = None
+    if common and slopes in ({1}, {-1}):
+        paired = difference_of_means(was.path, now.path, max(old[3], new[3]), level / 2)
     if paired is None:
         return low, high
-    paired_low, paired_high = paired if slopes == {1} else (-paired[1], -paired[0])
+    paired_low, paired_high = sorted(slope * end for slope in slopes for end in paired)
     both = max(low, paired_low), min(high, paired_high)
     return both if both[0] <= both[1] else (low, high)
 

@@ -28,9 +28,10 @@ class Report(Results):
 
     def __getitem__(self, claim_id: str) -> Record:
         """The record of a claim. Raises KeyError, which names those there are, if it has none."""
-        if claim_id not in self.verdicts:
-            raise KeyError(f"{claim_id}: no record; there are {', '.join(self)}")
-        return {record.id: record for record in self.records}[claim_id]
+        for record in self.records:
+            if record.id == claim_id:
+                return record
+        raise KeyError(f"{claim_id}: no record; there are {', '.join(self)}")
 
     def __iter__(self) -> Iterator[str]:
         """The ids of the claims, in the order of their records."""
@@ -47,9 +48,7 @@ class Report(Results):
     @property
     def violated(self) -> tuple[str, ...]:
         """The ids of the violated claims."""
-        return tuple(
-            claim_id for claim_id, verdict in self.verdicts.items() if verdict == "violated"
-        )
+        return tuple(record.id for record in self.records if record.verdict == "violated")
 
     def __repr__(self) -> str:
         """The verdict of the run, and a line for each claim that does not hold, worst first."""
