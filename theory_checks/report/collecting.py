@@ -98,22 +98,18 @@ class Reporter:
         if text is not None:
             self.records[claim_id] = Record.from_json(text)
             self.draw(claim_id)
-        if claim_id in self.records and report.failed and self.records[claim_id].verdict == "holds":
+        record = self.records.get(claim_id)
+        crashed = report.when not in ("setup", "call", "teardown")
+        if record and record.verdict == "holds" and report.failed:
             # The check passed, but something around it failed, in whichever phase.
             detail = report.longreprtext.strip().rpartition("\n")[2] or f"failed in {report.when}"
-            self.records[claim_id] = replace(self.records[claim_id], verdict=RAISED, detail=detail)
-        elif (
-            text is None
-            and claim_id in self.records
-            and report.when not in ("setup", "call", "teardown")
-            and claim_id not in self.finished
-        ):
-            self.records[claim_id] = replace(
-                self.records[claim_id], verdict=NOT_RUN, detail="its worker crashed"
-            )
+            self.records[claim_id] = replace(record, verdict=RAISED, detail=detail)
+        elif record and text is None and crashed and claim_id not in self.finished:
+            detail = "its worker crashed"
+            self.records[claim_id] = replace(record, verdict=NOT_RUN, detail=detail)
         elif text is None and report.failed:
             self.something_else_failed = True
-        if claim_id in self.records and report.when != "setup":
+        if record and report.when != "setup":
             self.finished.add(claim_id)
         if self.records and time.monotonic() - self.written > REFRESH:
             begin(self.current(), self.directory)
@@ -160,29 +156,24 @@ class Reporter:
         return status
 
     def pytest_terminal_summary(self, terminalreporter: Any, config: pytest.Config) -> None:
-        wanted = config.getoption("--theory-claim")
-        absent = [
+        lines = []
+        if self.records:
+            terminalreporter.section("claims")
+            if config.get_verbosity() > 0:
+                for record in terminal.in_order(self.records.values()):
+                    lines += terminal.details(record)
+            lines += terminal.table(self.records.values(), terminalreporter._tw.fullwidth)
+            if self.comparison is not None:
+                lines += terminal.changes(self.comparison)
+        lines += [
             f"{claim_id}: no check of this claim was collected"
-            for claim_id in wanted
+            for claim_id in config.getoption("--theory-claim")
             if claim_id not in self.records
         ]
-        if not self.records:
-            for line in absent:
-                terminalreporter.write_line(line)
-            return
-        lines: list[str] = []
-        if config.get_verbosity() > 0:
-            for record in terminal.in_order(self.records.values()):
-                lines += terminal.details(record)
-        width = terminalreporter._tw.fullwidth
-        lines += terminal.table(self.records.values(), width)
-        if self.comparison is not None:
-            lines += terminal.changes(self.comparison)
-        lines += absent
-        if config.getoption("--theory-seed") == "random":
-            # -q suppresses the header, which has the seed as well
-            lines.append(f"seed: {self.report.seed}")
-        lines.append(f"report: {self.directory / PAGE}")
-        terminalreporter.section("claims")
+        if self.records:
+            if config.getoption("--theory-seed") == "random":
+                # -q suppresses the header, which has the seed as well
+                lines.append(f"seed: {self.report.seed}")
+            lines.append(f"report: {self.directory / PAGE}")
         for line in lines:
             terminalreporter.write_line(line)

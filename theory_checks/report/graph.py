@@ -39,11 +39,11 @@ def graph(records: Sequence[Record], doubted: Container[str], groups: Mapping[st
     groups: names of the groups, in the order of their columns
     """
     by_id = {record.id: record for record in records}
-    used = [group for group in groups if any(group_of(claim_id) == group for claim_id in by_id)]
-    columns = [[claim_id for claim_id in by_id if group_of(claim_id) == group] for group in used]
+    members = {g: [claim_id for claim_id in by_id if group_of(claim_id) == g] for g in groups}
+    columns = list(filter(None, members.values()))
     edges = _reduced(by_id)
     heights = _heights(columns, edges)
-    xs = {group: (index + 0.5) * COLUMN for index, group in enumerate(used)}
+    xs = {group_of(column[0]): (index + 0.5) * COLUMN for index, column in enumerate(columns)}
     places = {i: (xs[group_of(i)], (height + 1.5) * ROW) for i, height in heights.items()}
     curves = [
         (
@@ -55,7 +55,7 @@ def graph(records: Sequence[Record], doubted: Container[str], groups: Mapping[st
         for lemma, claim_id in edges
     ]
     return Graph(
-        len(used) * COLUMN,
+        len(columns) * COLUMN,
         (max(map(len, columns)) + 1) * ROW,
         [(x, groups[group]) for group, x in xs.items()],
         sorted(curves, key=lambda curve: curve[-1]),
@@ -66,19 +66,13 @@ def graph(records: Sequence[Record], doubted: Container[str], groups: Mapping[st
 def _reduced(records: Mapping[str, Record]) -> list[tuple[str, str]]:
     """The edges (lemma, id) that do not follow from others: no other lemma of the same claim builds
     on this one. In a cycle all edges stay."""
-    below = {
-        claim_id: with_dependencies(record.depends_on, records)
-        for claim_id, record in records.items()
-    }
+    below = {i: with_dependencies(record.depends_on, records) for i, record in records.items()}
+    direct = {i: set(record.depends_on) & records.keys() for i, record in records.items()}
     return sorted(
         (lemma, claim_id)
-        for claim_id, record in records.items()
-        for lemma in record.depends_on
-        if lemma in records
-        and not any(
-            lemma in below[other] and other not in below[lemma]
-            for other in set(record.depends_on) & set(records)
-        )
+        for claim_id, lemmas in direct.items()
+        for lemma in lemmas
+        if not any(lemma in below[other] and other not in below[lemma] for other in lemmas)
     )
 
 
@@ -95,17 +89,15 @@ def _heights(columns: Sequence[list[str]], edges: Iterable[tuple[str, str]]) -> 
     def mean(claim_id: str) -> float:
         return fmean(height[other] for other in near.get(claim_id, [claim_id]))
 
-    def settle(column: Iterable[str], offset: float) -> None:
-        height.update((claim_id, y + offset) for y, claim_id in enumerate(column))
+    def settle(column: Sequence[str]) -> None:
+        height.update((i, y + (tallest - len(column)) / 2) for y, i in enumerate(column))
 
-    offsets = [(tallest - len(column)) / 2 for column in columns]
-    placed = list(zip(columns, offsets, strict=True))
-    for column, offset in placed:
-        settle(column, offset)
+    for column in columns:
+        settle(column)
     for step in (1, -1) * 6:
-        for column, offset in placed[::step]:
+        for column in columns[::step]:
             column.sort(key=mean)
-            settle(column, offset)
+            settle(column)
     return height
 
 

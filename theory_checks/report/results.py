@@ -88,19 +88,15 @@ def headline(results: Results) -> str:
         return "No claim was checked."
     if verdicts["holds"] == total:
         return "The claim holds." if total == 1 else f"All {claims} hold."
-    undecided = total - verdicts["holds"] - sum(verdicts[verdict] for verdict in BROKEN)
-    parts = [
-        f"{n} {'is' if n == 1 else 'are'} {what}"
-        for n, what in (
-            (verdicts["violated"], "violated"),
-            (verdicts["error"], "in error (the code under test raised)"),
-            (undecided, "undecided"),
-        )
-        if n
-    ]
+    violated, in_error = (verdicts[verdict] for verdict in BROKEN)
+    found = {
+        "violated": violated,
+        "in error (the code under test raised)": in_error,
+        "undecided": total - verdicts["holds"] - violated - in_error,
+    }
+    parts = [f"{n} {'is' if n == 1 else 'are'} {what}" for what, n in found.items() if n]
     parts[0] = parts[0].replace(" ", f" of {claims} ", 1)
-    nothing_worse = "" if any(verdicts[v] for v in BROKEN) else "No claim is violated; "
-    return f"{nothing_worse}{', '.join(parts)}."
+    return ("" if violated or in_error else "No claim is violated; ") + f"{', '.join(parts)}."
 
 
 def suspects(records: Iterable[Record]) -> dict[str, tuple[str, ...]]:

@@ -27,23 +27,23 @@ class Column:
     width: in characters
     worth: on a narrow terminal the least worthy columns give way first
     cell: the text for a record
-    left: whether it is aligned to the left
+    align: < to the left, > to the right
     """
 
     name: str
     width: int
     worth: int
     cell: Callable[[Record], str]
-    left: bool = False
+    align: str = ">"
 
     def text(self, cell: str) -> str:
         """The cell, padded to the width."""
-        return f"{cell:<{self.width}}" if self.left else f"{cell:>{self.width}}"
+        return f"{cell:{self.align}{self.width}}"
 
 
 COLUMNS = (
-    Column("", 5, 6, lambda r: r.id, left=True),
-    Column("verdict", 12, 6, lambda r: r.verdict, left=True),
+    Column("", 5, 6, lambda r: r.id, align="<"),
+    Column("verdict", 12, 6, lambda r: r.verdict, align="<"),
     Column("observed", 9, 5, lambda r: number(r.observed)),
     Column("bound", 9, 4, lambda r: number(r.bound)),
     Column("tight", 6, 2, lambda r: number(r.tightness, 2)),
@@ -145,10 +145,8 @@ def described(change: Change) -> str:
     parts = []
     if old and new and old.verdict != new.verdict:
         parts.append(f"{old.verdict} -> {new.verdict}")
-    if old and new and change.low is not None and change.high is not None:
-        before, after = old.margins[change.place][0], new.margins[change.place][0]
-        parts.append(
-            f"margin {number(before)} -> {number(after)}, changed by {number(change.low)} to"
-            f" {number(change.high)}"
-        )
-    return ", ".join([*parts, *([change.note] if change.note else [])])
+    if old and new and change.low is not None:
+        before, after = (number(run.margins[change.place][0]) for run in (old, new))
+        moved = f"{number(change.low)} to {number(change.high)}"
+        parts.append(f"margin {before} -> {after}, changed by {moved}")
+    return ", ".join(filter(None, [*parts, change.note]))
