@@ -22,7 +22,7 @@ from theory_checks.report.mathml import mathml
 from theory_checks.report.results import Results, headline, suspects
 from theory_checks.report.tables import joint_tables
 from theory_checks.report.terminal import tally
-from theory_checks.report.words import group_of, natural, quantity, slug
+from theory_checks.report.words import group_of, natural, quantity
 
 if TYPE_CHECKING:
     from theory_checks.report.compare import Comparison
@@ -89,10 +89,8 @@ def templates() -> Environment:
         lstrip_blocks=True,
     )
     environment.globals["words"] = words
-    for function in (
-        *(quantity, slug, words.count, words.duration, words.percent, words.plural, words.when),
-    ):
-        environment.filters[function.__name__] = function
+    for name in ("count", "duration", "number", "percent", "plural", "quantity", "slug", "when"):
+        environment.filters[name] = getattr(words, name)
     return environment
 
 
@@ -151,10 +149,8 @@ def drawings(record: Record) -> Drawings:
     """
     made, missing = [], [record.undrawn] if record.undrawn else []
     sequence = observed_sequence(record)
-    pictures = [*record.pictures, *([] if sequence is None else [sequence])]
-    for index, picture in enumerate(
-        reversed(pictures) if record.verdict == "violated" else pictures
-    ):
+    pictures = [*record.pictures, *([sequence] if sequence else [])]
+    for index, picture in enumerate(pictures[:: -1 if record.verdict == "violated" else 1]):
         try:
             from theory_checks.report.plots import drawn
 
@@ -212,14 +208,9 @@ def side(record: Record) -> int:
         or record.bound == record.resolution
     ):
         return 0  # a difference or a distance, whose bound allows for rounding or chance
-    above = record.observed - record.bound
-    return (
-        1
-        if math.isclose(record.margin, -above, abs_tol=1e-15)
-        else -1
-        if math.isclose(record.margin, above, abs_tol=1e-15)
-        else 0
-    )
+    inside = record.bound - record.observed
+    sides = (s for s in (1, -1) if math.isclose(record.margin, s * inside, abs_tol=1e-15))
+    return next(sides, 0)
 
 
 def standing(record: Record) -> Standing | None:

@@ -78,6 +78,7 @@ RULES: Any = {  # Any, since matplotlib's own type lists all of its parameters
 }
 
 
+QUIET = {Style.BOUND: "ink", Style.REFERENCE: "muted"}  # styles without a colour of their own
 DASHES: Any = {
     Style.BOUND: {"dashes": (5, 2), "linewidth": 1.3, "zorder": 3},
     Style.REFERENCE: {"dashes": (1.5, 1.5), "linewidth": 1.2, "zorder": 2.5},
@@ -135,16 +136,13 @@ def _lines(picture: Lines) -> tuple[Figure, tuple[Key, ...]]:
     below = 36 + (0.72 * longest * SIZE * 0.6 if slanted else 0)
     figure, axes = _axes(WIDTH, 160 + below, left=50, right=10, top=8, bottom=below)
     coloured = itertools.count()
-    legend: dict[tuple[str, str], list[str]] = {}
+    legend: dict[tuple[str, str], dict[str, None]] = {}  # names in order, once each
     bars = [series for series in picture.series if series.style is Style.BARS]
     for series in picture.series:
-        role = {Style.BOUND: "ink", Style.REFERENCE: "muted"}.get(
-            series.style
-        ) or f"series-{next(coloured) % SERIES}"
+        role = QUIET.get(series.style) or f"series-{next(coloured) % SERIES}"
         _series(axes, series, colour(role), bars)
-        names = legend.setdefault((series.style.value, role), [])
-        if series.name and series.name not in names:
-            names.append(series.name)
+        if series.name:
+            legend.setdefault((series.style.value, role), {})[series.name] = None
     _scale(axes, picture)
     axes.set_xlabel(picture.x_label)
     axes.set_ylabel(picture.y_label)
@@ -156,9 +154,7 @@ def _lines(picture: Lines) -> tuple[Figure, tuple[Key, ...]]:
             rotation=40 if slanted else 0,
             ha="right" if slanted else "center",
         )
-    return figure, tuple(
-        Key(tuple(names), style, role) for (style, role), names in legend.items() if names
-    )
+    return figure, tuple(Key(tuple(names), *key) for key, names in legend.items())
 
 
 def _series(axes: Axes, series: Series, ink: str, bars: Sequence[Series]) -> None:

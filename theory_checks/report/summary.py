@@ -9,7 +9,7 @@ from theory_checks.report.page import templates
 from theory_checks.report.results import Results, headline, origins, suspects
 from theory_checks.report.tables import joint_tables
 from theory_checks.report.terminal import counts, described, in_order, tally
-from theory_checks.report.words import cut, number
+from theory_checks.report.words import cut
 
 LONGEST = 1000  # characters of an input or a message: GitHub cuts comments off at 65536
 
@@ -23,7 +23,7 @@ def markdown(results: Results, comparison: Comparison | None = None) -> str:
     """
     records, suspect = in_order(results.records), suspects(results.records)
     environment = templates()
-    environment.filters |= {"plain_text": plain_text, "code": code, "number": number}
+    environment.filters |= {"plain_text": plain_text, "code": code}
     text = environment.get_template("summary.md").render(
         results=results,
         headline=headline(results),
