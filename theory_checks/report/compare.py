@@ -40,7 +40,6 @@ FEWEST_BATCHES = 5  # fewer say too little about their variance
 LOOKS_LIKE = 1e-9  # relative: margins that are bound - observed, up to rounding
 
 Margin = tuple[float, float, int, float]  # margin, resolution, samples, spread
-EXACT: Margin = (math.nan, 0.0, 0, 0.0)
 Interval = tuple[float, float]
 
 
@@ -76,13 +75,10 @@ class Change:
         An exact margin depends on one input and its draws, perhaps in another order now: its change
         is reported, but only a verdict makes such a claim worse.
         """
-        fell = self.kind == "margin moved" and self.high is not None and self.high < 0
-        return self.kind in ("newly violated", "worse") or (fell and self.sampled)
-
-    @property
-    def sampled(self) -> bool:
-        """Whether the margin was estimated from draws."""
-        return self.new is not None and self.new.margins.get(self.place, EXACT)[2] > 0
+        if self.kind == "margin moved" and self.new and self.high is not None:
+            _, _, samples, _ = self.new.margins[self.place]
+            return samples > 0 > self.high
+        return self.kind in ("newly violated", "worse")
 
 
 @dataclass(frozen=True)

@@ -274,13 +274,8 @@ def _axes(
 ) -> tuple[Figure, Axes]:
     """A figure of this size with one pair of axes inside these margins, in points."""
     figure = Figure(figsize=(width / 72, height / 72))
-    place = (
-        left / width,
-        bottom / height,
-        (width - left - right) / width,
-        (height - top - bottom) / height,
-    )
-    return figure, figure.add_axes(place)
+    figure.subplots_adjust(left / width, bottom / height, 1 - right / width, 1 - top / height)
+    return figure, figure.subplots()
 
 
 def _svg(figure: Figure, name: str, title: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from theory_checks.checking.pictures import Heatmap
 from theory_checks.checking.record import Record
@@ -45,20 +45,17 @@ def joint_tables(records: Iterable[Record]) -> tuple[JointTable, ...]:
     A row that several claims share, with its name and values, appears once. A part whose columns
     differ is a table of its own.
     """
-    captions: dict[tuple[str, tuple[str, ...]], str] = {}
-    rows: dict[tuple[str, tuple[str, ...]], dict[str, JointRow]] = {}
+    found: dict[tuple[str, tuple[str, ...]], tuple[str, dict[str, JointRow]]] = {}
     for record in records:
         for picture in record.pictures:
             if not isinstance(picture, Heatmap) or not picture.joint:
                 continue
-            table = picture.joint, tuple(picture.columns)
-            captions.setdefault(table, picture.caption)
-            of_table = rows.setdefault(table, {})
-            for name, values in zip(picture.rows, picture.values, strict=True):
-                key = f"{name} {values}"  # as text, since NaN is not equal to itself
-                ids = of_table[key].ids if key in of_table else ()
-                of_table[key] = JointRow((*ids, record.id), name, tuple(values))
+            name = picture.joint, tuple(picture.columns)
+            _, rows = found.setdefault(name, (picture.caption, {}))
+            for of_row, values in zip(picture.rows, picture.values, strict=True):
+                key = f"{of_row} {values}"  # as text, since NaN is not equal to itself
+                row = rows.get(key, JointRow((), of_row, tuple(values)))
+                rows[key] = replace(row, ids=(*row.ids, record.id))
     return tuple(
-        JointTable(title, columns, tuple(rows[title, columns].values()), caption)
-        for (title, columns), caption in captions.items()
+        JointTable(*name, tuple(rows.values()), caption) for name, (caption, rows) in found.items()
     )
