@@ -38,6 +38,7 @@ from theory_checks.evidence import (
     about_draws,
     all_of,
     at_most,
+    finding,
     frequency_at_most,
     given,
     mean_at_most,
@@ -122,6 +123,29 @@ def test_an_exact_claim_that_samples_besides_is_hunted_and_told_by_its_exact_par
     assert 0.9 < max(hunted) <= record.tightness  # by the exact part, although there are samples
     assert (record.resolution, record.resolves, record.false_pass) == (0.0, 0.2, 0.0)
     assert record.coarsest == (0.2, pytest.approx(0.1))
+
+
+def test_a_claim_that_fails_as_predicted_is_a_finding(run: Run) -> None:
+    def small(x: int) -> Statement:
+        """x is small."""
+        return finding(at_most(x, 1000), claimed="x = 0", exceptions={"here": [1, 0], "there": [0]})
+
+    record = check(made(small), run)
+    assert (record.verdict, record.claimed) == ("finding", "x = 0")
+    assert [row[:3] for row in record.exceptions] == [("here", 1, 2), ("there", 0, 1)]
+
+
+def test_what_resolves_least_counts_over_all_inputs(run: Run) -> None:
+    def in_the_mean(x: int) -> Statement:
+        """A fair coin, resolved the less the larger x is."""
+
+        def coin(stream: np.random.SeedSequence, size: int) -> np.ndarray:
+            return np.random.default_rng(stream).random(size) < 0.5
+
+        return mean_at_most(0.9, coin, resolution=0.02 if x == 7 else 0.08)
+
+    record = check(made(in_the_mean, always=({"x": 7}, {"x": 8}), examples=1), run)
+    assert record.resolves == 0.08
 
 
 def picture_of(x: int, judged: Any, run: Run) -> Lines:

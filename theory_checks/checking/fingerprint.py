@@ -326,7 +326,9 @@ class _Reader:
     """Collects `text` and `parts` of the trees that it reads.
 
     known: the names of the module that holds the trees.
-    imported: what names functions of the trees import from the project, or its user, when called.
+
+    `imported` has the names that functions of the trees import from the project, or its user, when
+    they are called.
     """
 
     def __init__(self, file: str, known: Mapping[str, Any]) -> None:

@@ -15,6 +15,7 @@ NOT_RUN = "not run"
 RAISED = "error"
 WORST_FIRST = tuple(words.VERDICT_WORDS)
 BROKEN = ("violated", RAISED)
+PASSED = ("finding", "holds")
 
 Whole = Annotated[int, {"minimum": 0}]
 
@@ -26,7 +27,8 @@ class Record:
     id: of the claim, for example R.5
     verdict: violated: the claim was rejected at level `false_alarm`; holds: violations as large as
         `resolves` were rejected; inconclusive: the sample budget ran out first; vacuous: the
-        hypotheses were hardly ever satisfied; error: the code under test raised; not run: no
+        hypotheses were hardly ever satisfied; finding: what is claimed fails at these sizes, as
+        often as is predicted; error: the code under test raised; not run: no
         evidence arrived
     statement: what is claimed
     kind: exact, law, probability or rate
@@ -45,8 +47,8 @@ class Record:
         the bound is attained; null for claims that sample
     resolution: violations of at least this size are rejected except with probability `false_pass`;
         the rounding tolerance of exact claims
-    coarsest: resolution and false_pass of the part that resolves least, where the evidence is exact
-        but parts of the claim sample
+    coarsest: resolution and false_pass of the part that resolves least, over all inputs; null if no
+        part of the claim samples
     detail: what was compared, in one line; the reason for error and not run
     examples: number of inputs judged
     discarded: number of inputs that did not satisfy the hypotheses
@@ -61,6 +63,9 @@ class Record:
     visited: what the inputs covered, by name
     worst_case: the input with the tightest evidence; the smallest violating one if there is any
     measured: one line for each of the first inputs that were sampled
+    claimed: of a finding: what is claimed, in words
+    exceptions: of a finding, for each point: its name, how often the claim failed among how many
+        replicates, and an exact 95 % interval of the probability
     path: (draws so far, running estimate of `observed`), thinned
     averages: whether the estimates in `path` are means of the draws so far
     margins: (margin, resolution, samples, spread) of the worst case, first, and of other inputs,
@@ -101,6 +106,8 @@ class Record:
     visited: Mapping[str, str] = field(default_factory=dict)
     worst_case: str = ""
     measured: tuple[str, ...] = ()
+    claimed: str = ""
+    exceptions: tuple[tuple[str, int, int, float, float], ...] = ()
     path: tuple[tuple[float, float], ...] = ()
     averages: bool = False
     margins: Mapping[str, tuple[float, float, int, float]] = field(default_factory=dict)
@@ -114,6 +121,11 @@ class Record:
     def resolves(self) -> float | None:
         """The size from which a violation of any part of the claim would be detected."""
         return self.coarsest[0] if self.coarsest else self.resolution
+
+    @property
+    def passed(self) -> bool:
+        """Whether the claim holds, or its finding is as predicted."""
+        return self.verdict in PASSED
 
     @property
     def broken(self) -> bool:

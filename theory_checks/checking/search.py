@@ -41,7 +41,7 @@ class Violation(AssertionError):
 
 
 class NotHeld(AssertionError):
-    """The verdict on a claim was not `holds`."""
+    """A claim neither holds nor is a finding."""
 
 
 @dataclass
@@ -68,7 +68,7 @@ class _Log:
 
 
 @dataclass(frozen=True)
-class Finding:
+class Examined:
     """The result of checking a claim.
 
     record: for the report
@@ -90,7 +90,7 @@ def check(claim: Claim, run: Run, *, shrink: bool = True) -> Record:
 
 def examine(
     claim: Claim, run: Run, progress: Callable[[], object] = lambda: None, *, shrink: bool = True
-) -> Finding:
+) -> Examined:
     """`check`, with the inputs of the worst case.
 
     progress: called after each input
@@ -153,7 +153,7 @@ def examine(
     # Unsatisfiable: no input satisfied the hypotheses; the record says `vacuous`.
     with contextlib.suppress(Violation, Unsatisfiable), _inputs_that_depend_on_the_seed_only():
         test()
-    return _finding(claim, run, log, smallest, time.perf_counter() - started)
+    return _examined(claim, run, log, smallest, time.perf_counter() - started)
 
 
 @contextlib.contextmanager
@@ -207,9 +207,9 @@ def _with_pictures(
         return replace(record, undrawn=f"{type(error).__name__}: {error}")
 
 
-def _finding(
+def _examined(
     claim: Claim, run: Run, log: _Log, smallest: list[Mapping[str, Any]], seconds: float
-) -> Finding:
+) -> Examined:
     found = replace(
         described(claim, run.profile),
         verdict=Verdict.VACUOUS.value,
@@ -225,7 +225,7 @@ def _finding(
         detail="no input satisfied the hypotheses",
     )
     if not log.judged:
-        return Finding(found, None)
+        return Examined(found, None)
     # A few inputs that do not satisfy the hypotheses do not matter; if hardly any input does, the
     # claim is vacuous.
     clear = [judged for judged in log.judged.values() if judged[0].verdict is not Verdict.VACUOUS]
@@ -234,6 +234,8 @@ def _finding(
     evidence, inputs = (
         log.judged[digest(smallest[0])] if smallest else max(candidates, key=_severity)
     )
+    parts = [judged.coarsest for judged, _ in candidates if judged.coarsest is not None]
+    coarsest = max(parts, default=None)
     found = replace(
         found,
         verdict=evidence.verdict.value,
@@ -242,9 +244,7 @@ def _finding(
         margin=evidence.margin,
         tightness=evidence.tightness if evidence.false_pass == 0 else None,
         resolution=evidence.resolution,
-        coarsest=(
-            None if evidence.coarsest is None else (evidence.coarsest[0], 2 * evidence.coarsest[1])
-        ),
+        coarsest=None if coarsest is None else (coarsest[0], 2 * coarsest[1]),
         detail=evidence.detail,
         false_alarm=float(run.ledger.share(claim.id)),
         false_pass=2
@@ -252,6 +252,8 @@ def _finding(
         * evidence.false_pass,
         stopped=evidence.stopped,
         worst_case=describe(inputs),
+        claimed=evidence.claimed,
+        exceptions=tuple((e.where, e.count, e.of, e.low, e.high) for e in evidence.exceptions),
         path=next(evidence.leaves())[1].path,
         averages=next(evidence.leaves())[1].averages,
         margins=_margins([(evidence, inputs), *clear]),
@@ -261,7 +263,7 @@ def _finding(
             if found.samples > 0
         ),
     )
-    return Finding(_with_pictures(found, claim, run, evidence, inputs, log), inputs)
+    return Examined(_with_pictures(found, claim, run, evidence, inputs, log), inputs)
 
 
 def _margins(

@@ -110,7 +110,7 @@ class ClaimItem(pytest.Item):
             self._keep(broken(self.claim, self.config.stash[RUN], error))
             raise
         self._keep(record)
-        if record.verdict != "holds":
+        if not record.passed:
             raise NotHeld(failure(record))
 
     def _keep(self, record: Record) -> None:

@@ -20,7 +20,7 @@ from theory_checks.report.words import number
 
 if TYPE_CHECKING:
     from theory_checks.checking.run import Run
-    from theory_checks.checking.search import Finding
+    from theory_checks.checking.search import Examined
     from theory_checks.evidence import Evidence
 
 MOST_STEPS = 8  # points of a path that are printed
@@ -49,14 +49,14 @@ def run(arguments: argparse.Namespace) -> int:
             flush=True,
         )
         try:
-            finding = replayed(claim, found)
-            print("\n".join(steps(claim, found, finding)))
+            examined = replayed(claim, found)
+            print("\n".join(steps(claim, found, examined)))
         except Exception:
             traceback.print_exc()
             return 1
-    if finding.record.verdict == "holds":
+    if examined.record.passed:
         return 0
-    return 1 if finding.record.verdict in BROKEN else EXIT_UNDECIDED
+    return 1 if examined.record.verdict in BROKEN else EXIT_UNDECIDED
 
 
 @refusing()
@@ -68,7 +68,7 @@ def chosen_run(arguments: argparse.Namespace, shared: Path) -> "Run":
     return make_run(run_options(arguments), shared)
 
 
-def replayed(claim: Claim, run: "Run") -> "Finding":
+def replayed(claim: Claim, run: "Run") -> "Examined":
     """The claim checked again, with a progress bar where somebody watches."""
     from tqdm import tqdm
 
@@ -79,29 +79,29 @@ def replayed(claim: Claim, run: "Run") -> "Finding":
         return examine(claim, run, progress=bar.update)
 
 
-def steps(claim: Claim, run: "Run", finding: "Finding") -> Iterator[str]:
+def steps(claim: Claim, run: "Run", examined: "Examined") -> Iterator[str]:
     """What led to the verdict: the inputs, then the evidence of each phase on the worst of them."""
     from theory_checks.checking.decide import phases
     from theory_checks.checking.search import describe
     from theory_checks.evidence.ledger import SUSPICION
     from theory_checks.experiments.trajectories import SEARCH
 
-    record = finding.record
+    record = examined.record
     yield (
         f"inputs: {record.examples} judged, {record.discarded} did not meet the hypotheses,"
         f" {record.samples} draws"
     )
     yield from (f"  visited {name}: {summary}" for name, summary in record.visited.items())
-    if finding.worst is not None:
+    if examined.worst is not None:
         which = (
             "the smallest found that violates the claim"
             if record.verdict == "violated"
             else "the closest to the bound"
         )
         yield f"worst case, {which}:"
-        yield f"  {describe(finding.worst)}"
-        for phase, evidence in phases(claim, run, finding.worst):
-            stream = run.stream(claim.id, dict(finding.worst), phase).spawn_key[0]
+        yield f"  {describe(examined.worst)}"
+        for phase, evidence in phases(claim, run, examined.worst):
+            stream = run.stream(claim.id, dict(examined.worst), phase).spawn_key[0]
             name = "search" if phase == SEARCH else "decision"
             level = (
                 f"suspicious at {float(SUSPICION):g}"
@@ -112,7 +112,7 @@ def steps(claim: Claim, run: "Run", finding: "Finding") -> Iterator[str]:
             yield from shown(evidence)
     observed = (
         f", observed {number(record.observed, 6)}, bound {number(record.bound, 6)}"
-        if finding.worst is not None
+        if examined.worst is not None
         else ""
     )
     yield f"verdict: {record.verdict}{observed}; {record.detail}"

@@ -54,11 +54,10 @@ class Pooled:
     def judge(self, stream: np.random.SeedSequence, alpha: float, budget: int) -> Evidence:
         """Exact binomial tests; the stream is not used.
 
-        violated: all replicates together reject at alpha / 2, or those of one point at the same
-            share of the other half
-        holds: all together reject, at 5 %, that exceptions have the mean probability `level` +
-            `resolution`. (Hoeffding 1956: a sum of independent events with this mean is at most a
-            count below it with at most the binomial probability.)
+        VIOLATED if all replicates together reject at alpha / 2, or those of one point at the same
+        share of the other half. HOLDS if all together reject, at 5 %, that exceptions have the mean
+        probability `level` + `resolution`. (Hoeffding 1956: a sum of independent events with this
+        mean is at most a count below it with at most the binomial probability.)
         """
         n = self.samples_needed(alpha)
         require_budget(budget, n)

@@ -118,12 +118,12 @@ class Evidence:
 
     @property
     def coarsest(self) -> tuple[float, float] | None:
-        """Resolution and false_pass of the sampled member with the coarsest resolution, if this
-        evidence itself is exact; otherwise None."""
-        sampled = [
+        """Resolution and false_pass of the sampled member with the coarsest resolution; None if no
+        member samples."""
+        sampled = (
             (leaf.resolution, leaf.false_pass) for _, leaf in self.leaves() if leaf.false_pass > 0
-        ]
-        return max(sampled) if sampled and self.false_pass == 0 else None
+        )
+        return max(sampled, default=None)
 
     def leaves(self, name: str = "") -> Iterator[tuple[str, Evidence]]:
         """The members that are not conjunctions themselves, the worst first, with their names. A

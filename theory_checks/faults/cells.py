@@ -31,6 +31,7 @@ from theory_checks.report.write import write_whole
 OUTCOME_OF_VERDICT = {
     "violated": "killed",
     "holds": "survived",
+    "finding": "survived",
     "inconclusive": "inconclusive",
     "vacuous": "vacuous",
 }
@@ -56,8 +57,8 @@ class Cell:
 class Result:
     """What a check of a cell reported.
 
-    outcome: killed (the claim is violated), survived (it holds), inconclusive, vacuous, or error:
-        an exception, NaN, crash or timeout; not counted as a kill.
+    outcome: killed (the claim is violated), survived (it holds, or is a finding), inconclusive,
+        vacuous, or error: an exception, NaN, crash or timeout; not counted as a kill.
     margin: of a kill, as in a Record.
     samples: of a kill, draws over all inputs.
     detail: of a kill or an error, why, in words.
@@ -184,8 +185,9 @@ class Store:
     """Results in a JSON file: what it has of other versions of a subject or claim is left out.
 
     path: the file, which need not exist.
-    results: those of the present versions.
-    stale: the cells of which it had results of other versions, or that are no longer there.
+
+    `results` are those of the present versions; `stale` are the cells of which it had results of
+    other versions, or that are no longer there.
 
     Raises ValueError if the file has something else.
     """

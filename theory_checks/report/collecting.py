@@ -100,7 +100,7 @@ class Reporter:
             self.draw(claim_id)
         record = self.records.get(claim_id)
         crashed = report.when not in ("setup", "call", "teardown")
-        if record and record.verdict == "holds" and report.failed:
+        if record and record.passed and report.failed:
             # The check passed, but something around it failed, in whichever phase.
             detail = report.longreprtext.strip().rpartition("\n")[2] or f"failed in {report.when}"
             self.records[claim_id] = replace(record, verdict=RAISED, detail=detail)

@@ -30,7 +30,7 @@ from itertools import pairwise
 
 from scipy.special import stdtrit
 
-from theory_checks.checking.record import BROKEN, RAISED, WORST_FIRST, Record
+from theory_checks.checking.record import BROKEN, PASSED, RAISED, WORST_FIRST, Record
 from theory_checks.evidence.sampling import looks
 from theory_checks.report.results import Results
 from theory_checks.report.words import natural, number
@@ -48,10 +48,10 @@ class Change:
     """How one claim changed.
 
     id: of the claim
-    kind: unchanged; newly violated; fixed (it holds, and was violated or in error); worse or better
-        (any other change of verdict); margin moved (the verdict is the same, and the interval of
-        the change excludes 0); not comparable (another profile, or the claim or its check
-        changed); added or removed (only one of the runs selected it)
+    kind: unchanged; newly violated; fixed (it passes, and was violated or in error); worse or
+        better (any other change of verdict); margin moved (the verdict is the same, and the
+        interval of the change excludes 0); not comparable (another profile, or the claim or its
+        check changed); added or removed (only one of the runs selected it)
     old, new: its records; None if the run did not select it
     low, high: ends of the interval of the margin's change, positive away from the bound; None
         without margins to compare
@@ -160,7 +160,7 @@ def _turn(was: str, now: str) -> str:
     """The kind of a change of verdict."""
     if now == "violated":
         return "newly violated"
-    if now == "holds" and was in BROKEN:
+    if now in PASSED and was in BROKEN:
         return "fixed"
     if now == RAISED or WORST_FIRST.index(now) < WORST_FIRST.index(was):
         return "worse"

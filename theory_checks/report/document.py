@@ -20,7 +20,7 @@ from theory_checks.report.terminal import in_order
 from theory_checks.report.words import shortened
 
 FILE = "report.json"
-EXIT_UNDECIDED = 6  # exit status if no claim is violated or in error, but not all hold
+EXIT_UNDECIDED = 6  # exit status if no claim is violated or in error, but some are undecided
 
 
 class Report(Results):
@@ -52,7 +52,7 @@ class Report(Results):
 
     def __repr__(self) -> str:
         """The verdict of the run, and a line for each claim that does not hold, worst first."""
-        failing = (record for record in in_order(self.records) if record.verdict != "holds")
+        failing = (record for record in in_order(self.records) if not record.passed)
         return "\n".join(
             [headline(self), *(f"{r.id} {r.verdict}: {r.statement or r.detail}" for r in failing)]
         )

@@ -35,7 +35,7 @@ from theory_checks.checking.pictures import Heatmap, Lines, Picture, Series, Sty
 SERIES = 6  # colours for series, which people who do not see red or green can tell apart
 COLOURS = (
     *("ink", "muted", "grid", "paper", "high", "low"),
-    *("holds", "violated", "inconclusive", "vacuous", "error", "not-run"),
+    *("holds", "violated", "inconclusive", "vacuous", "error", "not-run", "finding"),
     *(f"series-{i}" for i in range(SERIES)),
 )
 PLACEHOLDER = re.compile("#fe00([0-9a-f]{2})")

@@ -88,11 +88,15 @@ def headline(results: Results) -> str:
         return "No claim was checked."
     if verdicts["holds"] == total:
         return "The claim holds." if total == 1 else f"All {claims} hold."
+    if verdicts["holds"] + verdicts["finding"] == total:
+        hold = "holds" if verdicts["holds"] == 1 else "hold"
+        are = "is a finding" if verdicts["finding"] == 1 else "are findings"
+        return f"{plural(verdicts['holds'], 'claim')} {hold}, {verdicts['finding']} {are}."
     violated, in_error = (verdicts[verdict] for verdict in BROKEN)
     found = {
         "violated": violated,
         "in error (the code under test raised)": in_error,
-        "undecided": total - verdicts["holds"] - violated - in_error,
+        "undecided": sum(not record.passed for record in results.records) - violated - in_error,
     }
     parts = [f"{n} {'is' if n == 1 else 'are'} {what}" for what, n in found.items() if n]
     parts[0] = parts[0].replace(" ", f" of {claims} ", 1)

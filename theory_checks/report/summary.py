@@ -31,13 +31,14 @@ def markdown(results: Results, comparison: Comparison | None = None) -> str:
         records=records,
         suspect=suspect,
         origin=origins(suspect),
+        findings=[r for r in records if r.verdict == "finding"],
         listed={
             "Also violated or in error, but they build on the claims above": [
                 r for r in records if r.broken and r.id in suspect
             ],
-            "Undecided": [r for r in records if not r.broken and r.verdict != "holds"],
+            "Undecided": [r for r in records if not r.broken and not r.passed],
             "Suspect: they hold, but build on claims that are violated or in error": [
-                r for r in records if r.verdict == "holds" and r.id in suspect
+                r for r in records if r.passed and r.id in suspect
             ],
         },
         comparison=comparison,

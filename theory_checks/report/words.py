@@ -32,6 +32,12 @@ VERDICT_WORDS = {
     "not run": VerdictWords("–", "🚫", "No evidence: a worker crashed or the run ended early."),
     "vacuous": VerdictWords("∅", "⚪", "Hardly any input satisfied the hypotheses."),
     "inconclusive": VerdictWords("?", "❔", "The sample budget ran out before a decision."),
+    "finding": VerdictWords(
+        "≈",
+        "🔎",
+        "What is claimed in the limit fails at the sizes that were tried, as often as is predicted"
+        " for them: the prediction holds.",
+    ),
     "holds": VerdictWords(
         "✓",
         "✅",
