@@ -26,11 +26,20 @@ from theory_checks.experiments.drawn_examples import (
     above_median,
     as_number,
     given_opposite_signs,
+    labels_of_orbit,
     of_bits,
     opposite_signs,
     orbit,
+    orbit_in_place,
     some_opposite_signs,
     terms_on_orbits,
+)
+from theory_checks.experiments.patchwise import (
+    Pools,
+    at,
+    interacting,
+    of_pools,
+    patch_by_patch,
 )
 from theory_checks.experiments.scenarios import SEEDS, gaussian, problems
 from theory_checks.experiments.single_experts import (
@@ -374,3 +383,120 @@ def without_a_router_experts_are_no_better(
         return is_error(e.y * f.gather(0, routed[None])[0]).numpy()
 
     return mean_at_least(1 / 8, wrong_examples, resolution=0.02, detail=f"error of {control}")
+
+
+@claim(
+    "S.8",
+    kind=Kind.PROBABILITY,
+    source="derived: what the proof of Theorem 4.1 uses",
+    formula=(
+        r"v_k,\ c_k,\ \xi\ \text{any}:\qquad\sum_{X\in\{A,B,C,D\}}y_XF(x_X)=0,\qquad"
+        r" P(yF(x)\le 0)\ge\tfrac18"
+    ),
+    given=(
+        f"{EQUAL_LAWS}, features and feature noise of a class from one pool, P(k, k') = P(k', k),"
+        " signs and random noise independent of all else"
+    ),
+    depends_on=("S.1", "S.3"),
+    over={
+        "problem": problems(most_K=4, most_P=5, most_d=16, equal_laws=True),
+        "classifier": classifiers(),
+        "seed": SEEDS,
+    },
+    always=tuple(
+        {
+            "problem": Problem(K=3, d=12),
+            "classifier": Classifier("trained", activation, 1),
+            "seed": 0,
+        }
+        for activation in ("cubic", "gelu")
+    ),
+    examples=4,
+    visits=lambda problem, classifier, seed: {"K": problem.K, "classifier": classifier.name},
+)
+def the_floor_needs_no_orthonormal_signals(
+    subject: Subject, profile: Profile, problem: Problem, classifier: Classifier, seed: int
+) -> Statement:
+    """S.1 and S.3 hold for signals that are any vectors, as pictures would be, and for any random
+    noise.
+
+    The orbit exchanges vectors and never asks what they are. Its members have one law as long as a
+    vector is as likely a feature as it is feature noise. Here the vector of a class is a curve of
+    the amplitude, the classes have a direction in common, noise has heavy tails, and pairs (k, k')
+    are not uniform.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    signals = subject.draw_signals(problem, generator)
+    pools = Pools.of(problem, generator)
+    variant = of_pools(subject, pools)
+    f = build(classifier, variant, problem, signals, steps=profile.classifier_steps)
+    e = opposite_signs(variant, problem, signals, np.random.SeedSequence(seed), 64)
+    x = orbit_in_place(e.x, e.positions, at(pools.centres, e.k_prime, e.beta.flip(0)))
+    values, same = x.flatten(0, 2).unique(dim=0, return_inverse=True)
+    terms = labels_of_orbit(e.y)[..., None] * f(values)[same].view(x.shape[:-1])
+    tolerance = 4 * problem.P * EPS * terms.abs().flatten(1).sum(dim=1)
+    return all_of(
+        equal(terms.flatten(1).sum(dim=1), 0, tolerance=tolerance, detail="sum of four margins"),
+        mean_at_least(
+            1 / 8,
+            errors_of(f, variant, problem, signals),
+            resolution=profile.error_resolution,
+            detail="error",
+        ),
+    )
+
+
+@claim(
+    "S.9",
+    kind=Kind.EXACT,
+    samples=False,
+    source="derived from S.1",
+    formula=r"F(x)=\sum_p f_p(x^{(p)}):\qquad y_AF(x_A)+y_BF(x_B)+y_CF(x_C)+y_DF(x_D)=0",
+    given="eps = -y, every vector keeps its position in the orbit, scores before any squash",
+    depends_on=("S.1",),
+    over={
+        "problem": problems(most_K=6, most_d=24),
+        "M": st.integers(2, 8),
+        "J": st.integers(1, 6),
+        "seed": SEEDS,
+    },
+    examples=40,
+    visits=lambda problem, M, J, seed: {"K": problem.K, "P": problem.P, "M": M},
+)
+def layers_without_interaction_obey_the_orbit(
+    subject: Subject, problem: Problem, M: int, J: int, seed: int
+) -> Statement:
+    """A deterministic layer that acts on each patch by itself and is summed over patches obeys S.1,
+    mixtures of experts that route each patch included; where patches or examples meet, S.1 breaks.
+
+    Position p may have a function f_p of its own: at each position the orbit has the same two
+    vectors twice. Members are batches of one shape, in which equal patches have the same place, so
+    their values round identically, and what remains is the rounding of a sum of 4P values.
+
+    So a layer whose margins do not sum to 0 lets patches or examples interact, as that of section 3
+    does, which routes whole examples, one that centres patches, and one whose experts take no more
+    than half of their share of a batch. There the sum of an orbit is a random number of the size of
+    its margins, and not all of some thirty are below 1e-6 of that by chance.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    signals, e = some_opposite_signs(subject, problem, generator)
+    x = orbit_in_place(e.x, e.positions, e.beta.flip(0)[:, None] * signals.centres[e.k_prime])
+    labels = labels_of_orbit(e.y)
+    theta = gaussian(generator, problem.P, M, problem.d)
+    W = gaussian(generator, problem.P, M, J, problem.d)
+    values = [patch_by_patch(subject, theta, W, member) for member in x.unbind(dim=1)]
+    terms = labels[..., None] * torch.stack(values, dim=1)
+    alone = equal(
+        terms.flatten(1).sum(dim=1),
+        0,
+        tolerance=4 * problem.P * EPS * terms.abs().flatten(1).sum(dim=1),
+        detail="sum of four margins, patch by patch",
+    )
+    met = []
+    batch = x.transpose(0, 1).flatten(0, 1)  # all A, then all B, and so on
+    for how, layer in interacting(subject, theta[0], W[0]).items():
+        margins = labels * layer(batch).view(4, -1).mT
+        least = 1e-6 * margins.abs().amax()
+        met.append(at_least(margins.sum(dim=1).abs().amax(), least, detail=f"sum where {how}"))
+    found = all_of(alone, *met)
+    return given_opposite_signs(found, subject, problem, signals, seed)

@@ -171,7 +171,12 @@ def orbit(
         member(other, centre_c, signal),
         member(-other, centre_c, -signal),
     ]
-    return torch.stack(patches, dim=1), torch.stack([e.y, -e.y, -e.y, e.y], dim=1)
+    return torch.stack(patches, dim=1), labels_of_orbit(e.y)
+
+
+def labels_of_orbit(y: Tensor) -> Tensor:
+    """The labels of A, B, C, D from those of A, (n,) to (n, 4)."""
+    return torch.stack([y, -y, -y, y], dim=1)
 
 
 def terms_on_orbits(
@@ -182,6 +187,23 @@ def terms_on_orbits(
     patches, labels = orbit(problem, signals, examples, examples.beta.flip(0))
     values, inverse = patches.flatten(0, 2).unique(dim=0, return_inverse=True)
     return labels[..., None] * f(values)[inverse].view(patches.shape[:-1])
+
+
+def orbit_in_place(x: Tensor, positions: Tensor, centre: Tensor) -> Tensor:
+    """The patches (n, 4, P, d) of an orbit in which every vector keeps its position: B has both
+    features of A with the other sign, C and D are A and B with another centre, that of the cluster
+    of A's feature noise, which is thereby their feature signal.
+
+    x: the patches of A, (n, P, d).
+    positions: those of feature signal, cluster centre and feature noise, (n, 3).
+    centre: the other centre, (n, d).
+    """
+    signs = torch.ones_like(x[..., 0]).scatter(1, positions[:, [0, 2]], -1.0)
+    place = positions[:, 1, None, None].expand(-1, 1, x.shape[-1])
+    flipped = signs[..., None] * x
+    return torch.stack(
+        [x, flipped, *(part.scatter(1, place, centre[:, None]) for part in (x, flipped))], dim=1
+    )
 
 
 def opposite_signs(

@@ -42,8 +42,8 @@ class Classifier:
     """A patch-additive classifier by description.
 
     how: random, trained (gradient descent on the subject's data), witness (of S.4, with f-values
-        moved by less than 1/4), searched (f-values found by random search from a random start) or
-        lookup (arbitrary values)
+        moved by less than 1/4), searched (f-values found by random search from a random start),
+        lookup (arbitrary values) or zero (f = 0, of which every answer is an error)
     activation: a name in ACTIVATIONS, for random and trained
     seed: of everything random about it
     """
@@ -86,6 +86,11 @@ def lookup(direction: Tensor, patches: Tensor) -> Tensor:
     for patches equal to 1e-7."""
     cell = (patches @ direction * 1e6).round()
     return torch.sin(cell * 12.9898) * torch.cos(cell * 78.233)
+
+
+def zero(patches: Tensor) -> Tensor:
+    """f = 0."""
+    return torch.zeros_like(patches[..., 0])
 
 
 def witness(signals: Signals) -> OnSignals:
@@ -235,6 +240,8 @@ def build(
             return searched(signals, seed)
         case Classifier("lookup", _, seed):
             return partial(lookup, gaussian(stream_of(seed, 1), problem.d))
+        case Classifier("zero"):
+            return zero
     raise ValueError(f"unknown classifier {classifier}")
 
 
@@ -259,9 +266,10 @@ def classifiers() -> st.SearchStrategy[Classifier]:
 
 
 def always_tried() -> tuple[dict[str, object], ...]:
-    """The trained, the searched and the witness classifiers, on one small problem."""
+    """The trained, the searched, the witness and the zero classifiers, on one small problem."""
     trained = [Classifier("trained", activation, 1) for activation in ACTIVATIONS]
-    found = [*trained, Classifier("searched", "", 1), Classifier("witness", "", 1)]
+    others = [Classifier(how, "", 1) for how in ("searched", "witness", "zero")]
+    found = [*trained, *others]
     return tuple({"classifier": classifier, "problem": SMALL_PROBLEM} for classifier in found)
 
 
