@@ -5,7 +5,8 @@ Keeps every result in cells.json: an interrupted run continues where it ended, a
 the same version of a fault and a claim is not checked again. Claims that need training runs are
 checked on the faults that represent their kind, or on all that are named. A claim that calls none
 of the ingredients in which a fault differs finds what it finds of the paper's Subject, which is
-checked first. Status 1 if a fault that is not equivalent was checked against every claim that must
+checked first. Faults that are edits of core are checked in processes that import an edited copy of
+it. Status 1 if a fault that is not equivalent was checked against every claim that must
 notice it and none did, or if a fault that is said to be equivalent was noticed.
 """
 
@@ -102,6 +103,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     require_cell_arguments(arguments)
     faults = chosen(arguments.fault)
+    require_targets(faults)
     order = chosen_claims(arguments.claim)
     trained = [claim_id for claim_id in order if claims()[claim_id].trains]
     profile, seed = arguments.profile, arguments.seed
@@ -161,6 +163,16 @@ def chosen(names: Sequence[str]) -> "list[Fault]":
         if name not in FAULTS:
             raise CommandError(f"no fault {name!r}; there are {', '.join(FAULTS)}")
     return [replace(FAULTS[name], representative=True) for name in names] or list(FAULTS.values())
+
+
+def require_targets(faults: "Sequence[Fault]") -> None:
+    """Raises CommandError if an edit of core does not find what it replaces."""
+    for fault in faults:
+        try:
+            if fault.edit:
+                fault.edit.edited()
+        except ValueError as error:
+            raise CommandError(f"fault {fault.name}: {error}") from error
 
 
 def chosen_claims(ids: Sequence[str]) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
+from core import PAPER
 from theory_checks.checking.budget import ledger
 from theory_checks.checking.claim import DEFAULT_ALPHA, DEFAULT_SUBJECT, Claim
 from theory_checks.checking.fingerprint import fingerprint
@@ -24,6 +25,8 @@ from theory_checks.checking.registry import built_in, claim_hash
 from theory_checks.checking.run import Run, load_subject
 from theory_checks.checking.search import check
 from theory_checks.evidence.ledger import Ledger
+from theory_checks.faults import FAULTS
+from theory_checks.faults.edit import Edit
 from theory_checks.faults.workers import Unanswered, Workers
 from theory_checks.report.serial import plain, restored
 from theory_checks.report.write import write_whole
@@ -103,9 +106,19 @@ def budget() -> Ledger:
     return ledger(DEFAULT_ALPHA, claims().values())
 
 
+def edit_of(subject: str) -> Edit | None:
+    """The edit of core that a subject, module:NAME, stands for, if any."""
+    module, _, name = subject.partition(":")
+    found = FAULTS.get(name) if module == __package__ else None
+    return found.edit if found else None
+
+
 @functools.cache
 def subject_hash(name: str) -> str:
-    """Changes with the source of the Subject; "" if there is no such Subject."""
+    """Changes with the source of the Subject, or with the edit of core that it stands for; "" if
+    there is no such Subject."""
+    if edit := edit_of(name):
+        return fingerprint(PAPER, edit)
     try:
         return fingerprint(load_subject(name))
     except ValueError:
@@ -263,14 +276,22 @@ def computed(
     cells: Sequence[Cell], workers: Workers, limit: float | None
 ) -> Iterator[tuple[Cell, Result]]:
     """The cells and their results as they are finished. Cells of one subject, profile and seed
-    share their training runs, which are removed after the last of them."""
+    share their training runs and their edited copy of core, which are removed after the last of
+    them.
+
+    Raises ValueError if an edit of core does not find what it replaces.
+    """
     left = Counter(map(_trained_alike, cells))
     with tempfile.TemporaryDirectory(prefix="theory-faults-") as folder:
         place = {alike: Path(folder) / str(number) for number, alike in enumerate(left)}
-        for path in place.values():
+        edits = {alike: edit_of(alike[0]) for alike in left}
+        for alike, path in place.items():
             path.mkdir()
+            if edit := edits[alike]:
+                edit.write_copy(path)
         calls = [(cell, place[_trained_alike(cell)]) for cell in cells]
-        for index, answer in workers.outcomes(check_cell, calls, limit):
+        cores = [path if edits[_trained_alike(cell)] else None for cell, path in calls]
+        for index, answer in workers.outcomes(check_cell, calls, limit, cores):
             cell, path = calls[index]
             left[_trained_alike(cell)] -= 1
             if not left[_trained_alike(cell)]:

@@ -1,4 +1,5 @@
-"""A fault: the paper's Subject with some ingredients broken, and the claims that must notice."""
+"""A fault: the paper's Subject with some ingredients broken, or an edit of core, and the claims
+that must notice it."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -6,10 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from core import PAPER, Subject
+from theory_checks.faults.edit import Edit
 
 Ingredients = Mapping[str, Any]
 
-# the modules of faults, and how the ids of the claims about the part that each breaks begin
+# the parts that faults break, and how the ids of the claims about each begin
 FAMILIES = {
     "data": ("D.",),
     "initialisation": ("I.",),
@@ -18,7 +20,26 @@ FAMILIES = {
     "experts": ("G.",),
     "updates": ("G.",),
     "loss": ("G.",),
+    # parts of core that no ingredient stands for
+    "gradients": ("G.", "R.5", "R.6"),
+    "replicates": ("G.10", "G.11", "L.1"),
+    "seeds": ("D.", "R.5", "R.9", "R.11", "I.4"),
+    "evaluation": ("S.3", "N.", "A.3", "A.4", "C.6"),
+    "stages": ("E.", "A.5"),
+    "patches": ("D.", "R.7", "G.3", "S.1"),
+    "routing probabilities": ("R.",),
+    "measures": ("I.", "E.", "X.", "A."),
 }
+MODULES = (
+    "data",
+    "initialisation",
+    "routing",
+    "gate",
+    "experts",
+    "updates",
+    "loss",
+    "core_edits",
+)
 
 
 @dataclass(frozen=True)
@@ -28,10 +49,11 @@ class Fault:
     name: in capitals, as the command line has it.
     family: the part that is broken, one of FAMILIES.
     wrong: what is wrong, in a sentence or two.
-    subject: the paper's Subject with the fault.
+    subject: the paper's Subject with the fault; as the paper has it, if core is edited.
     noticed_by: ids of the claims that must be violated, the designated one first.
     equivalent: why no claim can notice, for a change that the theory allows.
     representative: whether it stands for its kind where claims take long, those that train.
+    edit: what is replaced in core, for a fault that no ingredient can express.
 
     Raises ValueError for an unknown family, and unless there is either a claim that must notice or
     a reason why none can.
@@ -44,6 +66,7 @@ class Fault:
     noticed_by: tuple[str, ...]
     equivalent: str = ""
     representative: bool = False
+    edit: Edit | None = None
 
     def __post_init__(self) -> None:
         if self.family not in FAMILIES:
@@ -97,11 +120,53 @@ def fault(
         return Fault(
             function.__name__.upper(),
             function.__module__.rpartition(".")[2],
-            " ".join((inspect.getdoc(function) or "").split("\n\n")[0].split()),
+            _first_paragraph(function),
             replace(PAPER, **ingredients),
-            (noticed_by,) if isinstance(noticed_by, str) else noticed_by,
+            _ids(noticed_by),
             equivalent,
             representative,
         )
 
     return declare
+
+
+def core_edit(
+    family: str,
+    file: str,
+    *,
+    noticed_by: str | tuple[str, ...] = (),
+    equivalent: str = "",
+    representative: bool = False,
+) -> Callable[[Callable[[], tuple[str, str]]], Fault]:
+    """Makes a function a Fault that is an edit of a file of core.
+
+    The function takes no argument and returns the expression or statement that is replaced and what
+    takes its place. Name and docstring are as in `fault`, the rest as in `Fault` and `Edit`.
+
+        @core_edit("gradients", "training.py", noticed_by="G.3")
+        def gradient_of_sum() -> tuple[str, str]:
+            'The gradient is that of the sum of the losses, not of their mean.'
+            return "sign * y / y.shape[-1]", "sign * y"
+    """
+
+    def declare(function: Callable[[], tuple[str, str]]) -> Fault:
+        return Fault(
+            function.__name__.upper(),
+            family,
+            _first_paragraph(function),
+            PAPER,
+            _ids(noticed_by),
+            equivalent,
+            representative,
+            Edit(file, *function()),
+        )
+
+    return declare
+
+
+def _first_paragraph(function: Callable[..., Any]) -> str:
+    return " ".join((inspect.getdoc(function) or "").split("\n\n")[0].split())
+
+
+def _ids(noticed_by: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (noticed_by,) if isinstance(noticed_by, str) else noticed_by

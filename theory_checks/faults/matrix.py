@@ -23,6 +23,7 @@ KEPT: Mapping[str, str] = {
         " break S.1 or S.2 first."
     ),
     "S.6": "It is what S.1 means for classifiers that do not see the centre.",
+    "S.8": "It says that S.1 and S.3 need no orthonormal signals; data that break it break those.",
     "E.5": (
         "It says what is not learned; what experts learn besides features takes its share of a"
         " step, so E.3 notices first."
@@ -76,11 +77,15 @@ def cells_of(
 
 def untouched(fault: Fault, healthy: Result) -> bool:
     """Whether a check with this result on the paper's Subject has the same result on the fault,
-    because it called nothing that differs.
+    because it called nothing that differs. An edit of core may touch every check.
 
     Checks are deterministic functions of the subject and the seed.
     """
-    return healthy.outcome != "error" and not set(healthy.used) & set(fault.broken)
+    return (
+        fault.edit is None
+        and healthy.outcome != "error"
+        and not set(healthy.used) & set(fault.broken)
+    )
 
 
 @dataclass(frozen=True)
@@ -199,10 +204,10 @@ class Matrix:
 
     def to_json(self) -> dict[str, Any]:
         """{"schema", "profile", "seed", "order": ids of claims, "summary", "faults": [{"name",
-        "family", "wrong", "ingredients", "noticed_by", "equivalent", "killed_by", "first",
-        "localised", "missed": claims that must notice it and do not, "cells": {id: Result}}],
-        "claims": [{"id", "statement", "kills", "only_killer_of", "first_killer_of"}], "redundant":
-        ids}, for `plain`."""
+        "family", "wrong", "ingredients", "edit": of core or null, "noticed_by", "equivalent",
+        "killed_by", "first", "localised", "missed": claims that must notice it and do not, "cells":
+        {id: Result}}], "claims": [{"id", "statement", "kills", "only_killer_of",
+        "first_killer_of"}], "redundant": ids}, for `plain`."""
         return {
             "schema": MATRIX_SCHEMA,
             "profile": self.profile,
@@ -215,6 +220,7 @@ class Matrix:
                     "family": fault.family,
                     "wrong": fault.wrong,
                     "ingredients": fault.broken,
+                    "edit": fault.edit,
                     "noticed_by": fault.noticed_by,
                     "equivalent": fault.equivalent,
                     "killed_by": self.killers(fault),
