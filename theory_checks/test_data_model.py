@@ -7,14 +7,14 @@ from functools import partial
 import numpy as np
 import torch
 from hypothesis import strategies as st
-from scipy.special import chdtr, chdtri, ndtr
+from scipy.special import chdtri, ndtr
 from torch import Tensor
 
 from core import Examples, Problem, Signals, Subject
 from core.data import EPS, AmplitudeLaw
 from core.seeds import generator_from
 from theory_checks.checking.claim import Kind, claim
-from theory_checks.evidence import Statement, all_of, cells_follow, equal, follows_law, mean_equals
+from theory_checks.evidence import Statement, all_of, cells_follow, follows_law, mean_equals
 from theory_checks.experiments.drawn_examples import (
     Part,
     above_median,
@@ -30,7 +30,21 @@ from theory_checks.experiments.drawn_examples import (
     other_cluster,
     signs,
 )
+from theory_checks.experiments.finite import (
+    are_numbers,
+    chi_square,
+    far_off,
+    latent_numbers,
+    same_numbers,
+)
 from theory_checks.experiments.scenarios import SEEDS, problems
+from theory_checks.experiments.small_draws import (
+    PROBLEM,
+    distant_examples_are_independent,
+    no_two_are_equal,
+    replicates_are_independent,
+    small_draws_are_independent,
+)
 
 
 @claim(
@@ -53,7 +67,7 @@ def signals_are_orthonormal(subject: Subject, problem: Problem, seed: int) -> St
     """
     signals = subject.draw_signals(problem, torch.Generator().manual_seed(seed))
     v = torch.cat([signals.features, signals.centres])
-    return equal(
+    return same_numbers(
         v @ v.mT,
         torch.eye(2 * problem.K),
         tolerance=(2 * problem.K * 6 + 1) * problem.d * EPS,
@@ -79,8 +93,8 @@ def labels_clusters_signs_and_amplitudes(
     """(k, k', y, eps) is uniform on its 4K(K-1) cells and independent of the amplitudes, which
     follow their laws.
 
-    Two joint tables test independence: that of the cells and of whether each amplitude is above its
-    median (for K > 4 this splits into three tables: without k, without k', and of k and k'), and
+    Two joint tables look at independence: that of the cells and of whether each amplitude is above
+    its median (for K > 4 three tables: without k, without k', and of k and k'), and
     that of the signs and of whether each amplitude lies in a random half of its law. The clusters
     alone are tested more finely.
     """
@@ -96,7 +110,7 @@ def labels_clusters_signs_and_amplitudes(
             above = as_number(
                 *(above_median(getattr(problem, name), getattr(e, name))[0] for name in names)
             )
-            found = number(e)
+            found = torch.where(latent_numbers(e).isfinite().all(dim=0), number(e), -1)
             return torch.where(found < 0, 8 * cells, 8 * found + above).numpy()
 
         # The last cell holds what is impossible.
@@ -146,9 +160,7 @@ def labels_clusters_signs_and_amplitudes(
         law: AmplitudeLaw = getattr(problem, name)
         return follows_law(
             law.cdf,
-            lambda stream, size: (
-                getattr(drawn(subject, problem, stream, size)[1], name).double().numpy()
-            ),
+            lambda stream, size: far_off(getattr(drawn(subject, problem, stream, size)[1], name)),
             resolution=0.02,
             detail=f"D_{name}",
         )
@@ -156,11 +168,14 @@ def labels_clusters_signs_and_amplitudes(
     def sign(name: str) -> Statement:
         def draw(stream: np.random.SeedSequence, size: int) -> np.ndarray:
             _, e = drawn(subject, problem, stream, size)
-            return {"y": e.y, "eps": e.eps, "y eps": e.y * e.eps}[name].numpy()
+            sign = {"y": e.y, "eps": e.eps, "y eps": e.y * e.eps}[name]
+            return sign.nan_to_num(0.0).clamp(-1, 1).numpy()
 
         return mean_equals(0.0, draw, resolution=0.02, low=-1, high=1, detail=f"E[{name}]")
 
+    _, some = drawn(subject, problem, np.random.SeedSequence(halves), 1000)
     return all_of(
+        are_numbers(latent_numbers(some), "signs and amplitudes"),
         *tables,
         cells_follow(
             of_bits([*inside, 0.5, 0.5]),
@@ -193,7 +208,7 @@ def labels_clusters_signs_and_amplitudes(
         {"problem": Problem(K=2, d=5, P=6), "direction": 0},
         {"problem": Problem(K=2, d=24), "direction": 0},
     ),
-    depends_on=("D.5",),
+    depends_on=("D.2", "D.5"),
     examples=5,
     visits=facts_about_problem,
 )
@@ -204,10 +219,12 @@ def random_noise_is_gaussian(subject: Subject, problem: Problem, direction: int)
     After scaling, all noise patches of an example together are one standard Gaussian vector: its
     squared norm is chi^2, and its projection on a random unit vector across patches is N(0, 1),
     which correlations between patches or directions would change (Cramer-Wold). The same holds for
-    the sum of the first and last patch. The sign of the projection, and whether the size is above
-    its median, are independent of each other, of the label, the noise sign and both clusters, and
-    of the amplitudes. The signs of the projections on v_k, v_k', c_k are independent of each other,
-    of the size, of the label and the noise sign, and of the amplitudes.
+    the sum of the first and last patch. Independence of the rest is looked at in joint tables: the
+    sign of the projection, and whether the size is above its median, are independent of each other,
+    of the label, the noise sign and both clusters, and of whether each amplitude is above its
+    median. The signs of the projections on v_k, v_k', c_k are independent of each other, of the
+    size, of the label and the noise sign, and of whether each amplitude is above its median. D.4
+    looks at the order of the patches.
     """
     K, d, names = problem.K, problem.d, ("alpha", "beta", "gamma")
     size_of_noise = (problem.P - 3) * d
@@ -223,22 +240,22 @@ def random_noise_is_gaussian(subject: Subject, problem: Problem, direction: int)
         return signals, examples, noise * (math.sqrt(d) / problem.sigma_p)
 
     def squared_norms(stream: np.random.SeedSequence, size: int) -> np.ndarray:
-        return standardised(stream, size)[2].square().sum(dim=1).numpy()
+        return far_off(standardised(stream, size)[2].square().sum(dim=1))
 
     def first_norms(stream: np.random.SeedSequence, size: int) -> np.ndarray:
-        return standardised(stream, size)[2][:, :d].square().sum(dim=1).numpy()
+        return far_off(standardised(stream, size)[2][:, :d].square().sum(dim=1))
 
     def projections(stream: np.random.SeedSequence, size: int) -> np.ndarray:
-        return (standardised(stream, size)[2] @ unit).numpy()
+        return far_off(standardised(stream, size)[2] @ unit)
 
     def along_a_signal(stream: np.random.SeedSequence, size: int) -> np.ndarray:
         signals, _, noise = standardised(stream, size)
-        return (noise[:, -d:] @ signals.features[0]).numpy()
+        return far_off(noise[:, -d:] @ signals.features[0])
 
     def across_patches(stream: np.random.SeedSequence, size: int) -> np.ndarray:
         _, _, noise = standardised(stream, size)
         first, last = noise[:, :d] @ along, noise[:, -d:] @ along
-        return (first if problem.P == 4 else (first + last) / math.sqrt(2)).numpy()
+        return far_off(first if problem.P == 4 else (first + last) / math.sqrt(2))
 
     def towards(signals: Signals, e: Examples, noise: Tensor) -> tuple[Tensor, ...]:
         """Whether the first noise patch points along v_k, v_k' and c_k rather than against them."""
@@ -259,8 +276,9 @@ def random_noise_is_gaussian(subject: Subject, problem: Problem, direction: int)
 
     def joint(stream: np.random.SeedSequence, size: int) -> np.ndarray:
         _, e, noise = standardised(stream, size)
+        possible = (cell(e, K) >= 0) & noise.isfinite().all(dim=1)
         return torch.where(
-            cell(e, K) < 0, cells, cell(e, K) * 4 + as_number(noise @ unit > 0, large(noise))
+            ~possible, cells, cell(e, K) * 4 + as_number(noise @ unit > 0, large(noise))
         ).numpy()
 
     def large_amplitudes(e: Examples) -> list[Tensor]:
@@ -275,14 +293,17 @@ def random_noise_is_gaussian(subject: Subject, problem: Problem, direction: int)
     table = np.append(np.full(cells, 1 / cells), 0.0)
     above = [above_median(getattr(problem, name), torch.zeros(1))[1] for name in names]
     return all_of(
+        are_numbers(
+            standardised(np.random.SeedSequence(direction), 1000)[2], "entries of the random noise"
+        ),
         follows_law(
-            partial(chdtr, size_of_noise),
+            chi_square(size_of_noise),
             squared_norms,
             resolution=0.03,
             detail="squared norm of all noise",
         ),
         follows_law(
-            partial(chdtr, d), first_norms, resolution=0.03, detail="squared norm of one patch"
+            chi_square(d), first_norms, resolution=0.03, detail="squared norm of one patch"
         ),
         follows_law(ndtr, projections, resolution=0.03, detail="projection across patches"),
         follows_law(ndtr, along_a_signal, resolution=0.03, detail="projection on a signal"),
@@ -328,6 +349,7 @@ def random_noise_is_gaussian(subject: Subject, problem: Problem, direction: int)
         )
     },
     always=({"problem": Problem(K=3, d=6)}, {"problem": Problem(K=2, d=4, P=8)}),
+    depends_on=("D.2", "D.3"),
     examples=5,
     visits=facts_about_problem,
 )
@@ -335,9 +357,9 @@ def patches_come_in_random_order(subject: Subject, problem: Problem) -> Statemen
     """The positions of (signal, centre, feature noise) are uniform on the P(P-1)(P-2) triples and
     independent of everything else.
 
-    Tested on the joint tables of the triple with (k, k', y, eps), with whether each amplitude is
-    above its median, and with the sign and size of the random noise. The marginal laws alone would
-    miss a random cyclic shift.
+    Independence is looked at in the joint tables of the triple with (k, k', y, eps), with whether
+    each amplitude is above its median, and with the sign of the first entry of the random noise and
+    whether its size is above the median. The marginal laws alone would miss a random cyclic shift.
     """
     P, K = problem.P, problem.K
 
@@ -437,7 +459,7 @@ def one_patch_of_each_role(subject: Subject, problem: Problem, seed: int) -> Sta
         "calls": st.booleans(),
         "direction": SEEDS,
     },
-    depends_on=("D.2",),
+    depends_on=("D.2", "D.3", "D.4"),
     examples=6,
     always=(
         {"distance": 2000, "calls": False, "direction": 0},
@@ -448,12 +470,16 @@ def one_patch_of_each_role(subject: Subject, problem: Problem, seed: int) -> Sta
 def examples_are_independent(
     subject: Subject, distance: int, calls: bool, direction: int
 ) -> Statement:
-    """Examples are independent of each other, within a draw and between draws from one generator.
+    """Examples are independent of each other, within a draw and between draws from one generator,
+    and no two of a draw are equal.
 
-    Tested on joint tables: labels and clusters, amplitudes, or noise and order of one example, with
-    each of the three of another example.
+    Joint tables look at two examples of a draw of 4000 at a distance, or at the same place of two
+    draws: at labels and clusters, at which amplitudes are above their medians, or at the noise
+    (sign along a direction, size above its median) and whether the feature is in the first half of
+    the patches, each with each of the three of the other example. D.7 looks at small draws, where a
+    dependence of size 1/n is plain.
     """
-    problem, n = Problem(K=3, d=6), 4000
+    problem, n = PROBLEM, 4000
     along = torch.randn(problem.d, generator=torch.Generator().manual_seed(direction))
     median = float(chdtri(problem.d, 0.5)) * problem.sigma_p**2 / problem.d
 
@@ -509,4 +535,63 @@ def examples_are_independent(
         Part("amplitudes", amplitudes, 8),
         Part("noise and order", noise_and_order, 8),
     )
-    return all_of(*(two(of, of_other) for of in parts for of_other in parts))
+    generator = torch.Generator().manual_seed(direction)
+    signals = in_single(subject.draw_signals(problem, generator))
+    return all_of(
+        no_two_are_equal(subject.draw_examples(problem, signals, n, generator)),
+        *(two(of, of_other) for of in parts for of_other in parts),
+    )
+
+
+@claim(
+    "D.7",
+    kind=Kind.LAW,
+    source="Definition 3.1: independent draws",
+    formula=(
+        r"(y,\epsilon,k,\alpha,\beta,\gamma,\xi,\text{order})_i\ \text{independent"
+        r" over}\ i\le n,\quad n=2,3,\dots"
+    ),
+    over={"n": st.integers(1, 40)},
+    depends_on=("D.6",),
+    examples=3,
+    always=({"n": 2}, {"n": 3}, {"n": 24}, {"n": 4000}),
+)
+def examples_are_independent_in_few_and_in_many(subject: Subject, n: int) -> Statement:
+    """The examples of a draw are independent however few they are, and however far apart.
+
+    Balanced labels, clusters without replacement or one amplitude in each stratum make examples
+    depend on each other by 1/n. Up to n = 40 this looks at products of any two signs of two
+    examples, summed over all pairs of a draw, where this adds up; at the same for the first
+    examples of consecutive draws; at the signs of the first and the last example; at the product of
+    one sign over three examples; and at whether the angle between the noise of two is above its
+    median. Beyond, it looks at products of one sign of two examples at every distance. The signs
+    are those of label and feature noise, which of two clusters it is, whether an amplitude or the
+    size of the noise is above its median, signs of entries of the noise, and where the roles stand.
+    """
+    return (small_draws_are_independent if n <= 40 else distant_examples_are_independent)(
+        subject, n
+    )
+
+
+@claim(
+    "D.8",
+    kind=Kind.LAW,
+    source="derived: what every statement over replicates rests on",
+    formula=(
+        r"(v,c),\ (x_i,y_i)_i,\ W^{(0)},\ (r^{(t)})_t\ \text{independent of each other and over"
+        r" replicates}"
+    ),
+    over={"replicates": st.just(800)},
+    depends_on=("D.7", "I.4", "R.9"),
+    examples=1,
+)
+def replicates_of_different_seeds_are_independent(subject: Subject, replicates: int) -> Statement:
+    """Data, initialisation and router noise of two replicates are independent, and so are those of
+    one replicate.
+
+    Looks at products of any two signs: of labels, clusters, amplitudes, noise and order of
+    examples, of filters, and of which of two experts has the larger router noise; of replicates
+    that are 0 to 3 or 400 apart. And at values of two replicates that are equal. Signals may be the
+    same for all replicates, but not for some: no law of what is measured depends on the frame.
+    """
+    return replicates_are_independent(subject, replicates)

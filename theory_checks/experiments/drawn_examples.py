@@ -22,6 +22,7 @@ from theory_checks.evidence import (
     equal,
     given,
 )
+from theory_checks.experiments.finite import are_numbers, latent_numbers
 
 
 def as_number(*bits: Tensor) -> Tensor:
@@ -118,6 +119,9 @@ def one_patch_of_each(
     """D.5 for some hundred examples in the precision of the signals."""
     n, rounding = 300, 4 * problem.C2 * torch.finfo(signals.features.dtype).eps
     e = subject.draw_examples(problem, signals, n, generator)
+    everything = torch.cat([latent_numbers(e).flatten(), e.x.flatten()])
+    if not bool(everything.isfinite().all()):
+        return are_numbers(everything, "amplitudes, signs and patches")
     found = e.x.take_along_dim(e.positions[..., None], dim=1)
     amplitudes = torch.stack([e.alpha, e.beta, e.gamma])
     places = e.positions.sort(dim=1).values

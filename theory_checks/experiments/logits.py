@@ -1,4 +1,4 @@
-"""Logits and their moves, and the choices of a Subject's router at both."""
+"""Logits and their moves."""
 
 import math
 from collections.abc import Mapping
@@ -9,12 +9,9 @@ import torch
 from hypothesis import strategies as st
 from torch import Tensor
 
-from core import Subject
 from core.data import EPS
 from core.routing import routing_probabilities
-from core.seeds import generator_from
 from theory_checks.checking.pictures import Lines, Series, Style
-from theory_checks.evidence import Statement, mean_at_most
 from theory_checks.experiments.scenarios import SEEDS, gaussian
 
 
@@ -66,31 +63,6 @@ def moved(h: Tensor, perturbation: tuple[float, str, int]) -> Tensor:
 def sup_norm(difference: Tensor) -> np.ndarray:
     """Largest entry of every column, in size."""
     return difference.abs().amax(dim=0).numpy()
-
-
-def rise_of_the_choice(subject: Subject, h: Tensor, other: Tensor, bound: np.ndarray) -> Statement:
-    """p_m(h') - p_m(h) <= bound for the subject's own router, at the m and the column where the
-    closed form comes closest to the bound.
-
-    The same noise decides at h and at h', so the difference of the two indicators has the
-    difference of probabilities as its mean.
-    """
-    rise = routing_probabilities(other) - routing_probabilities(h)
-    column = int((rise.amax(dim=0) - torch.from_numpy(bound)).argmax())
-    m = int(rise[:, column].argmax())
-    before, after = h[:, [column]], other[:, [column]]
-
-    def draw(stream: np.random.SeedSequence, size: int) -> np.ndarray:
-        noise = subject.router_noise((len(h), size), generator_from(stream), 0).to(h)
-        chose, chooses = (
-            (subject.select(at.expand_as(noise), noise) == m).double() for at in (before, after)
-        )
-        return (chooses - chose).numpy()
-
-    ceiling = min(float(bound[column]), 1.0)
-    return mean_at_most(
-        ceiling, draw, resolution=0.1, low=-1, high=1, detail="rise of the drawn choice"
-    )
 
 
 def ratio_to_the_step(h: Tensor, perturbation: tuple[float, str, int]) -> Lines:

@@ -1,0 +1,44 @@
+"""NaN and infinity from the code under test: reasons for a verdict, not errors of a check."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from scipy.special import chdtr
+from torch import Tensor
+
+from core import Examples
+from theory_checks.evidence import Statement, at_most, equal
+
+
+def are_numbers(values: Tensor, detail: str) -> Statement:
+    """No entry is NaN or infinite."""
+    return at_most((~values.isfinite()).double(), 0.0, detail=f"{detail}: not a number")
+
+
+def same_numbers(
+    observed: Tensor, expected: Tensor, *, tolerance: Tensor | float, detail: str
+) -> Statement:
+    """`equal`; violated where an observed or expected entry, or the tolerance that follows from
+    them, is not a finite number."""
+    slack = torch.as_tensor(tolerance, dtype=torch.float64)
+    known = observed.isfinite() & expected.isfinite() & slack.isfinite()
+    if not bool(known.all()):
+        return at_most((~known).double(), 0.0, detail=f"{detail}: not a number")
+    return equal(observed, expected, tolerance=slack, detail=detail)
+
+
+def latent_numbers(e: Examples) -> Tensor:
+    """The signs and amplitudes of n examples, (5, n)."""
+    return torch.stack([e.y, e.eps, e.alpha, e.beta, e.gamma])
+
+
+def far_off(values: Tensor) -> np.ndarray:
+    """The observations, with 1e300 for those that are not numbers: no law that claims speak of
+    reaches it."""
+    return values.double().nan_to_num(1e300, 1e300, -1e300).numpy()
+
+
+def chi_square(degrees: int) -> Callable[[np.ndarray], np.ndarray]:
+    """The distribution function of chi^2, which is 0 below 0."""
+    return lambda x: np.asarray(chdtr(degrees, np.maximum(x, 0.0)))
