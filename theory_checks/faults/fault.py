@@ -17,7 +17,6 @@ FAMILIES = {
     "initialisation": ("I.",),
     "routing": ("R.",),
     "rounded_noise": ("R.2", "R.3"),
-    "evaluation": ("R.12",),
     "small_draws": ("D.", "R.5", "R.9", "R.13"),
     "gate": ("R.8", "G."),
     "experts": ("G.",),
@@ -27,7 +26,7 @@ FAMILIES = {
     "gradients": ("G.", "R.5", "R.6"),
     "replicates": ("G.10", "G.11", "L.1"),
     "seeds": ("D.", "R.5", "R.9", "R.11", "I.4"),
-    "evaluation": ("S.3", "N.", "A.3", "A.4", "C.6"),
+    "evaluation": ("R.12", "S.3", "N.", "A.3", "A.4", "C.6"),
     "stages": ("E.", "A.5"),
     "patches": ("D.", "R.7", "G.3", "S.1"),
     "routing probabilities": ("R.",),
@@ -41,6 +40,9 @@ MODULES = (
     "experts",
     "updates",
     "loss",
+    "rounded_noise",
+    "evaluation",
+    "small_draws",
     "core_edits",
 )
 
