@@ -38,6 +38,8 @@ from theory_checks.evidence import (
     about_draws,
     all_of,
     at_most,
+    changes_at_most,
+    equal,
     finding,
     frequency_at_most,
     given,
@@ -133,6 +135,28 @@ def test_a_claim_that_fails_as_predicted_is_a_finding(run: Run) -> None:
     record = check(made(small), run)
     assert (record.verdict, record.claimed) == ("finding", "x = 0")
     assert [row[:3] for row in record.exceptions] == [("here", 1, 2), ("there", 0, 1)]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        lambda: at_most([1.0, math.nan], 1.0, detail="length of a step"),
+        lambda: equal([math.inf], [math.inf], tolerance=math.inf, detail="length of a step"),
+        lambda: mean_at_most(0.5, lambda s, n: np.full(n, math.inf), resolution=0.1),
+        lambda: changes_at_most(
+            {1: np.ones(9), 2: np.full(9, math.nan)}, 1.0, beyond=2.0, detail="length of a step"
+        ),
+    ],
+)
+def test_what_is_not_a_number_violates_a_claim(statement: Any, run: Run) -> None:
+    def about_numbers(x: int) -> Statement:
+        """What is returned is a number."""
+        return statement()
+
+    record = check(made(about_numbers, kind=Kind.PROBABILITY), run)
+    assert (record.verdict, record.stopped) == ("violated", "not a number")
+    assert "not a number" in record.detail or "is infinite" in record.detail
+    assert Record.from_json(record.to_json()).verdict == "violated"
 
 
 def test_what_resolves_least_counts_over_all_inputs(run: Run) -> None:

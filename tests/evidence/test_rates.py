@@ -407,8 +407,8 @@ def test_budgets_and_levels_are_checked():
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
-        (np.full(32, np.nan), "nan is not finite"),
-        (np.full(32, np.inf), "inf is not finite"),
+        (np.full(32, np.nan), "nan among the observations"),
+        (np.full(32, np.inf), "inf among the observations"),
         (np.linspace(-0.5, 1, 32), r"value -0.5 must be at least 0"),
         (np.ones((32, 1)), r"shape \(32, 1\)"),
         (np.full(32, 1j), "dtype"),
@@ -461,7 +461,7 @@ def test_fitted_exponents_of_exact_power_laws_are_exact():
             r"value 0.0 at size 256 must be positive",
         ),
         (SIZES, [np.ones(8), np.ones(1), np.ones(8)], {}, "1 replicates at size 256"),
-        (SIZES, [np.ones(8), np.full(8, np.nan), np.ones(8)], {}, "nan is not finite"),
+        (SIZES, [np.ones(8), np.full(8, np.nan), np.ones(8)], {}, "nan among the observations"),
         (SIZES, [np.ones(8)] * 3, {"confidence": 1}, "confidence = 1"),
     ],
 )

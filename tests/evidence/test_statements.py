@@ -109,11 +109,11 @@ def test_exact_statements_refuse_what_cannot_be_compared():
         lambda: at_least([1, 2], [0, float("nan")]),
         lambda: equal([1, float("nan")], [1, 2], tolerance=1),
     ):
-        with pytest.raises(ValueError, match="NaN"):
+        with pytest.raises(ValueError, match="not a number"):
             make()
     with pytest.raises(ValueError, match="empty"):
         at_most([], 1)
-    with pytest.raises(ValueError, match="same infinity"):
+    with pytest.raises(ValueError, match="both infinite"):
         at_most(float("inf"), float("inf"))
     with pytest.raises(ValueError, match=r"tolerance = -1\.0"):
         at_most(1, 2, tolerance=-1)

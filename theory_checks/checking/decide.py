@@ -12,7 +12,7 @@ from typing import Any
 
 from theory_checks.checking.claim import Claim
 from theory_checks.checking.run import Run
-from theory_checks.evidence import Evidence, HypothesesNotMet, Statement, Verdict
+from theory_checks.evidence import Evidence, HypothesesNotMet, NotANumber, Statement, Verdict
 from theory_checks.evidence.ledger import SUSPICION
 from theory_checks.experiments.trajectories import DECIDE, SEARCH, Trained
 
@@ -54,19 +54,16 @@ def _judge(claim: Claim, run: Run, inputs: Mapping[str, Any], phase: int, alpha:
             run.stream(claim.id, dict(inputs), phase), alpha, statement.samples_needed(alpha)
         )
     except HypothesesNotMet as reason:
-        return Evidence(
-            Verdict.VACUOUS,
-            math.nan,
-            math.nan,
-            math.nan,
-            None,
-            math.nan,
-            0,
-            0.0,
-            0.0,
-            "no draws",
-            str(reason),
-        )
+        return _without_numbers(Verdict.VACUOUS, "no draws", reason)
+    except NotANumber as reason:
+        # No chance enters: whatever the claim says of numbers, these are none.
+        return _without_numbers(Verdict.VIOLATED, "not a number", reason)
+
+
+def _without_numbers(verdict: Verdict, stopped: str, reason: Exception) -> Evidence:
+    nan = math.nan
+    notes = (str(reason), *getattr(reason, "__notes__", ()))
+    return Evidence(verdict, nan, nan, nan, None, nan, 0, 0.0, 0.0, stopped, "; ".join(notes))
 
 
 def context_of(run: Run, phase: int) -> dict[str, Any]:

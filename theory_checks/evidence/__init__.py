@@ -19,7 +19,7 @@ from .statements import (
     mean_equals,
 )
 from .trends import changes_at_most, falls_at_least
-from .verdict import Evidence, HypothesesNotMet, Verdict
+from .verdict import Evidence, HypothesesNotMet, NotANumber, Verdict
 
 # Raise this when the same draws would give another verdict or margin: runs of different versions
 # are not compared.
@@ -29,6 +29,7 @@ __all__ = [
     "VERSION",
     "Evidence",
     "HypothesesNotMet",
+    "NotANumber",
     "Statement",
     "Verdict",
     "about_draws",

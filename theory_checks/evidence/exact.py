@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .sampling import Array, require_level
-from .verdict import Evidence, Verdict
+from .verdict import Evidence, NotANumber, Verdict
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def at_most(
     Tightness is the largest observed / bound over the entries with a positive bound and observed >=
     0.
     """
-    return _decide(*_broadcast(observed, bound, tolerance), 1, detail)
+    return _decide(*_broadcast(observed, bound, tolerance, detail), 1, detail)
 
 
 def at_least(
@@ -54,7 +54,7 @@ def at_least(
 ) -> Exact:
     """observed >= bound - tolerance, entry by entry; tightness is the largest bound / observed
     where both are positive."""
-    return _decide(*_broadcast(observed, bound, tolerance), -1, detail)
+    return _decide(*_broadcast(observed, bound, tolerance, detail), -1, detail)
 
 
 def equal(
@@ -65,7 +65,7 @@ def equal(
     In the evidence, `observed` is the difference furthest beyond (or closest to) its tolerance, and
     `bound` is that tolerance.
     """
-    x, e, slack = _broadcast(observed, expected, tolerance)
+    x, e, slack = _broadcast(observed, expected, tolerance, detail)
     # Equal infinities differ by 0.
     distance = np.abs(np.subtract(x, e, where=x != e, out=np.zeros_like(x)))
     evidence = at_most(distance, slack, detail=detail or "largest difference").evidence
@@ -73,7 +73,7 @@ def equal(
 
 
 def _broadcast(
-    observed: npt.ArrayLike, bound: npt.ArrayLike, tolerance: npt.ArrayLike
+    observed: npt.ArrayLike, bound: npt.ArrayLike, tolerance: npt.ArrayLike, detail: str
 ) -> tuple[Array, Array, Array]:
     values = (np.asarray(value, dtype=float) for value in (observed, bound, tolerance))
     x, b, slack = (np.ravel(array) for array in np.broadcast_arrays(*values))
@@ -81,16 +81,24 @@ def _broadcast(
         if array.size == 0:
             raise ValueError(f"{name} is empty: nothing to compare")
         if np.isnan(array).any():
-            raise ValueError(f"{name} contains NaN: nothing to compare")
-    if not ((slack >= 0) & np.isfinite(slack)).all():
-        raise ValueError(f"tolerance = {slack.min()} must be finite and at least 0")
+            raise NotANumber(f"{detail or name}: {name} is not a number in {_share(array)}")
+    if np.isinf(slack).any():
+        raise NotANumber(f"{detail or 'tolerance'}: the size of rounding errors is infinite")
+    if not (slack >= 0).all():
+        raise ValueError(f"tolerance = {slack.min()} must be at least 0")
     return x, b, slack
+
+
+def _share(array: Array) -> str:
+    """How many entries are NaN, of how many."""
+    return f"{int(np.isnan(array).sum())} of {array.size} entries"
 
 
 def _decide(observed: Array, bound: Array, slack: Array, side: int, detail: str) -> Exact:
     """The statement that observed is at most (side 1) or at least (side -1) the bound."""
     if ((observed == bound) & np.isinf(bound)).any():
-        raise ValueError("observed and bound are the same infinity: nothing to compare")
+        what = detail or "observed"
+        raise NotANumber(f"{what}: observed and bound are both infinite")
     margin = side * (bound - observed) + 0.0  # not -0.0
     numerator, denominator = (observed, bound) if side == 1 else (bound, observed)
     positive = (numerator >= 0) & (denominator > 0) & (bound > 0)

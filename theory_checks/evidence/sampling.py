@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .verdict import NotANumber
+
 Array = npt.NDArray[Any]
 Draw = Callable[[np.random.SeedSequence, int], Array]
 
@@ -65,7 +67,7 @@ def thinned(path: list[tuple[int, float]]) -> tuple[tuple[int, float], ...]:
 
 
 def observe(draw: Draw, stream: np.random.SeedSequence, size: int) -> Array:
-    """Exactly `size` finite real observations; raises ValueError otherwise."""
+    """Exactly `size` finite real observations; raises ValueError, or NotANumber, otherwise."""
     observations = np.asarray(draw(stream, size))
     if observations.shape != (size,):
         raise ValueError(f"draw returned shape {observations.shape} when asked for ({size},)")
@@ -73,16 +75,21 @@ def observe(draw: Draw, stream: np.random.SeedSequence, size: int) -> Array:
 
 
 def real(observations: Array) -> Array:
-    """The observations themselves if they are finite real numbers; raises ValueError otherwise."""
+    """The observations themselves if they are finite real numbers; raises ValueError, or
+    NotANumber, otherwise."""
     if observations.dtype.kind not in "biuf":
         raise ValueError(f"observations of dtype {observations.dtype} must be real numbers")
     return finite(observations)
 
 
 def finite(observations: Array) -> Array:
-    """The observations themselves if all are finite; raises ValueError otherwise."""
+    """The observations themselves if all are finite; raises NotANumber otherwise."""
     if not np.isfinite(observations).all():
-        raise ValueError(f"observation {observations[~np.isfinite(observations)][0]} is not finite")
+        strange = observations[~np.isfinite(observations)]
+        raise NotANumber(
+            f"{strange[0]} among the observations, not a number in {len(strange)} of"
+            f" {observations.size}"
+        )
     return observations
 
 

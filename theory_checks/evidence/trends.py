@@ -22,7 +22,7 @@ import numpy as np
 from . import design, laws
 from .sampling import Array, require_between, require_budget, require_level
 from .statements import STOPPED
-from .verdict import Evidence, HypothesesNotMet, Verdict
+from .verdict import Evidence, HypothesesNotMet, NotANumber, Verdict
 
 
 @lru_cache(maxsize=64)
@@ -138,8 +138,10 @@ def changes_at_most(
     ends = []
     for size in (sizes[0], sizes[-1]):
         measured = np.asarray(values[size], dtype=float)
-        if measured.ndim != 1 or not (np.isfinite(measured) & (measured >= 0)).all():
-            raise ValueError(f"values at size {size} must be finite and >= 0, one a replicate")
+        if measured.ndim != 1 or (measured < 0).any():
+            raise ValueError(f"values at size {size} must be at least 0, one a replicate")
+        if not np.isfinite(measured).all():
+            raise NotANumber(f"{detail}: not a number at size {size}")
         ends.append(measured)
     return Trend((sizes[0], sizes[-1]), (ends[0], ends[1]), factor, beyond, detail)
 

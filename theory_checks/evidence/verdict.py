@@ -37,6 +37,11 @@ class HypothesesNotMet(Exception):
     VACUOUS."""
 
 
+class NotANumber(ValueError):
+    """What the code under test returned is NaN, or infinite where a number is claimed: the verdict
+    is VIOLATED."""
+
+
 @dataclass(frozen=True)
 class Exceptions:
     """How often what is claimed failed at one point.
