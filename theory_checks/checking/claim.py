@@ -34,6 +34,7 @@ GROUPS: Mapping[str, str] = {
     "A": "alignment",
     "N": "mixture succeeds",
     "L": "nonlinearity",
+    "P": "asymptotics",
     "C": "necessity",
 }
 
