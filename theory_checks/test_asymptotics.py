@@ -10,6 +10,7 @@ from theory_checks.evidence import (
     about_draws,
     all_of,
     at_most,
+    equal,
     frequency_at_least,
     mean_at_least,
     mean_at_most,
@@ -20,12 +21,16 @@ from theory_checks.experiments.asymptotics import (
     EXPERT_SHAPES,
     EXPONENTS,
     FEW_FILTERS,
+    FLOW_TOLERANCE,
     FLOWS,
     NAMED_LAWS,
+    errors_on_others,
     facts_about_law,
     first_integral_excess,
     follows_limit,
     largest_entry,
+    late_replicates,
+    occupied_and_late,
     problem_of,
     where_clear,
     winners_elsewhere,
@@ -38,10 +43,12 @@ from theory_checks.experiments.population_law import (
     limit_of_small_steps,
     most_unclear,
     near_ties,
+    own_cluster,
     path_length,
     population,
     ratio_at_level,
     reach,
+    tie_constant,
 )
 from theory_checks.experiments.scenarios import SEEDS
 
@@ -203,6 +210,67 @@ def late_experts_are_near_ties(
 
 
 @claim(
+    "P.3",
+    kind=Kind.PROBABILITY,
+    source="derived from P.2; Theorem 4.2 as the paper states it, for n -> infinity and at T_1",
+    given="x -> 0; the first part: E_init",
+    formula=(
+        r"P\bigl([M]\ \text{divides}\mid E_{\text{init}}\bigr)\ge"
+        r" 1-M\,C\,d^{-(1+s)/2}-M2^{-JK},\qquad P\bigl([M]\ \text{divides}\bigr)\ge\cdots-Ke^{-M/K}"
+    ),
+    over={
+        "shape": st.sampled_from([(2, 2), (3, 2), (4, 8)]),
+        "crowd": st.sampled_from([2, 4]),
+        "s": st.sampled_from([1 / 3, 0.5]),
+    },
+    always=({"shape": (4, 8), "crowd": 2, "s": 1 / 3},),
+    depends_on=("P.2", "I.1", "I.4"),
+    examples=2,
+    visits=facts_about_law,
+)
+def all_experts_divide(subject: Subject, shape: tuple[int, int], crowd: int, s: float) -> Statement:
+    """In the limit of P.1, at a level as in P.2, all M experts divide among the clusters as Theorem
+    4.2 says, given E_init with probability at least 1 - M C d^(-(1+s)/2) - M 2^(-JK), and
+    unconditionally at least that less K e^(-M/K).
+
+    Every expert is good on its own cluster unless it nearly ties (P.2) or has no positive a(0); the
+    bound adds up over experts. E_init depends on the places of the largest entries only, of which
+    the rest is independent. C is that of P.2, with an allowance of 1/20 for what is of relative
+    order 1/L at d = 10^5. Looks at the Subject's own initial a(0) in the limit, which its own
+    gradient flow must reach from some of them.
+    """
+    (K, J), problem, part = shape, problem_of(shape[0], "wide"), 0.6
+    M, length = crowd * K, path_length(10**5, s)
+    level = level_of(problem, part)
+    share = tie_constant(K, J) * reach(ratio_at_level(problem, part)) / length
+    most = M * (1.05 * share + 2.0 ** (-J * K))
+
+    def replicates(stream: np.random.SeedSequence, size: int) -> tuple[np.ndarray, np.ndarray]:
+        return late_replicates(subject, problem, J, M, level, length, stream, size)
+
+    def not_divided(stream: np.random.SeedSequence, size: int) -> np.ndarray:
+        late, occupied = replicates(stream, size)
+        return late | ~occupied
+
+    followed = with_a_large_entry(subject, K, J, 0.1, np.random.SeedSequence(M), FLOWS).starts
+    return all_of(
+        follows_limit(subject, followed, length, np.random.SeedSequence(M)),
+        mean_at_most(
+            most,
+            occupied_and_late(replicates),
+            resolution=most,
+            detail="mixtures with an expert above the level, given E_init",
+        ),
+        mean_at_most(
+            min(1.0, most + K * float(np.exp(-M / K))),
+            not_divided,
+            resolution=0.1,
+            detail="mixtures that do not divide",
+        ),
+    )
+
+
+@claim(
     "P.4",
     kind=Kind.LAW,
     source="derived from E.3: with eta = Theta(sigma_0), as eta = O~(sigma_0) allows, it refutes"
@@ -307,3 +375,80 @@ def winners_keep_their_lead(
             detail="share of steps at which another entry than the largest in size leads",
         ),
     )
+
+
+@claim(
+    "P.6",
+    kind=Kind.EXACT,
+    samples=False,
+    source="derived from P.1: E.4, X.3, A.5 along d",
+    given="x -> 0; experts with some a(0) > 0",
+    formula=(
+        r"\frac{a_{mjl}^{(T_1)}}{\sigma_0^{1/2}}\sim\frac{d^{-(1+s)/2}}{1/z_{jl}-1/z_{(1)}},\qquad"
+        r"-\frac{D}{d^{(1+s)/2}}\le\frac{\max a_m^{(T_1)}}{\sigma_0^{1/2}}-1\le"
+        r"\frac{z_{(1)}}{d^{(1+s)/2}},\qquad\frac{\langle\theta_m,c_k\rangle}{\sigma_0^2}\to"
+        r"\frac{E[\beta]E[\alpha^3]}{8K}\bigl(\mathbf 1[m\text{ wins }k]-\text{share}\bigr)"
+    ),
+    over={
+        "shape": EXPERT_SHAPES,
+        "law": NAMED_LAWS,
+        "s": EXPONENTS,
+        "d": st.sampled_from([64, 10**3, 10**5, 10**8, 10**10]),
+        "seed": SEEDS,
+    },
+    always=({"shape": (4, 8), "law": "wide", "s": 1 / 3, "d": 10**10, "seed": 0},),
+    depends_on=("P.1", "E.4", "X.3", "A.5"),
+    examples=3,
+    visits=facts_about_law,
+)
+def the_limits_have_their_exponents(
+    subject: Subject, shape: tuple[int, int], law: str, s: float, d: int, seed: int
+) -> Statement:
+    """In the limit of P.1, at every d up to 10^10: losers end where E.6 leaves them, at
+    d^(-(1+s)/2) of the winner's size; the winner's size over sigma_0^(1/2) is 1 up to d^(-(1+s)/2),
+    from either side; experts with a large enough gap err on exactly half of other clusters'
+    examples whose noise lies along their feature; and the router's <theta_m, c_k> tends to its
+    constant times sigma_0^2.
+
+    Looks at the Subject's own gradient flow, with the router's update beside it (pairs of experts
+    at eta_r = M^2 eta; amplitudes 1), and at its own response. In units of sigma_0/sqrt(d), with p
+    = max a(0), L = d^((1+s)/2) and A the largest entry at the end: 1/a - 1/A = 1/a(0) - 1/p for
+    every entry; A <= p + L, and A >= p + L - D, where D = int_p^inf (norm(a^2)/A^2 - 1) dA does not
+    depend on d (`limit_of_small_steps`). The response: with gamma^3 A_k > alpha^3 J a_l^3 for all
+    amplitudes, where a_l ends below a_1(0)/(g - 1); the factor J is what filters of one cluster can
+    add up to. The router: <theta_m, c_k> follows (1/(2 K)) int (A_mk - mean over experts) dL, and
+    int A^3 dL is L^4/4 up to replacing L by L + max(p, D), besides J L times the largest loser
+    cubed.
+    """
+    (K, J), problem, length = shape, problem_of(shape[0], law), path_length(d, s)
+    drawn = with_a_large_entry(subject, K, J, 0.5, np.random.SeedSequence(seed), FLOWS)
+    start = drawn.starts
+    end, centres = drawn.flow(length)
+    first, A = start.max(axis=(1, 2)), end.max(axis=(1, 2))
+    limit = limit_of_small_steps(start, length).max(axis=(1, 2))
+    lost = first + length - limit
+    behind = 1 / (1 / start - 1 / first[:, None, None] + 1 / A[:, None, None])
+    wins = np.eye(K)[own_cluster(start)]
+    expected = (wins - wins.reshape(-1, 2, K).mean(axis=1).repeat(2, axis=0)) / (8 * K)
+    losers = np.where(start < first[:, None, None], end, 0.0).max(axis=(1, 2))
+    off = ((length + np.maximum(first, lost)) ** 4 - length**4) / (8 * K)
+    off = (off + J * length * losers**3 / (2 * K)).max()
+    statements: list[Statement] = [
+        equal(end / behind, 1.0, tolerance=0.02, detail="losers against where E.6 leaves them"),
+        at_most(A, first + length, tolerance=1e-9 * length, detail="winner against a_0 + eta T_1"),
+        equal(
+            (A - limit) / length, 0.0, tolerance=FLOW_TOLERANCE, detail="winner against its limit"
+        ),
+        at_most(
+            np.abs(centres / length**4 - expected),
+            off / length**4,
+            tolerance=4 * FLOW_TOLERANCE / (8 * K),
+            detail="router against its constant",
+        ),
+    ]
+    errors = errors_on_others(subject, problem, start, end)
+    if len(errors):
+        statements.append(
+            equal(errors, 0.5, tolerance=0.0, detail="error where noise lies along the feature")
+        )
+    return all_of(*statements)

@@ -24,12 +24,13 @@ from core import Hyperparameters, Parameters, Patches, Problem, Subject
 from core.data import AmplitudeLaw, Signals
 from core.measures import feature_alignment
 from core.seeds import generator_from
-from core.training import gradients, stack
+from core.training import gradients
 from core.updates import Gradient
 
 TALLEST = 1e-4  # filter in the population dynamics: outputs are cubes, and hardly move l'
 SIDE_BY_SIDE = 2  # experts of one mixture there
 CLOCK = 400  # points on the logarithmic clock of the limit
+MOST_FLOW_STEPS = 1000  # for L = 10^7 and J K = 32, near ties take 400
 FLOW_STEP = 0.25  # relative change of the largest entry in a step of the flow
 MIDPOINTS = 512  # of an amplitude law
 HIGHEST = 6.0  # standard deviations: the winner of a near tie is higher with chance below 1e-16
@@ -60,8 +61,8 @@ def limit_of_small_steps(start: np.ndarray, length: float) -> np.ndarray:
     width = np.log1p(length / first) / (CLOCK - 1)
     A = first * np.exp(np.arange(CLOCK)[:, None] * width)
     fourths = np.zeros_like(A)
-    for offset in behind.reshape(len(start), -1).T:
-        fourths += np.square(np.square(1 / (offset * A + 1)))
+    for j, k in np.ndindex(*start.shape[1:]):
+        fourths += np.square(np.square(1 / (behind[:, j, k] * A + 1)))
     beyond = (np.sqrt(fourths) - 1) * A
     growth = np.diff(A, axis=0)
     pieces = growth + (beyond[1:] + beyond[:-1]) / 2 * width
@@ -272,30 +273,37 @@ class Population:
         W, state = unit * self.start, None
         found = [W]
         for _ in range(count):
-            W, state = self.subject.expert_update(W, self._gradient(W), unit * x, state)
+            W, state = self.subject.expert_update(W, self._gradients(W)[0], unit * x, state)
             found.append(W)
         return np.stack([self._alignment(W) / unit for W in found])
 
-    def flow(self, length: float) -> np.ndarray:
-        """a at the end of a path of this length in the limit of small steps, (experts, J, K).
+    def flow(self, length: float) -> tuple[np.ndarray, np.ndarray]:
+        """Where a path of this length ends in the limit of small steps: a, (experts, J, K), and the
+        router's <theta_m, c_k> at eta_r = M^2 eta, (experts, K).
 
-        The direction is that of the Subject's update, followed by the classical Runge-Kutta method;
-        no step changes an entry by more than FLOW_STEP of the largest in size. Raises ValueError
-        unless each expert has a positive entry: without one it only comes to rest at 0.
+        The direction is that of the Subject's updates, followed by the classical Runge-Kutta
+        method; no step changes an entry by more than FLOW_STEP of the largest in size. Raises
+        ValueError unless each expert has a positive entry: without one it only comes to rest at 0.
         """
         _require_positive(self.starts.max(axis=(1, 2)))
         unit = TALLEST / (float(self.start.abs().max()) + length)
-        W = unit * self.start
-        left = torch.full((*W.shape[:2], 1, 1), unit * length, dtype=W.dtype)
-        while bool((left > 0).any()):
-            h = torch.minimum(left, FLOW_STEP * self._largest(W))
-            first = self._direction(W)
-            second = self._direction(W + h / 2 * first)
-            third = self._direction(W + h / 2 * second)
-            fourth = self._direction(W + h * third)
+        W, theta = unit * self.start, torch.zeros_like(self.start[:, :, 0])
+        left = torch.full((len(W), 1, 1, 1), unit * length, dtype=W.dtype)
+        for _ in range(MOST_FLOW_STEPS):
+            if not bool((left > 0).any()):
+                break
+            # The same for all experts of a mixture, since the router's gradient compares them.
+            h = torch.minimum(left, FLOW_STEP * self._largest(W).amin(dim=1, keepdim=True))
+            first, first_router = self._direction(W)
+            second, second_router = self._direction(W + h / 2 * first)
+            third, third_router = self._direction(W + h / 2 * second)
+            fourth, fourth_router = self._direction(W + h * third)
             W = W + h / 6 * (first + 2 * second + 2 * third + fourth)
+            router = first_router + 2 * second_router + 2 * third_router + fourth_router
+            theta = theta + h[..., 0] / 6 * router
             left = left - h
-        return self._alignment(W) / unit
+        centres = (theta @ self.signals.centres.mT).flatten(0, 1).numpy()
+        return self._alignment(W) / unit, centres / unit**4
 
     def starting_at(self, a: np.ndarray) -> "Population":
         """The same with these a(0); what is orthogonal to the features stays."""
@@ -309,15 +317,19 @@ class Population:
     def _largest(self, W: Tensor) -> Tensor:
         return feature_alignment(self.signals, W).abs().amax(dim=(-2, -1), keepdim=True)
 
-    def _gradient(self, W: Tensor) -> Gradient:
+    def _gradients(self, W: Tensor) -> tuple[Gradient, Gradient]:
         theta = torch.zeros_like(W[:, :, 0])
-        return gradients(self.subject, Parameters(theta, W), self.x, self.y, self.r)[0]
+        return gradients(self.subject, Parameters(theta, W), self.x, self.y, self.r)
 
-    def _direction(self, W: Tensor) -> Tensor:
-        """The step of the update over its rate."""
+    def _direction(self, W: Tensor) -> tuple[Tensor, Tensor]:
+        """The steps of experts and router over the rate of the experts."""
+        in_experts, in_router = self._gradients(W)
         rate = float(W.abs().max())
-        moved, _ = self.subject.expert_update(W.clone(), self._gradient(W), rate, None)
-        return (moved - W) / rate
+        moved, _ = self.subject.expert_update(W.clone(), in_experts, rate, None)
+        router, _ = self.subject.router_update(
+            torch.zeros_like(W[:, :, 0]), in_router, SIDE_BY_SIDE**2 * rate, None
+        )
+        return (moved - W) / rate, router / rate
 
 
 def population(
@@ -329,7 +341,8 @@ def population(
     generator = generator_from(stream)
     hyper = Hyperparameters(M=experts, J=J, n=1, sigma_0=problem.d**0.5, eta=1.0, eta_r=0.0, T=1)
     start = subject.initialise_experts(problem, hyper, generator)
-    signals = stack([subject.draw_signals(problem, generator) for _ in range(pairs)])
+    one = subject.draw_signals(problem, generator)
+    signals = Signals(one.features.expand(pairs, -1, -1), one.centres.expand(pairs, -1, -1))
     x, y = _every_cell(signals)
     r = torch.eye(SIDE_BY_SIDE, dtype=y.dtype).repeat_interleave(y.shape[1] // SIDE_BY_SIDE, dim=1)
     return Population(
