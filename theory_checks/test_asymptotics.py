@@ -36,6 +36,10 @@ from theory_checks.experiments.asymptotics import (
     winners_elsewhere,
     with_a_large_entry,
 )
+from theory_checks.experiments.asymptotics_pictures import (
+    late_experts_along_dimensions,
+    winners_against_the_step,
+)
 from theory_checks.experiments.population_law import (
     clear_in_size,
     error_on_own_cluster,
@@ -127,6 +131,7 @@ def small_steps_have_a_limit(
     kind=Kind.RATE,
     source="derived from P.1",
     given="x -> 0; experts with some a(0) > 0; d from 10^5 to 10^10",
+    picture=late_experts_along_dimensions,
     formula=(
         r"d^{(1+s)/2}\,P\bigl(\text{own-cluster error}>L\bigr)\to"
         r" J^2K(K-1)\,q\,I(q)\int_0^\infty\varphi^2z^2\Phi^{JK-2}dz,\qquad"
@@ -276,6 +281,7 @@ def all_experts_divide(subject: Subject, shape: tuple[int, int], crowd: int, s: 
     source="derived from E.3: with eta = Theta(sigma_0), as eta = O~(sigma_0) allows, it refutes"
     " Lemma 5.2 for M_k by the largest signed a(0)",
     given="starts that are clear in size (P.5), a share 1 - O(1/x) of all",
+    picture=winners_against_the_step,
     formula=(
         r"P\Bigl(\text{winner of } m \text{ at } T_1 \text{ outside } k,\ m\in\mathcal M_k\Bigr)"
         r"\to\frac{J(K-1)}{2(JK-1)}\qquad\Bigl(x=\frac{\eta\sqrt d}{\sigma_0}\to\infty\Bigr)"

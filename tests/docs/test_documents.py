@@ -56,6 +56,7 @@ ONLY_PARSED = {
     "pip install dist/*.whl": INDEX,
     "pytest -n auto theory_checks/ --theory-subject my_variant:GAUSSIAN": LONG,
     "pytest -n auto theory_checks/ --theory-profile quick": LONG,
+    "python benchmarks/coarse_steps.py": LONG,
     "pytest -n auto tests/": CI,
     "theory-checks check --profile quick --report reports/all": LONG,
     "mypy": CI,

@@ -282,8 +282,9 @@ class Population:
         router's <theta_m, c_k> at eta_r = M^2 eta, (experts, K).
 
         The direction is that of the Subject's updates, followed by the classical Runge-Kutta
-        method; no step changes an entry by more than FLOW_STEP of the largest in size. Raises
-        ValueError unless each expert has a positive entry: without one it only comes to rest at 0.
+        method; no step changes an entry by more than FLOW_STEP of the largest in size, and a flow
+        that does not grow ends after MOST_FLOW_STEPS. Raises ValueError unless each expert has a
+        positive entry: without one it only comes to rest at 0.
         """
         _require_positive(self.starts.max(axis=(1, 2)))
         unit = TALLEST / (float(self.start.abs().max()) + length)
