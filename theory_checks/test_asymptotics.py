@@ -11,6 +11,7 @@ from theory_checks.evidence import (
     all_of,
     at_most,
     equal,
+    finding,
     frequency_at_least,
     mean_at_least,
     mean_at_most,
@@ -58,6 +59,7 @@ from theory_checks.experiments.scenarios import SEEDS
 
 COARSE, FINE = 0.8, 0.1  # x of the steps whose deviations from the limit are compared
 LARGE = 1.0  # least a(0) of the experts on which they are, in sigma_0 / sqrt(d)
+SHOWN_EXPERTS = 200  # of which a finding counts those that specialise elsewhere
 FEW_STEPS = 6  # from the first on the winner of coarse steps does not change
 
 
@@ -306,7 +308,7 @@ def coarse_steps_forget_the_sign(subject: Subject, shape: tuple[int, int], x: fl
     of them in other clusters. So among clear starts the share is exact at every x.
     """
     K, J = shape
-    return all_of(
+    predicted = all_of(
         mean_equals(
             J * (K - 1) / (2 * (J * K - 1)),
             lambda stream, size: where_clear(subject, K, J, x, FEW_STEPS, stream, size),
@@ -319,6 +321,17 @@ def coarse_steps_forget_the_sign(subject: Subject, shape: tuple[int, int], x: fl
             resolution=0.03,
             detail="starts that are not clear",
         ),
+    )
+    _, elsewhere = winners_elsewhere(
+        subject, K, J, x, FEW_STEPS, np.random.SeedSequence(0), SHOWN_EXPERTS
+    )
+    return finding(
+        predicted,
+        claimed=(
+            "Lemma 5.2: experts of M_k specialise to cluster k, with eta = Theta(sigma_0) and d so"
+            " large that eta sqrt(d)/sigma_0 is as stated"
+        ),
+        exceptions={f"eta sqrt(d)/sigma_0 = {x:g}, K = {K}, J = {J}": elsewhere},
     )
 
 
@@ -387,7 +400,7 @@ def winners_keep_their_lead(
     "P.6",
     kind=Kind.EXACT,
     samples=False,
-    source="derived from P.1: E.4, X.3, A.5 along d",
+    source="derived from P.1: E.4, Lemma 5.2 and A.5 along d",
     given="x -> 0; experts with some a(0) > 0",
     formula=(
         r"\frac{a_{mjl}^{(T_1)}}{\sigma_0^{1/2}}\sim\frac{d^{-(1+s)/2}}{1/z_{jl}-1/z_{(1)}},\qquad"
@@ -403,7 +416,7 @@ def winners_keep_their_lead(
         "seed": SEEDS,
     },
     always=({"shape": (4, 8), "law": "wide", "s": 1 / 3, "d": 10**10, "seed": 0},),
-    depends_on=("P.1", "E.4", "X.3", "A.5"),
+    depends_on=("P.1", "E.4", "X.2", "A.5"),
     examples=3,
     visits=facts_about_law,
 )

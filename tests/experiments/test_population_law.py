@@ -9,7 +9,12 @@ from scipy.stats import norm
 
 from core import PAPER, Problem, Uniform
 from theory_checks import check
+from theory_checks.checking.run import Run
 from theory_checks.experiments.asymptotics import FLOW_TOLERANCE
+from theory_checks.experiments.asymptotics_pictures import (
+    late_experts_along_dimensions,
+    winners_by_step,
+)
 from theory_checks.experiments.exploration import population_law
 from theory_checks.experiments.population_law import (
     chance_below,
@@ -174,6 +179,31 @@ def test_clear_starts_lead_by_size_from_the_first_step_on(x: float) -> None:
     assert (~clear).mean() <= most_unclear(3, 2, x) + 5 / len(start) ** 0.5 / 2
     if x == 3.0:
         assert not leads[~clear].all()
+
+
+@pytest.mark.parametrize("shape", [(2, 2), (3, 2)])
+def test_the_share_of_experts_elsewhere_lies_in_the_derived_band(shape: tuple[int, int]) -> None:
+    K, J = shape
+    signed, sized = winners_by_step(PAPER, K, J, 400, np.random.SeedSequence(0))
+    limit = J * (K - 1) / (2 * (J * K - 1))
+    assert signed.low is not None
+    assert signed.high is not None
+    for x, low, high in zip(signed.x, signed.low, signed.high, strict=True):
+        band = most_unclear(K, J, x)
+        assert low <= limit + band
+        assert high >= limit - band
+    assert sized.y[-1] < 0.05 < sized.y[0]
+
+
+def test_late_experts_are_as_frequent_as_their_limit_at_d_4096(run: Run) -> None:
+    """The limit of the law is exact up to a relative order 1/L, here 1/256, times some units."""
+    points, line = late_experts_along_dimensions(run, (2, 2)).series
+    assert points.low is not None
+    assert points.high is not None
+    at = 0.167 / 256
+    assert points.low[-1] <= 1.1 * at
+    assert points.high[-1] >= 0.9 * at
+    assert line.y[0] / line.y[3] == pytest.approx(100.0)
 
 
 # What must violate the claims
