@@ -165,8 +165,9 @@ def late_experts_are_near_ties(
     d^((1+s)/2) (`reach`). Near 0 u has the density of `tie_constant`. Such starts are drawn, with u
     up to twice that, and weighted by the ratio of densities: half of them must exceed the level, up
     to terms of relative order 1/L. Above the level two clusters must nearly tie, and the share over
-    L^-2 is compared at L and 100 L from the same draws. The Subject's own gradient flow from such
-    starts ends at the limit.
+    L^-2 is compared at L and 100 L from the same draws. It is not 0: part 1.3 is above the level
+    where both rivals reach part 0.65, and needs part 0.3 of each. The Subject's own gradient flow
+    from such starts ends at the limit.
     """
     (K, J), problem = shape, problem_of(shape[0], law)
     length = path_length(d, s)
@@ -179,9 +180,13 @@ def late_experts_are_near_ties(
         return weight * (error_on_own_cluster(problem, end, own) > level)
 
     higher = level_of(problem, 1.3)
+    twice_within = 2 * reach(ratio_at_level(problem, 0.3))
+    surely_late = (reach(ratio_at_level(problem, 0.65)) / twice_within) ** 2
 
     def twice_late(stream: np.random.SeedSequence, size: int, length: float) -> np.ndarray:
-        start, weight = near_ties(K, J, 2, 2 / length, np.random.default_rng(stream), size)
+        start, weight = near_ties(
+            K, J, 2, twice_within / length, np.random.default_rng(stream), size
+        )
         end = limit_of_small_steps(start, length)
         own = np.zeros(size, dtype=int)
         return weight * (error_on_own_cluster(problem, end, own) > higher)
@@ -206,9 +211,9 @@ def late_experts_are_near_ties(
                 detail="share above the higher level over L^-2, change from L to 100 L",
             ),
             mean_at_least(
-                0.02,
+                surely_late,
                 lambda stream, size: twice_late(stream, size, length),
-                resolution=0.015,
+                resolution=surely_late / 2,
                 high=1.5,
                 detail="weight of double ties that are late at the higher level",
             ),
@@ -342,8 +347,8 @@ def coarse_steps_forget_the_sign(subject: Subject, shape: tuple[int, int], x: fl
     source="derived from E.3",
     given="max a(0) >= eta, or starts that are clear in size",
     formula=(
-        r"\max_{j,k}a^{(0)}_{mjk}\ge\eta\ \Rightarrow\ \arg\max_{j,k} a^{(t)}_{mjk}="
-        r"\arg\max_{j,k} a^{(0)}_{mjk}"
+        r"\max_{j,k}a^{(0)}_{mjk}\ge\eta\ \Rightarrow\ \mathrm{argmax}_{j,k}\, a^{(t)}_{mjk}="
+        r"\mathrm{argmax}_{j,k}\, a^{(0)}_{mjk}"
     ),
     over={
         "shape": EXPERT_SHAPES,
