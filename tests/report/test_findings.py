@@ -1,7 +1,11 @@
 """A finding passes; terminal, page, summary and comparison show what is claimed, how often it
 fails."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
+from browser import PHONE, started
 from made import record, report
 
 from theory_checks.checking.record import Record
@@ -63,3 +67,13 @@ def test_a_claim_that_held_and_is_a_finding_now_is_worse() -> None:
     assert [c.kind for c in compare(before, after).changes] == ["worse"]
     assert [c.kind for c in compare(after, before).changes] == ["better"]
     assert [c.kind for c in compare(report(record("X.1", "violated")), after).changes] == ["fixed"]
+
+
+def test_a_long_table_of_exceptions_does_not_widen_the_page_on_a_phone(tmp_path: Path) -> None:
+    points = (("a point with a long name, K = 2, M = 4, J = 8, d = 48, n = 1000", 1, 9, 0.0, 0.5),)
+    (tmp_path / "index.html").write_text(
+        render(report(replace(FINDING, exceptions=points))), encoding="utf-8"
+    )
+    with started() as browser:
+        browser.open(tmp_path / "index.html", PHONE)
+        assert browser.run("return document.documentElement.scrollWidth") <= PHONE[0]
