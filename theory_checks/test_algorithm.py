@@ -14,7 +14,15 @@ from core.data import EPS
 from core.seeds import generator_from
 from core.training import draw_replicate, loss_slope, stack
 from theory_checks.checking.claim import Kind, claim
-from theory_checks.evidence import Statement, all_of, at_most, equal, given
+from theory_checks.evidence import (
+    Statement,
+    about_draws,
+    all_of,
+    at_most,
+    changes_at_most,
+    equal,
+    given,
+)
 from theory_checks.experiments.oracles import (
     SINGLE,
     central_differences,
@@ -26,6 +34,7 @@ from theory_checks.experiments.oracles import (
 from theory_checks.experiments.scenarios import SEEDS, gaussian, ladder
 from theory_checks.experiments.small_runs import (
     SHAPES,
+    FixedPoint,
     LongRun,
     SmallRun,
     Started,
@@ -524,3 +533,65 @@ def every_step_of_a_run_is_that_of_the_algorithm(subject: Subject, run: LongRun)
         off, tolerance = map(torch.stack, zip(*pairs, strict=True))
         statements.append(equal(off, 0, tolerance=tolerance, detail=detail))
     return all_of(*statements)
+
+
+FEW_EXAMPLES, MANY_EXAMPLES = 100, 1600
+PAIRS = 48  # of gradients at each of these sizes
+
+
+@claim(
+    "G.12",
+    kind=Kind.RATE,
+    source="derived: the gradient is a mean over independent examples",
+    formula=r"\Bigl(E\|\nabla L-E\nabla L\|^2\Bigr)^{1/2}\propto n^{-1/2}",
+    given="M >= 2; fixed parameters",
+    over={
+        "at": st.builds(
+            FixedPoint,
+            K=st.integers(2, 4),
+            M=st.integers(2, 6),
+            J=st.integers(1, 4),
+            seed=SEEDS,
+        )
+    },
+    always=({"at": FixedPoint(K=3, M=4, J=3, seed=0)},),
+    examples=2,
+    depends_on=("G.3", "R.5", "D.2"),
+    visits=lambda at: {name: getattr(at, name) for name in ("K", "M", "J")},
+)
+def gradients_concentrate(subject: Subject, at: FixedPoint) -> Statement:
+    """At fixed parameters the gradients in W and in theta, of independent examples and router
+    noise, differ from their expectation by exactly the order n^(-1/2).
+
+    A gradient is the mean of n independent terms, so that the root mean square of norm(g - g') over
+    two independent halves is proportional to n^(-1/2), exactly and without a formula for E g; the
+    law of norm(g - g') n^(1/2) changes little from n = 100 to 1600, where it is nearly that of a
+    Gaussian's norm. Tested are these laws, on both sides: norm(g - g') falls at least like
+    n^(-0.45), where n^(-0.25) is excluded, and at most like n^(-0.55), where n^(-0.75) is excluded.
+    """
+
+    def statement(part: int, name: str, power: int) -> Statement:
+        def draw(stream: np.random.SeedSequence, size: int) -> np.ndarray:
+            generator = generator_from(stream)
+            norms = [
+                at.differences(subject, part, n, size // 2, generator)
+                for n in (FEW_EXAMPLES, MANY_EXAMPLES)
+            ]
+            return torch.cat(norms).pow(power).numpy()
+
+        def trend(norms: np.ndarray) -> Statement:
+            few, many = np.split(norms, 2)
+            values = {FEW_EXAMPLES: few, MANY_EXAMPLES: many}
+            ratio = MANY_EXAMPLES / FEW_EXAMPLES
+            close, far = (ratio ** -(power * 0.5 - e) for e in (0.05, 0.25))
+            return changes_at_most(values, close, beyond=far, detail=name)
+
+        return about_draws(2 * PAIRS, draw, trend)
+
+    return all_of(
+        *(
+            statement(part, f"norm(g - g'){how} in {name}", power)
+            for part, name in enumerate(("W", "theta"))
+            for power, how in ((1, ""), (-1, "^(-1)"))
+        )
+    )

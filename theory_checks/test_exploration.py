@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from core import Subject
+from core.data import EPS
 from core.routing import routing_probabilities
 from core.seeds import generator_from
 from theory_checks.checking.claim import Kind, claim
@@ -17,41 +18,48 @@ from theory_checks.evidence import (
     Statement,
     all_of,
     at_most,
-    at_most_of_order,
     cells_follow,
-    stays_of_order,
-    tends_to_zero,
+    falls_at_least,
 )
 from theory_checks.experiments.exploration import (
-    departure_of_winner,
+    amplification,
+    cluster_gaps,
+    displacement_along_centres,
     displacement_off_features,
+    error_of_first_integral,
     error_of_population_law,
-    growth_along_centres,
+    error_of_steps,
+    filter_gaps,
     largest_logit,
-    largest_noise_product,
-    others_at_the_end,
-    over_what_is_left,
+    noise_products,
+    norm_in_other_clusters,
+    norm_in_own_cluster,
+    responses,
     scale_of_noise_products,
-    spread_of_first_integral,
+    strongest_features,
+    what_is_left,
 )
 from theory_checks.experiments.inputs import (
-    along_dimensions,
-    along_examples,
+    both_ladders_and_around,
     early_points,
-    facts_about_ladder,
-    with_other,
+    facts_about_all,
+    fine_steps,
+    ladder_and_around,
 )
 from theory_checks.experiments.ladders import (
-    SURE_FALL,
-    by_examples,
+    OF_A_STEP,
+    OF_THE_INTEGRAL,
     by_size,
+    does_not_grow,
     drift_of_logits,
-    mostly,
+    falls_like_the_sampling_error,
+    largest_of_experts,
     of_each,
+    rarely_at,
     sampling_error,
 )
 from theory_checks.experiments.replicates import (
-    CLEAR_GAP,
+    LARGE_GAP,
     at_end_of_exploration,
     given_occupied_groups,
 )
@@ -163,55 +171,45 @@ def the_load_is_balanced(
         r"\max_{i,m}\left|h_m(x_i;\Theta^{(T_1)})\right|=O(\sigma_0^{1.5}),\quad\text{sharper: of"
         r" order}\ \sigma_0^2"
     ),
-    over=with_other(along_dimensions),
+    over=ladder_and_around,
     depends_on=("E.1", "G.3", "G.5", "G.7", "R.5", "R.7", "R.8"),
-    examples=4,
-    visits=facts_about_ladder,
+    examples=1,
+    visits=facts_about_all,
 )
 def the_router_stays_quiet(
-    trained: Trained, scenarios: Sequence[Scenario], other: Scenario
+    trained: Trained, scenarios: Sequence[Scenario], around: Sequence[Scenario]
 ) -> Statement:
     """max over i, m of abs(h_m(x_i; Theta^(T_1))) is O(sigma_0^1.5), sharper: of order sigma_0^2.
 
-    O: at most 1 sigma_0^1.5, without growing against it. Sharper: at each size within a factor 3 of
-    its limit C2 E[beta] E[alpha^3] / (8 K) sigma_0^2 (`drift_of_logits`), where the factor covers
-    the start a_0 that the limit neglects, random noise in the logits, and the maximum; and growing
-    against sigma_0^2 by at most a factor 1.2 from the first size to the last, which excludes every
-    order below sigma_0^1.6 along d = 64 to 256. Only the lower levels show that the order is not
-    smaller. For other K, M, J, P and laws: within the same factor of their own limit.
+    At each point the maximum is at most sigma_0^1.5, and within a factor 3 of its limit C2 E[beta]
+    E[alpha^3] / (8 K) sigma_0^2 (`drift_of_logits`), in all but 2 % of replicates; the factor
+    covers the start a_0 that the limit neglects, random noise in the logits, and the maximum. Along
+    d it does not grow against sigma_0^2, where growing like sigma_0^1.5 is excluded. As d grows:
+    P.6.
     """
     largest = of_each(largest_logit, trained)
-    values = by_size(largest, scenarios)
-    limit = drift_of_logits(scenarios[0].problem)
-    quiet = at_most_of_order(
-        values,
-        scale=lambda d: d**-0.5,
-        constant=1.0,
-        drift=1.0,
-        detail="over sigma_0^1.5",
-    )
-    sharper = at_most_of_order(
-        values,
-        scale=lambda d: d ** (-2 / 3),
-        constant=3 * limit,
-        drift=1.2,
-        detail="over sigma_0^2, from above",
-    )
-    order = stays_of_order(
-        values,
-        scale=lambda d: d ** (-2 / 3),
-        low=limit / 3,
-        high=3 * limit,
-        drift=2.5,
-        detail="over sigma_0^2",
-    )
-    around = largest(other) / (drift_of_logits(other.problem) * other.hyper.sigma_0**2)
-    elsewhere = mostly(
-        (around >= 1 / 3) & (around <= 3),
-        f"replicates within a factor 3 of the limit at K = {other.problem.K}",
-    )
+
+    def loud(scenario: Scenario) -> Tensor:
+        h, sigma_0 = torch.from_numpy(largest(scenario)), scenario.hyper.sigma_0
+        limit = drift_of_logits(scenario.problem) * sigma_0**2
+        return ~((h <= sigma_0**1.5) & (h <= 3 * limit) & (h >= limit / 3))
+
     return given_occupied_groups(
-        all_of(quiet, sharper, order, elsewhere), trained, *scenarios, other
+        all_of(
+            rarely_at(
+                [*scenarios, *around],
+                loud,
+                "largest logit above sigma_0^1.5 or not of order sigma_0^2",
+            ),
+            does_not_grow(
+                lambda s: largest(s)[:, None] / s.hyper.sigma_0**2,
+                scenarios,
+                "largest logit over sigma_0^2",
+            ),
+        ),
+        trained,
+        *scenarios,
+        *around,
     )
 
 
@@ -219,57 +217,66 @@ def the_router_stays_quiet(
     "E.3",
     kind=Kind.RATE,
     source="derived from Algorithm 1 at h = 0, by odd symmetry",
-    given=given_on(example_ladder, around_the_ladder),
+    given=given_on(exploration_ladder, example_ladder, around_the_ladder),
     formula=(
         r"a\leftarrow a+\eta\,\frac{a^2}{\sqrt{\sum_{j,k}a_{mjk}^4}},\qquad a_{mjk}=\langle"
         r" w_{mj},v_k\rangle,\quad"
-        r"\text{both errors falling with}\ n"
+        r"\text{both errors falling like}\ n^{-1/2}"
     ),
     picture=population_law_pictures,
-    over=with_other(along_examples),
+    over=both_ladders_and_around,
     depends_on=("E.2", "G.2", "G.3", "G.5", "G.7", "D.2", "D.3"),
-    examples=4,
-    visits=facts_about_ladder,
+    examples=1,
+    visits=facts_about_all,
 )
 def experts_follow_the_population_law(
-    trained: Trained, scenarios: Sequence[Scenario], other: Scenario
+    trained: Trained,
+    scenarios: Sequence[Scenario],
+    around: Sequence[Scenario],
+    more: Sequence[Scenario],
 ) -> Statement:
-    """Up to T_1, a_mjk = <w_mj, v_k> follows a <- a + eta a^2 / sqrt(sum_{j,k} a^4), and every
-    other component of w stays put, with errors that fall at least like n^(-1/8), to at most 1.5 and
-    0.5 times that of one step's gradient.
+    """Up to T_1, for every expert, a_mjk = <w_mj, v_k> follows a <- a + eta a^2 / sqrt(sum_{j,k}
+    a^4), and every other component of w stays put, with errors of the size of one step's sampling
+    error that fall at least like n^(-0.35).
 
     With h = 0 the constants cancel in the normalised step, and the terms of centres, feature noise
-    and random noise vanish by odd symmetry; sampling errors of order n^(-1/2) remain. Measured, as
-    medians over experts: the relative error of the feature displacement at T_1, and the
-    displacement off the features over eta T_1. Falling means falling in pairs of replicates
-    (`SURE_FALL`). The levels, at the largest n and at other K, M, J, P and laws, are in units of
-    the relative standard error of one step's gradient (`sampling_error`), which many steps average
-    and a growing a_mjk amplifies. An error that does not vanish with n, such as that of steps
-    slightly shorter than eta, is detected (by G.2, or here) if it exceeds these levels.
+    and random noise vanish by odd symmetry; sampling errors of order n^(-1/2) remain. Their unit is
+    the relative standard error of one step's gradient (`sampling_error`). In all but 2 % of
+    replicates, for every expert: the steps differ from those of the law at the expert's own a by at
+    most 1.5 units (root mean square); the displacement off the features is at most 1.5 units of eta
+    T_1; and the displacement on the features differs from that of the law iterated from the start
+    by at most 1.5 g / (g - 1) units. By E.6 a relative error of the first integral is so amplified
+    for an a whose start is smaller than the largest by the factor g, here the gap between the two
+    largest. Of 400 pilot replicates on other seeds one failed, at d = 256 and n = 2000; the largest
+    values were 1.2, 1.1 and 1.7. One expert that climbs, or moves at half speed, has errors of 12
+    and 3 units.
     """
-    on = by_examples(partial(error_of_population_law, trained), scenarios)
-    off = by_examples(partial(displacement_off_features, trained), scenarios)
-    error = sampling_error(scenarios[-1])
+
+    def strays(scenario: Scenario) -> Tensor:
+        most = OF_A_STEP * sampling_error(scenario)
+        late = amplification(filter_gaps(trained, scenario))
+        return ~(
+            (error_of_steps(trained, scenario) <= most)
+            & (displacement_off_features(trained, scenario) <= most)
+            & (error_of_population_law(trained, scenario) <= most * late)
+        )
+
     return given_occupied_groups(
         all_of(
-            tends_to_zero(
-                on, exponent=SURE_FALL, level=1.5 * error, detail="error on the features"
+            rarely_at([*scenarios, *around], strays, "some expert off the population law"),
+            falls_like_the_sampling_error(
+                partial(error_of_steps, trained), more, "error of steps, worst expert"
             ),
-            tends_to_zero(
-                off, exponent=SURE_FALL, level=error / 2, detail="displacement off the features"
-            ),
-            mostly(
-                error_of_population_law(trained, other) <= 1.5 * sampling_error(other),
-                f"replicates with a small error on the features at K = {other.problem.K}",
-            ),
-            mostly(
-                displacement_off_features(trained, other) <= sampling_error(other) / 2,
-                f"replicates with a small displacement off the features at K = {other.problem.K}",
+            falls_like_the_sampling_error(
+                partial(displacement_off_features, trained),
+                more,
+                "displacement off the features, worst expert",
             ),
         ),
         trained,
         *scenarios,
-        other,
+        *around,
+        *more,
     )
 
 
@@ -280,61 +287,59 @@ def experts_follow_the_population_law(
     given=given_on(
         exploration_ladder,
         around_the_ladder,
-        hypotheses=f"E_init; experts with a cluster gap above {CLEAR_GAP}",
+        hypotheses=f"E_init; experts with a cluster gap of at least {LARGE_GAP}",
     ),
     picture=winner_along_dimensions,
     formula=r"\frac{\|a_{m\cdot k}^{(T_1)}\|_2}{\sigma_0^{1/2}}\to 1\ (m\in\mathcal M_k),\qquad "
     r"\frac{\|a_{m\cdot l}^{(T_1)}\|_2}{\sigma_0^{1/2}}\to 0\ (l\ne k)",
-    over=with_other(along_dimensions),
+    over=ladder_and_around,
     depends_on=("E.3", "E.6", "G.2", "I.2", "I.4"),
-    examples=4,
-    visits=facts_about_ladder,
+    examples=1,
+    visits=facts_about_all,
 )
 def the_winner_takes_all(
-    trained: Trained, scenarios: Sequence[Scenario], other: Scenario
+    trained: Trained, scenarios: Sequence[Scenario], around: Sequence[Scenario]
 ) -> Statement:
-    """At T_1 the norm of a_m.k over j in the expert's own cluster, over sigma_0^(1/2), tends to 1;
-    that of every other cluster tends to 0.
+    """At T_1, for every expert with a large gap, the norm of a_m.k over j in its own cluster, over
+    sigma_0^(1/2), tends to 1; that of every other cluster tends to 0.
 
-    The winner ends at a_0 + eta T_1 with a_0 of order sigma_0 / sqrt(d), so the first norm differs
-    from 1 by order d^(-2/3). (It is measured against eta T_1, which equals sigma_0^(1/2) except for
-    rounding T_1 to whole steps.) The constant is that of the largest of J K = 32 Gaussians, below 3
-    in 95 % of experts. The levels at all d carry the claim: against d^(-2/3) the difference may
-    grow 4 times, since a ratio says little where the difference is as small as the sampling error.
-    By E.6 a loser with gap g ends at a_0 / (g - 1), so at most at 20 d^(-2/3) for g = 1.1, and
-    falls. While that number is not small, the winner has not yet left the loser behind and the fall
-    is slower than d^(-2/3); claimed is a fall of at least d^(-0.05), in most pairs of replicates.
-    Other K, M, J, P and laws enter through the start only: there the winner has the same level, and
-    the others are at most where E.6 leaves them (`over_what_is_left`), up to the 1.5 sampling
-    errors of E.3.
+    The winner ends at a_0 + eta T_1 with a_0 of order sigma_0 / sqrt(d), less what the path to it
+    spends on others, so the first norm differs from 1 by order d^(-2/3). (It is measured against
+    eta T_1, which equals sigma_0^(1/2) except for rounding T_1 to whole steps.) For every expert
+    with a gap g of 1.3, in all but 2 % of replicates, the difference is at most 5 d^(-2/3), and the
+    norm of any other cluster is at most what E.6 leaves of its start (`what_is_left`) over 1 - 2.5
+    u / (g - 1): the first integral is off by up to 2.5 sampling errors u of a step (E.6), and
+    nothing is said where that is not positive. Of 400 pilot replicates on other seeds one
+    failed, at d = 256 and n = 2000. For the worst such expert of each replicate both fall along d:
+    the difference at least like d^(-0.3), the other norm, which cannot exceed 1 and so falls less
+    steeply than d^(-2/3) from the start, like d^(-0.2). As d grows: P.6.
     """
-    excess = by_size(partial(departure_of_winner, trained), scenarios)
-    others = by_size(partial(others_at_the_end, trained), scenarios)
-    elsewhere = mostly(
-        (departure_of_winner(trained, other) <= 3 * other.problem.d ** (-2 / 3))
-        & (over_what_is_left(trained, other) <= 1 + 1.5 * sampling_error(other)),
-        f"replicates whose winners take all at K = {other.problem.K}",
-    )
+
+    def large_gap(scenario: Scenario) -> Tensor:
+        return cluster_gaps(trained, scenario) >= LARGE_GAP
+
+    def shares(scenario: Scenario) -> Tensor:
+        gap, d = cluster_gaps(trained, scenario), scenario.problem.d
+        off = (norm_in_own_cluster(trained, scenario) - 1).abs()
+        kept = 1 - OF_THE_INTEGRAL * sampling_error(scenario) / (gap - 1)
+        others = norm_in_other_clusters(trained, scenario)
+        alone = (others * kept <= what_is_left(trained, scenario)) | (kept <= 0)
+        return large_gap(scenario) & ~((off <= 5 * d ** (-2 / 3)) & alone)
+
+    def worst(values: Tensor, scenario: Scenario) -> np.ndarray:
+        return largest_of_experts(values.where(large_gap(scenario), 0.0))
+
+    own = by_size(lambda s: worst((norm_in_own_cluster(trained, s) - 1).abs(), s), scenarios)
+    others = by_size(lambda s: worst(norm_in_other_clusters(trained, s), s), scenarios)
     return given_occupied_groups(
         all_of(
-            at_most_of_order(
-                excess,
-                scale=lambda d: d ** (-2 / 3),
-                constant=3.0,
-                drift=4.0,
-                detail="own cluster against 1",
-            ),
-            tends_to_zero(
-                others,
-                exponent=0.05,
-                level=20 * max(others) ** (-2 / 3),
-                detail="other clusters",
-            ),
-            elsewhere,
+            rarely_at([*scenarios, *around], shares, "some winner has not taken all"),
+            falls_at_least(own, 0.3, slowest=0.1, detail="own cluster against 1, worst expert"),
+            falls_at_least(others, 0.2, slowest=0.05, detail="other clusters, worst expert"),
         ),
         trained,
         *scenarios,
-        other,
+        *around,
     )
 
 
@@ -345,55 +350,51 @@ def the_winner_takes_all(
     given=given_on(exploration_ladder, around_the_ladder),
     picture=noise_along_dimensions,
     formula=(
-        r"\max_{i,m,j}|\langle w_{mj}^{(T_1)},\xi_i\rangle|"
+        r"\max_{i,j}|\langle w_{mj}^{(T_1)},\xi_i\rangle|"
         r"=O\!\left(\sigma_0^{1/2}d^{-1/2}\sqrt{\log(nMJ)}\right),\qquad "
         r"\langle w_{mj}^{(T_1)},c_k\rangle\approx\langle w_{mj}^{(0)},c_k\rangle"
     ),
-    over=with_other(along_dimensions),
+    over=ladder_and_around,
     depends_on=("E.3", "D.3", "I.4"),
-    examples=4,
-    visits=facts_about_ladder,
+    examples=1,
+    visits=facts_about_all,
 )
 def experts_learn_no_noise_and_no_centres(
-    trained: Trained, scenarios: Sequence[Scenario], other: Scenario
+    trained: Trained, scenarios: Sequence[Scenario], around: Sequence[Scenario]
 ) -> Statement:
-    """At T_1 max abs(<w_mj, xi_i>) is of order sigma_0^(1/2) d^(-1/2) sqrt(log(n M J)), and <w_mj,
-    c_k> is of its initial size.
+    """At T_1, for every expert, max abs(<w_mj, xi_i>) is O(sigma_0^(1/2) d^(-1/2) sqrt(log(n M
+    J))), and <w_mj, c_k> is where it started.
 
     A filter that is independent of the noise has products N(0, norm(w)^2 sigma_p^2 / d). The
     largest of n M J of them is at most norm(w) sigma_p sqrt(2 log(n M J) / d), and norm(w) is at
-    most eta T_1 plus its start. So the constant is sqrt(2) in the limit and 2 by design, growing by
-    a factor of at most 1.3. The products with centres, in norm over (m, j, k), keep their size
-    within a factor 1.25, and so does their ratio along the ladder. Both levels hold for other K, M,
-    J, P and laws too.
+    most eta T_1 plus its start: so the constant is sqrt(2) in the limit and 2 by design. The
+    products with centres change, in norm over (j, k), by at most 1.5 sampling errors of a step
+    (`sampling_error`) of eta T_1, as all that is off the features (E.3). Both hold for every expert
+    in all but 2 % of replicates, and neither grows along d in these units.
     """
-    product = of_each(largest_noise_product, trained)
-    growth = of_each(growth_along_centres, trained)
-    noise, centres = by_size(product, scenarios), by_size(growth, scenarios)
-    grown = growth(other)
-    kept = (product(other) <= 2 * scale_of_noise_products(other)) & (grown >= 0.8) & (grown <= 1.25)
+
+    def learns(scenario: Scenario) -> Tensor:
+        noise = noise_products(trained, scenario) / scale_of_noise_products(scenario)
+        moved = displacement_along_centres(trained, scenario) / sampling_error(scenario)
+        return ~((noise <= 2) & (moved <= OF_A_STEP))
+
     return given_occupied_groups(
         all_of(
-            at_most_of_order(
-                noise,
-                scale=by_size(scale_of_noise_products, scenarios).__getitem__,
-                constant=2.0,
-                drift=1.3,
-                detail="noise product",
+            rarely_at([*scenarios, *around], learns, "some expert learns noise or centres"),
+            does_not_grow(
+                lambda s: noise_products(trained, s) / scale_of_noise_products(s),
+                scenarios,
+                "noise product over its order, worst expert",
             ),
-            stays_of_order(
-                centres,
-                scale=lambda d: 1.0,
-                low=0.8,
-                high=1.25,
-                drift=1.25,
-                detail="products with centres over their start",
+            does_not_grow(
+                lambda s: displacement_along_centres(trained, s) / sampling_error(s),
+                scenarios,
+                "displacement along centres, worst expert",
             ),
-            mostly(kept, f"replicates with both products small at K = {other.problem.K}"),
         ),
         trained,
         *scenarios,
-        other,
+        *around,
     )
 
 
@@ -402,39 +403,123 @@ def experts_learn_no_noise_and_no_centres(
     kind=Kind.RATE,
     source="derived from E.3: d(1/a) = -eta dt / sqrt(sum a^4) is the same for all (j, k)",
     given=given_on(
-        example_ladder, around_the_ladder, hypotheses="E_init; eta sqrt(d)/sigma_0 below 0.3"
+        fine_steps,
+        example_ladder,
+        around_the_ladder,
+        hypotheses="E_init; eta sqrt(d)/sigma_0 small",
     ),
     picture=integral_along_examples,
-    formula=r"\frac1{a_{mjk}^{(0)}}-\frac1{a_{mjk}^{(t)}}\ \text{is the same for all}\ (j,k)\ "
-    r"\text{with}\ a_{mjk}^{(0)}>\tfrac12\max a_m^{(0)}",
-    over=with_other(along_examples),
+    formula=r"\frac1{a_{mjk}^{(0)}}-\frac1{a_{mjk}^{(t)}}=\sum_{s<t}\frac{\eta}{\|(a_m^{(s)})^2\|}"
+    r"\ \text{for all}\ (j,k)\ \text{with}\ a_{mjk}^{(0)}>\tfrac12\max a_m^{(0)}",
+    over=lambda profile: {
+        **both_ladders_and_around(profile),
+        "scenarios": st.just(fine_steps(profile)),
+    },
     depends_on=("E.3",),
-    examples=4,
-    visits=facts_about_ladder,
+    examples=1,
+    visits=facts_about_all,
 )
 def inverse_alignments_move_together(
-    trained: Trained, scenarios: Sequence[Scenario], other: Scenario
+    trained: Trained,
+    scenarios: Sequence[Scenario],
+    around: Sequence[Scenario],
+    more: Sequence[Scenario],
 ) -> Statement:
-    """1/a_mjk(0) - 1/a_mjk(t) is the same for all (j, k) whose a starts above half of the expert's
-    largest, as long as eta sqrt(d)/sigma_0 is small.
+    """1/a_mjk(0) - 1/a_mjk(t) is the same for all (j, k) of an expert whose a starts above half of
+    its largest, as long as eta sqrt(d)/sigma_0 is small, and equals sum_t eta / sqrt(sum_{j,k}
+    a^4).
 
     By E.3 this holds for all positive a, but the inverse of a small a magnifies its error. Here eta
-    sqrt(d)/sigma_0 is 8/50 on the ladder, and at most 12/50. Measured at T_1 is the relative
-    standard deviation over these (j, k), in the mean over experts. It falls at least like n^(-1/8);
-    at the largest n, and at other K, M, J, P and laws, it is at most 1.5 times the sampling error
-    of a step (`sampling_error`), like the law from which it follows (E.3).
+    sqrt(d)/sigma_0 is at most 16/50: a step of that size adds a relative error of eta / a(0) times
+    its share of the sum, about 1/10 at first. In all but 2 % of replicates, for every expert, the
+    two sides differ at T_1 by at most 1.5 sampling errors of a step (`sampling_error`), as root
+    mean square over these (j, k) relative to the sum; for the worst expert of a replicate that
+    falls at least like n^(-0.35). The first steps, when a is small, make up most of the sum, so
+    less is averaged than in E.3. Of 400 pilot replicates on other seeds none failed; the largest
+    value was 2.0.
     """
-    values = by_examples(partial(spread_of_first_integral, trained), scenarios)
-    level = 1.5 * sampling_error(scenarios[-1])
-    around = spread_of_first_integral(trained, other) <= 1.5 * sampling_error(other)
+
+    def off(scenario: Scenario) -> Tensor:
+        error = error_of_first_integral(trained, scenario)
+        return ~(error <= OF_THE_INTEGRAL * sampling_error(scenario))
+
     return given_occupied_groups(
         all_of(
-            tends_to_zero(
-                values, exponent=SURE_FALL, level=level, detail="spread of the first integral"
+            rarely_at([*scenarios, *around], off, "the first integral of some expert is off"),
+            falls_like_the_sampling_error(
+                partial(error_of_first_integral, trained), more, "first integral, worst expert"
             ),
-            mostly(around, f"replicates with a small spread at K = {other.problem.K}"),
         ),
         trained,
         *scenarios,
-        other,
+        *around,
+        *more,
+    )
+
+
+@claim(
+    "E.7",
+    kind=Kind.RATE,
+    source="section 5, in spirit; the orders derived",
+    given=given_on(exploration_ladder, around_the_ladder),
+    formula=(
+        r"\sup_{t\le T_1}|f_m(x_i)|=O(\sigma_0^{1.5}),\qquad |h_m|,\ |\pi_m-\tfrac1M|,\ "
+        r"|p_m-\tfrac1M|=O(\sigma_0^2),\qquad |\ell'+\tfrac12|\le\tfrac14|\pi f|"
+    ),
+    over=ladder_and_around,
+    depends_on=("E.2", "E.4", "E.5", "R.3", "G.8"),
+    examples=1,
+    visits=facts_about_all,
+)
+def exploration_is_quiet(
+    trained: Trained, scenarios: Sequence[Scenario], around: Sequence[Scenario]
+) -> Statement:
+    """Up to T_1 abs(f_m(x_i)) is O(sigma_0^1.5), and abs(pi_m - 1/M) and abs(p_m - 1/M) are
+    O(sigma_0^2); hence every slope of the loss is near -1/2: abs(l' + 1/2) <= abs(pi f) / 4.
+
+    An expert that has won responds to its feature with (alpha a)^3 and a up to sigma_0^(1/2) (E.4),
+    so with up to C2^3 sigma_0^1.5: three times that by design, for its start, the other patches and
+    other clusters. Its features alone give C2^3 max_k abs(A_mk(t)), A_mk = sum_j a_mjk^3, at most
+    as much at every t <= T_1; all patches are looked at at T_1. At h = 0 the derivatives of p_m in
+    h_m and in all others are 1 and at most -1 in sum, so abs(p_m - 1/M) is at most 2 max abs(h), up
+    to squares, and abs(pi_m - 1/M) is at most 2 max abs(h) / M: three times the limit of E.2 is
+    allowed for h. All that holds for every expert and training example in all but 2 % of
+    replicates, and no maximum grows against its order along d. (For d = 64 the bound C2^3
+    sigma_0^1.5 is 1: not small yet.) As the loss has curvature at most 1/4, the last inequality is
+    exact. As d grows: P.6.
+    """
+    quiet = {scenario: responses(trained, scenario) for scenario in (*scenarios, *around)}
+
+    def loud(scenario: Scenario) -> Tensor:
+        sigma_0, largest = scenario.hyper.sigma_0, quiet[scenario]
+        logit = 3 * drift_of_logits(scenario.problem) * sigma_0**2
+        response = 3 * scenario.problem.C2**3 * sigma_0**1.5
+        return ~(
+            (largest.response <= response)
+            & (strongest_features(trained, scenario) * scenario.problem.C2**3 <= response)
+            & (largest.probability <= 2 * logit)
+            & (largest.gate <= 2 * logit / scenario.hyper.M)
+        )
+
+    slopes = [largest.beyond_slope.flatten() for largest in quiet.values()]
+    return given_occupied_groups(
+        all_of(
+            rarely_at([*scenarios, *around], loud, "some response, gate or probability too large"),
+            does_not_grow(
+                lambda s: quiet[s].response / s.hyper.sigma_0**1.5,
+                scenarios,
+                "largest response over sigma_0^1.5",
+            ),
+            does_not_grow(
+                lambda s: quiet[s].probability / s.hyper.sigma_0**2,
+                scenarios,
+                "largest abs(p_m - 1/M) over sigma_0^2",
+            ),
+            at_most(
+                torch.cat(slopes), 0.0, tolerance=16 * EPS, detail="abs(l' + 1/2) - abs(pi f) / 4"
+            ),
+        ),
+        trained,
+        *scenarios,
+        *around,
     )

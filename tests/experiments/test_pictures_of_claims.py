@@ -66,10 +66,10 @@ def pictures(claim: Claim, run: Run, **inputs: Any) -> tuple[Lines, ...]:
     ("claim", "inputs"),
     [
         (the_router_stays_quiet, {"scenarios": SMALL}),
-        (experts_follow_the_population_law, {"scenarios": MORE}),
+        (experts_follow_the_population_law, {"scenarios": SMALL, "more": MORE}),
         (the_winner_takes_all, {"scenarios": SMALL}),
         (experts_learn_no_noise_and_no_centres, {"scenarios": SMALL}),
-        (inverse_alignments_move_together, {"scenarios": MORE}),
+        (inverse_alignments_move_together, {"more": MORE}),
         (experts_are_good_on_their_own_cluster, {"scenarios": SMALL, "more": MORE}),
         (the_router_learns_centres_not_features, {"scenarios": MORE, "whole": SMALL[0]}),
         (

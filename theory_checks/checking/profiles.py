@@ -92,10 +92,10 @@ QUICK = replace(
     inputs=0.3,
     clusters=3,  # fewer clusters need fewer examples
     experts=6,
-    # Eleven replicates: few that can both refute and pass a rate of three events; 12 cannot.
-    exploration=((64, 3000, 11), (256, 2000, 11)),
+    # Sixteen replicates: the fewest at both ends of a trend that can refute it.
+    exploration=((64, 3000, 16), (256, 2000, 16)),
     examples=(180, 3000),
-    example_replicates=11,
+    example_replicates=16,
     # Of 128 pilot replicates two had a clear cluster that went elsewhere and two training errors
     # after T/2, against 4 and 3 of 64 with K = 4, M = J = 8 and eta = sigma_0/50, which takes three
     # times as long.

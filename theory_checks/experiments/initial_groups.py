@@ -83,16 +83,31 @@ def gap_law(K: int, J: int) -> Callable[[np.ndarray], np.ndarray]:
     return cdf
 
 
-def cluster_gaps(
-    subject: Subject, K: int, J: int, stream: np.random.SeedSequence, size: int
+def filter_gap(a: Tensor) -> Tensor:
+    """The largest over the second-largest a_mjk of each expert, (...), for a (..., J, K); infinite
+    if the second is not positive."""
+    largest, second = a.flatten(-2).topk(2, dim=-1).values.unbind(dim=-1)
+    return torch.where(second > 0, largest / second, torch.inf)
+
+
+def drawn_gaps(
+    subject: Subject,
+    gap_of: Callable[[Tensor], Tensor],
+    K: int,
+    J: int,
+    stream: np.random.SeedSequence,
+    size: int,
 ) -> np.ndarray:
-    """Cluster gaps of experts whose second largest score is positive, (size,). Raises
-    HypothesesNotMet if there are hardly any."""
+    """Gaps of experts whose second largest score is positive, (size,). Raises HypothesesNotMet if
+    there are hardly any.
+
+    gap_of: `cluster_gap` or `filter_gap`
+    """
     problem = Problem(K=K, d=2 * K + 1)
     hyper = of_size(4, J)
     found, draws = np.empty(0), size // 2 + 64
     for i in range(20):
-        gap = cluster_gap(alignments(subject, problem, hyper, child(stream, i), draws)).numpy()
+        gap = gap_of(alignments(subject, problem, hyper, child(stream, i), draws)).numpy()
         found = np.append(found, gap[np.isfinite(gap)])
         if len(found) >= size:
             return found[:size]
@@ -101,7 +116,7 @@ def cluster_gaps(
 
 def law_of_gaps(subject: Subject, run: Run, K: int, J: int) -> Lines:
     """The law of the gap, and the share of drawn gaps below each value."""
-    drawn = np.sort(cluster_gaps(subject, K, J, run.stream("picture", K, J), 1000))
+    drawn = np.sort(drawn_gaps(subject, cluster_gap, K, J, run.stream("picture", K, J), 1000))
     g = np.geomspace(1, np.quantile(drawn, 0.98), 100)
     law, below = gap_law(K, J)(g), np.searchsorted(drawn, g, side="right") / len(drawn)
     low, high = law - RESOLUTION, law + RESOLUTION

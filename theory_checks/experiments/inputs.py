@@ -20,6 +20,7 @@ from theory_checks.experiments.scenarios import (
     facts_about,
     given_on,
     ladder,
+    point_of,
     quantity,
     whole_runs,
     with_examples,
@@ -36,6 +37,21 @@ def along_examples(profile: Profile) -> Inputs:
     return {"scenarios": st.just(example_ladder(profile))}
 
 
+def ladder_and_around(profile: Profile) -> Inputs:
+    """The ladder of dimensions and the points around it, as one input: one test pools them."""
+    return {**along_dimensions(profile), "around": st.just(around_the_ladder(profile))}
+
+
+def both_ladders_and_around(profile: Profile) -> Inputs:
+    """These, and the ladder of numbers of training examples."""
+    return {**ladder_and_around(profile), "more": st.just(example_ladder(profile))}
+
+
+def fine_steps(profile: Profile) -> list[Scenario]:
+    """The points of the ladder with d <= 256, where eta sqrt(d)/sigma_0 is at most 16/50."""
+    return [point for point in exploration_ladder(profile) if point.problem.d <= 256]
+
+
 def with_other(inputs: Callable[[Profile], Inputs]) -> Callable[[Profile], Inputs]:
     """These inputs, and one of the points around the ladder."""
     return lambda profile: {**inputs(profile), "other": st.sampled_from(around_the_ladder(profile))}
@@ -44,6 +60,15 @@ def with_other(inputs: Callable[[Profile], Inputs]) -> Callable[[Profile], Input
 def early_points(profile: Profile) -> list[Scenario]:
     """The two smallest points of the ladder and those around it."""
     return [*exploration_ladder(profile)[:2], *around_the_ladder(profile)]
+
+
+def facts_about_all(**scenarios: Sequence[Scenario]) -> Mapping[str, Any]:
+    """Of all points of a claim: what tells them apart, and their replicates."""
+    points = dict.fromkeys(point for group in scenarios.values() for point in group)
+    return {
+        "points": "; ".join(map(point_of, points)),
+        "replicates": sum(point.replicates for point in points),
+    }
 
 
 def facts_about_ladder(

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from core import Problem
 from core.data import AmplitudeLaw
@@ -16,20 +17,28 @@ from theory_checks.evidence import (
     HypothesesNotMet,
     Statement,
     all_of,
+    changes_at_most,
+    exceptions_at_most,
+    falls_at_least,
     fitted_exponent,
     frequency_at_least,
     frequency_at_most,
 )
 from theory_checks.evidence.rates import MOSTLY
 from theory_checks.experiments.replicates import Finished, finished
-from theory_checks.experiments.scenarios import Scenario
+from theory_checks.experiments.scenarios import Scenario, point_of
 from theory_checks.experiments.trajectories import Trained
 
 RARE = 0.02  # of replicates: may fail a claim that holds with probability 1 - o(1), by design
+# of errors that one step's sampling error causes: the most, in units of `sampling_error`, by design
+OF_A_STEP = 1.5
+OF_THE_INTEGRAL = 2.5  # of the first integral, most of which the first steps make up
+# exponents of the trend of errors of order n^(-1/2): what is claimed, and what is excluded
+ROOT, NO_ROOT = 0.35, 0.2
+HALF_AN_ORDER = 0.5  # of sigma_0: what grows by sigma_0^(-1/2) from end to end is of another order
 # exponent by which errors of order n^(-1/2) fall in MOSTLY of pairs of replicates, of which each is
 # noisy
 SURE_FALL = 1 / 8
-ANY_FALL = 0.01  # exponent of a quantity that falls, however little
 SIGN_BIAS = 0.35  # of a sign test's probability: what A.6 resolves
 # midpoints; exact to 1e-8 for bounded densities, to 1e-4 for finitely many amplitudes
 QUADRATURE = 2**14
@@ -75,6 +84,51 @@ def mostly(events: np.ndarray, detail: str) -> Statement:
 def rarely(events: np.ndarray, detail: str) -> Statement:
     """The event happens in at most RARE of the replicates to which it applies."""
     return frequency_at_most(RARE, events, detail=detail)
+
+
+def rarely_at(
+    scenarios: Sequence[Scenario],
+    fails: Callable[[Scenario], Tensor],
+    detail: str,
+    level: float = RARE,
+) -> Statement:
+    """At each of these points what is said of every expert fails of some expert in at most this
+    share of replicates.
+
+    fails: of each expert, (R, M), or of each replicate, (R,)
+    """
+    events = {point_of(s): fails(s).reshape(s.replicates, -1).any(dim=1).numpy() for s in scenarios}
+    return exceptions_at_most(level, events, detail=detail)
+
+
+def largest_of_experts(values: Tensor) -> np.ndarray:
+    """The largest over the experts of each replicate, (R, M) to (R,). What is not finite counts as
+    the largest float: no trend can hold with it."""
+    top = torch.finfo(torch.float64).max
+    return values.double().nan_to_num(nan=top, posinf=top, neginf=top).amax(dim=-1).numpy()
+
+
+def does_not_grow(
+    measure: Callable[[Scenario], Tensor | np.ndarray], scenarios: Sequence[Scenario], detail: str
+) -> Statement:
+    """From the smallest d to the largest, the largest over experts of what is measured, (R, M),
+    does not grow; growing by HALF_AN_ORDER of sigma_0 is excluded."""
+    beyond = (scenarios[0].hyper.sigma_0 / scenarios[-1].hyper.sigma_0) ** HALF_AN_ORDER
+    values = by_size(lambda s: largest_of_experts(torch.as_tensor(measure(s))), scenarios)
+    return changes_at_most(values, 1.0, beyond=beyond, detail=detail)
+
+
+def falls_like_the_sampling_error(
+    measure: Callable[[Scenario], Tensor], scenarios: Sequence[Scenario], detail: str
+) -> Statement:
+    """The largest over experts of an error of order n^(-1/2) falls at least like n^-ROOT; NO_ROOT
+    is excluded.
+
+    Where an error is of the size of what it is an error of, it cannot grow as n^(-1/2) any more: so
+    it falls less steeply from the smallest n.
+    """
+    values = by_examples(lambda s: largest_of_experts(measure(s)), scenarios)
+    return falls_at_least(values, ROOT, slowest=NO_ROOT, detail=detail)
 
 
 def moment(law: AmplitudeLaw, power: int) -> float:
@@ -157,9 +211,13 @@ def ladder_picture(
 
 
 def errors_along_examples(
-    title: str, measured: Mapping[str, Values], scenarios: Sequence[Scenario], multiple: float
+    title: str,
+    measured: Mapping[str, Values],
+    scenarios: Sequence[Scenario],
+    multiple: float,
+    exponent: float = SURE_FALL,
 ) -> Lines:
-    """Errors along n, of which the first is claimed to fall like n^(-SURE_FALL), with a multiple of
+    """Errors along n, of which the first is claimed to fall like n^-exponent, with a multiple of
     the sampling error."""
     name, values = next(iter(measured.items()))
     errors = by_examples(lambda s: multiple * sampling_error(s), scenarios)
@@ -167,7 +225,9 @@ def errors_along_examples(
         title,
         "n",
         measured,
-        bounds={f"claimed of {name}: falls like n^(-1/8)": through_the_first(values, -SURE_FALL)},
+        bounds={
+            f"claimed of {name}: falls like n^(-{exponent:g})": through_the_first(values, -exponent)
+        },
         references={f"{multiple:g} times the sampling error of one step": errors.__getitem__},
     )
 

@@ -2,6 +2,7 @@
 on clusters that are not their own."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -10,10 +11,12 @@ from scipy.sparse.csgraph import maximum_bipartite_matching
 from torch import Tensor
 
 from core import Examples
-from core.measures import is_error
+from core.measures import error_by_cluster, is_error
 from core.seeds import generator_from
 from theory_checks.evidence.sampling import Draw
-from theory_checks.experiments.replicates import Finished, spread_over
+from theory_checks.experiments.replicates import Finished, at_end_of_exploration, spread_over
+from theory_checks.experiments.scenarios import Scenario
+from theory_checks.experiments.trajectories import Trained
 
 SMALL_ERROR = 0.001  # the stated level of o(1) for the test error at these sizes
 GOOD = 0.01  # an expert is good on a cluster if it errs on at most this share of it
@@ -100,5 +103,31 @@ def beyond_chance(replicate: Finished, examples: Examples, m: Tensor) -> Tensor:
     noisy = respond((z * examples.eps[:, None, None]).masked_fill(~noise, 0.0))
     rest, alone = (part.gather(0, m[None])[0] for part in (without, noisy))
     chance = (is_error(rest + alone).double() + is_error(rest - alone).double()) / 2
-    wrong = is_error(rest + examples.y * examples.eps * alone).double()
-    return torch.where(examples.k_prime == replicate.group[m], wrong - chance, torch.nan)
+    beyond = errs(replicate, examples, m) - chance
+    return torch.where(examples.k_prime == replicate.group[m], beyond, torch.nan)
+
+
+def errors_of_experts(replicate: Finished) -> Tensor:
+    """Error of every expert on every cluster, (M, K): the mean over the fresh examples, each with
+    both signs of its feature noise."""
+    examples, K = replicate.fresh, replicate.scenario.problem.K
+    flipped = with_other_noise_sign(examples)
+    errors = [
+        error_by_cluster(margins, examples.k.expand_as(margins), K)
+        for margins in (replicate.expert_margins(e) for e in (examples, flipped))
+    ]
+    return torch.stack(errors).mean(dim=0)
+
+
+def with_other_noise_sign(examples: Examples) -> Examples:
+    """The same examples with the sign of each feature noise reversed."""
+    patches = examples.patches
+    sign = torch.tensor([1.0, 1.0, -1.0]).to(patches.coefficient)
+    patches = replace(patches, coefficient=patches.coefficient * sign)
+    return replace(examples, patches=patches, eps=-examples.eps)
+
+
+def own_errors(trained: Trained, scenario: Scenario) -> Tensor:
+    """The error of every expert on its own cluster at T_1, (R, M)."""
+    replicates = at_end_of_exploration(trained, scenario)
+    return torch.stack([replicate.own_error for replicate in replicates]).double()

@@ -233,6 +233,11 @@ def around_the_whole_runs(profile: Profile) -> list[Scenario]:
     return [at_fineness(point, profile.around_fineness, 8.0) for point in points]
 
 
+def point_of(scenario: Scenario) -> str:
+    """The name of a scenario among the points of a claim."""
+    return ", ".join(f"{name} = {quantity(scenario, name)}" for name in ("K", "M", "d", "n"))
+
+
 def given_on(
     *scenarios: Callable[[Profile], Sequence[Scenario]], hypotheses: str = "E_init"
 ) -> Callable[[Profile], str]:

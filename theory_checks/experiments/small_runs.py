@@ -10,7 +10,7 @@ from torch import Tensor
 
 from core import Hyperparameters, Parameters, Patches, Problem, Subject, Uniform
 from core.data import EPS, AmplitudeLaw
-from core.training import descent, stack
+from core.training import descent, gradients, stack
 from theory_checks.evidence import Statement, equal
 from theory_checks.experiments.scenarios import LAWS, SEEDS, amplitude_laws, gaussian
 
@@ -166,3 +166,35 @@ def long_runs() -> st.SearchStrategy[LongRun]:
     return st.builds(
         LongRun, seed=SEEDS, **{name: st.integers(*limits) for name, limits in sizes.items()}
     )
+
+
+@dataclass(frozen=True)
+class FixedPoint:
+    """Parameters at which gradients of fresh examples are compared.
+
+    K, M, J: as in the paper; d = 2K + 1 and P = 4
+    seed: of signals and parameters, both theta and W random
+    """
+
+    K: int
+    M: int
+    J: int
+    seed: int
+
+    def differences(
+        self, subject: Subject, part: int, n: int, size: int, generator: torch.Generator
+    ) -> Tensor:
+        """norm(g - g') of the gradients, in W (part 0) or theta (part 1), of two independent halves
+        of n examples and their router noise each, (size,)."""
+        problem = Problem(K=self.K, d=2 * self.K + 1)
+        hyper = Hyperparameters(M=self.M, J=self.J, n=n, sigma_0=1.0, eta=1.0, eta_r=1.0, T=1)
+        fixed = torch.Generator().manual_seed(self.seed)
+        signals = subject.draw_signals(problem, fixed)
+        W = subject.initialise_experts(problem, hyper, fixed).double()
+        theta = 0.2 * gaussian(fixed, self.M, problem.d)
+        drawn = [subject.draw_examples(problem, signals, n, generator) for _ in range(2 * size)]
+        noise = subject.router_noise((2 * size, self.M, n), generator, 0).double()
+        x, y = stack([examples.patches for examples in drawn]), torch.stack([e.y for e in drawn])
+        start = Parameters(theta.expand(2 * size, -1, -1), W.expand(2 * size, -1, -1, -1))
+        g = gradients(subject, start, x, y, noise)[part].value.flatten(1)
+        return (g[:size] - g[size:]).norm(dim=1)

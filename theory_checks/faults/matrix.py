@@ -28,6 +28,19 @@ KEPT: Mapping[str, str] = {
         "It says what is not learned; what experts learn besides features takes its share of a"
         " step, so E.3 notices first."
     ),
+    "E.7": (
+        "It says how small responses and probabilities stay; what makes them larger breaks a step"
+        " of training first."
+    ),
+    "X.3": (
+        "It is Lemma 5.2 as it stands, a finding; an expert that does not learn is bad on other"
+        " clusters too, and X.1 notices it."
+    ),
+    "G.12": (
+        "It is what the n^(-1/2) of E.3 rests on; examples or noise that depend on each other break"
+        " claims about data and routing first."
+    ),
+    "I.5": "It is the gap of the paper's own lemma; another law of W^(0) breaks I.4 first.",
     "E.4": "It is the result of the exploration stage, proved from E.3 and E.6.",
     "A.6": (
         "It says what is not learned, at every n and d. It resolves large asymmetries only, and the"
