@@ -21,6 +21,7 @@ FAMILIES = {
     "gate": ("R.8", "G."),
     "experts": ("G.",),
     "updates": ("G.",),
+    "single_expert_of_many": ("G.", "E."),
     "loss": ("G.",),
     # parts of core that no ingredient stands for
     "gradients": ("G.", "R.5", "R.6"),
@@ -39,6 +40,7 @@ MODULES = (
     "gate",
     "experts",
     "updates",
+    "single_expert_of_many",
     "loss",
     "rounded_noise",
     "evaluation",
