@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 import torch
 from hypothesis import strategies as st
-from scipy.special import chdtr, ndtr
+from scipy.special import ndtr
 from torch import Tensor
 
 from core import Problem, Subject
@@ -22,6 +22,7 @@ from theory_checks.evidence import (
     mean_at_most,
     mean_equals,
 )
+from theory_checks.experiments.finite import chi_square
 from theory_checks.experiments.initial_groups import (
     RESOLUTION,
     SIZES,
@@ -72,7 +73,7 @@ def groups_are_multinomial(
 
     return all_of(
         follows_law(
-            partial(chdtr, problem.d),
+            chi_square(problem.d),
             squared_norms,
             resolution=0.05,
             detail="squared norm of a filter",
@@ -177,13 +178,13 @@ def filters_are_independent_gaussians(
 
     return all_of(
         follows_law(
-            partial(chdtr, d),
+            chi_square(d),
             lambda s, n: standardised(s, n)[:, which % (M * J)].square().sum(-1).numpy(),
             resolution=0.05,
             detail="one filter",
         ),
         follows_law(
-            partial(chdtr, M * J * d),
+            chi_square(M * J * d),
             lambda s, n: standardised(s, n).square().sum((-2, -1)).numpy(),
             resolution=0.05,
             detail="all filters",
