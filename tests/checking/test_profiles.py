@@ -21,6 +21,7 @@ TINY = replace(
     examples=(200, 2000),
     parallel=(200, 700),
     published=(900, 6, 200),
+    two_clusters=(1000, 13, 25),
     coarse_replicates=105,
     symmetric_replicates=65,
 )

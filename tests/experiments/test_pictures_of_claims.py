@@ -71,10 +71,10 @@ def pictures(claim: Claim, run: Run, **inputs: Any) -> tuple[Lines, ...]:
         (experts_learn_no_noise_and_no_centres, {"scenarios": SMALL}),
         (inverse_alignments_move_together, {"more": MORE}),
         (experts_are_good_on_their_own_cluster, {"scenarios": SMALL, "more": MORE}),
-        (the_router_learns_centres_not_features, {"scenarios": MORE, "whole": SMALL[0]}),
+        (the_router_learns_centres_not_features, {"scenarios": MORE, "whole": SMALL}),
         (
             the_router_follows_what_experts_learn,
-            {"scenarios": SMALL, "more": MORE, "other": SMALL[0]},
+            {"scenarios": SMALL, "more": MORE, "others": SMALL},
         ),
     ],
     ids=lambda value: value.id if isinstance(value, Claim) else "",

@@ -17,6 +17,7 @@ class Profile:
     whole_runs: (d, n, replicates, sigma_0/eta) of the points that are trained to T = distance/eta.
     around: how many points around the ladder, of five, are trained to T_1.
     around_whole: how many, of two, are trained to T = 8/eta, at eta = sigma_0/around_fineness.
+    two_clusters: (n, replicates, sigma_0/eta) of a small problem that is trained to T = 6/eta.
     replicates: of a point around the ladder, of a control and of a single expert.
     control_fineness: sigma_0/eta of the necessity controls.
     coarse_replicates: of the control with a coarse eta.
@@ -42,6 +43,7 @@ class Profile:
     around: int
     around_whole: int
     around_fineness: int
+    two_clusters: tuple[int, int, int]
     replicates: int
     control_fineness: int
     coarse_replicates: int
@@ -74,9 +76,10 @@ STANDARD = Profile(
     around=3,
     around_whole=1,
     around_fineness=32,  # 0 of 64 pilot replicates failed, as at sigma_0/50
+    two_clusters=(1000, 16, 25),
     replicates=8,
     control_fineness=16,
-    coarse_replicates=104,  # the fewest that can refute a share of 1/6; cheap where T is short
+    coarse_replicates=104,  # the fewest that can refute a share of 1/6; cheap, as T is short
     symmetric_replicates=128,
     parallel=(250, 1000),
     published=(1000, 8, 250),
@@ -99,11 +102,12 @@ QUICK = replace(
     # Of 128 pilot replicates two had a clear cluster that went elsewhere and two training errors
     # after T/2, against 4 and 3 of 64 with K = 4, M = J = 8 and eta = sigma_0/50, which takes three
     # times as long.
-    whole_runs=((64, 1000, 8, 16),),
+    whole_runs=((64, 1000, 24, 16),),
     distance=6.0,
     around=2,
     around_whole=0,
     around_fineness=50,
+    two_clusters=(1000, 12, 25),
     symmetric_replicates=64,
     parallel=(180, 750),
     published=(1000, 6, 250),
@@ -130,6 +134,7 @@ DEEP = replace(
     around=5,
     around_whole=2,
     around_fineness=50,
+    two_clusters=(2000, 64, 50),
     replicates=32,
     control_fineness=50,
     coarse_replicates=208,

@@ -29,11 +29,13 @@ class Pooled:
     level: in (0, 1)
     points: by name, whether each replicate is an exception, 0 or 1
     detail: what an exception is
+    together: how many such statements are to hold together
     """
 
     level: float
     points: Mapping[str, Array]
     detail: str
+    together: int = 1
 
     @property
     def events(self) -> Array:
@@ -61,7 +63,7 @@ class Pooled:
         """
         n = self.samples_needed(alpha)
         require_budget(budget, n)
-        resolution = _resolution(self.level, n)
+        resolution = _resolution(self.level, n, self.together)
         count = int(self.events.sum())
         part = alpha / 2 / len(self.points)
         refuted = [
@@ -103,10 +105,13 @@ class Pooled:
         )
 
 
-def exceptions_at_most(level: float, points: Mapping[str, npt.ArrayLike], *, detail: str) -> Pooled:
+def exceptions_at_most(
+    level: float, points: Mapping[str, npt.ArrayLike], *, detail: str, together: int = 1
+) -> Pooled:
     """An exception has probability at most `level` at every point; one exact test over all.
 
     points: by name, whether each replicate is an exception, 0 or 1; points without any are left out
+    together: how many such statements are to hold together with probability TRUE_PASSES
 
     Raises ValueError for a level outside (0, 1) or events that are not 0 or 1, HypothesesNotMet if
     there is no replicate at all.
@@ -119,10 +124,11 @@ def exceptions_at_most(level: float, points: Mapping[str, npt.ArrayLike], *, det
             raise ValueError(f"events at {name} must be 0 or 1, one for each replicate")
     if not measured:
         raise HypothesesNotMet(f"{detail}: it applies to no replicate")
-    return Pooled(float(level), measured, detail)
+    return Pooled(float(level), measured, detail, together)
 
 
-def _resolution(level: float, replicates: int) -> float:
+def _resolution(level: float, replicates: int, together: int = 1) -> float:
     """The smallest excess of the mean probability that is rejected at 5 %, if a true statement is
-    to hold with probability TRUE_PASSES."""
-    return design.frequency_resolution(level, replicates, round(design.MISS / (1 - TRUE_PASSES)))
+    to hold with probability TRUE_PASSES, together with others."""
+    statements = round(together * design.MISS / (1 - TRUE_PASSES))
+    return design.frequency_resolution(level, replicates, statements)

@@ -21,9 +21,9 @@ from theory_checks.checking.claim import Claim, Kind, claim
 from theory_checks.checking.pictures import Heatmap
 from theory_checks.checking.profiles import Profile
 from theory_checks.evidence import HypothesesNotMet, Statement, all_of, frequency_at_most
-from theory_checks.experiments.mixtures import SMALL_ERROR
+from theory_checks.experiments.mixtures import ALMOST_ALL, SMALL_ERROR
 from theory_checks.experiments.replicates import LARGE_GAP, Finished, finished
-from theory_checks.experiments.router import ALMOST_ALL, clear_clusters
+from theory_checks.experiments.router import clear_clusters
 from theory_checks.experiments.scenarios import (
     Scenario,
     at_fineness,

@@ -22,6 +22,7 @@ from theory_checks.experiments.scenarios import (
     ladder,
     point_of,
     quantity,
+    two_clusters,
     whole_runs,
     with_examples,
 )
@@ -102,17 +103,19 @@ def from_few_examples(profile: Profile) -> list[Scenario]:
 
 def to_the_end(profile: Profile) -> list[Scenario]:
     """The whole training runs of the profile."""
-    return [*whole_runs(profile), *around_the_whole_runs(profile)]
+    return [*whole_runs(profile), *around_the_whole_runs(profile), two_clusters(profile)]
 
 
 def trained_scenarios(profile: Profile) -> Inputs:
-    """The whole training runs of the profile."""
-    return {"scenario": st.sampled_from(to_the_end(profile))}
+    """The whole training runs of the profile, all points as one input: one test pools them."""
+    return {"scenarios": st.just(to_the_end(profile))}
 
 
-def first_whole_run(profile: Profile) -> list[Scenario]:
-    """The smallest point of the ladder that is trained to T."""
-    return whole_runs(profile)[:1]
+def in_any_case(profile: Profile) -> list[Scenario]:
+    """What N.8 tries: eight experts for two clusters, and for those of the ladder's first point
+    where enough replicates are trained there."""
+    first = whole_runs(profile)[0]
+    return [two_clusters(profile), *([first] if first.replicates >= 32 else [])]
 
 
 def many_replicates(profile: Profile) -> list[Scenario]:
@@ -122,6 +125,13 @@ def many_replicates(profile: Profile) -> list[Scenario]:
         ladder(Problem(K=4, d=16), 100, replicates),
         ladder(Problem(K=3, d=64), 250, replicates, M=6),
     ]
+
+
+def facts_about_points(scenarios: Sequence[Scenario], **_: Any) -> Mapping[str, Any]:
+    return {
+        "points": "; ".join(map(point_of, scenarios)),
+        "replicates": sum(s.replicates for s in scenarios),
+    }
 
 
 facts_about_scenario = facts_about("K", "d", "n", "replicates")

@@ -39,7 +39,6 @@ HALF_AN_ORDER = 0.5  # of sigma_0: what grows by sigma_0^(-1/2) from end to end 
 # exponent by which errors of order n^(-1/2) fall in MOSTLY of pairs of replicates, of which each is
 # noisy
 SURE_FALL = 1 / 8
-SIGN_BIAS = 0.35  # of a sign test's probability: what A.6 resolves
 # midpoints; exact to 1e-8 for bounded densities, to 1e-4 for finitely many amplitudes
 QUADRATURE = 2**14
 TENTHS = (0.1, 0.5, 0.9)  # quantiles over replicates: a bar, and its point
@@ -167,20 +166,32 @@ def drift_of_logits(problem: Problem) -> float:
     return largest * moment(problem.beta, 1) * moment(problem.alpha, 3) / (8 * problem.K)
 
 
-def positive_half_of_the_time(values: np.ndarray, detail: str) -> Statement:
-    """P(value > 0) = 1/2 by an exact sign test on each side. Raises HypothesesNotMet if a value is
-    exactly 0.
+def positive_half_of_the_time(
+    points: Mapping[str, np.ndarray], detail: str, together: int
+) -> Statement:
+    """P(value > 0) = 1/2 at every point, by an exact sign test on each side. Raises
+    HypothesesNotMet if a value is exactly 0.
 
-    Holds if 1/2 + SIGN_BIAS is rejected at 5 %: with 64 replicates or more a symmetric law passes
-    with probability 99.9 %.
+    points: by name, one value for each replicate
+    together: how many such statements are to hold together
     """
+    values = np.concatenate(list(points.values()))
     if (values == 0).any():
         raise HypothesesNotMet(
             f"{detail}: exactly 0 in {int((values == 0).sum())} of {len(values)} replicates"
         )
-    above, what = values > 0, f"{detail} is positive"
-    sides = (frequency_at_most, frequency_at_least)
-    return all_of(*(side(0.5, above, resolution=SIGN_BIAS, detail=what) for side in sides))
+    sides = {"positive": np.greater, "negative": np.less}
+    return all_of(
+        *(
+            exceptions_at_most(
+                0.5,
+                {where: beyond(found, 0) for where, found in points.items()},
+                detail=f"{detail} is {side}",
+                together=2 * together,
+            )
+            for side, beyond in sides.items()
+        )
+    )
 
 
 def ladder_picture(

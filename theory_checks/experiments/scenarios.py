@@ -90,12 +90,18 @@ class Scenario:
     problem, hyper: what is trained
     replicates: how often
     given_occupied_groups: whether replicates are conditional on E_init
+    numbers: of the replicates, where they are not the first ones: so many
     """
 
     problem: Problem
     hyper: Hyperparameters
     replicates: int
     given_occupied_groups: bool = True
+    numbers: tuple[int, ...] = ()
+
+    def only(self, numbers: Sequence[int]) -> "Scenario":
+        """The replicates with these numbers; those with different numbers are independent."""
+        return replace(self, replicates=len(numbers), numbers=tuple(numbers))
 
     def with_hyper(self, **changes: Any) -> "Scenario":
         """The same with other inputs of Algorithm 1."""
@@ -231,6 +237,14 @@ def around_the_whole_runs(profile: Profile) -> list[Scenario]:
     sizes = ((2, 1000), (3, 2250))[: profile.around_whole]
     points = [other_point(K, n, profile.replicates) for K, n in sizes]
     return [at_fineness(point, profile.around_fineness, 8.0) for point in points]
+
+
+def two_clusters(profile: Profile) -> Scenario:
+    """A small problem with four experts for each of its two clusters, trained to T = 6/eta: cheap,
+    and in the regime."""
+    n, replicates, fineness = profile.two_clusters
+    point = ladder(Problem(K=2, d=48), n, replicates, M=8, J=8)
+    return at_fineness(point, fineness, 6.0)
 
 
 def point_of(scenario: Scenario) -> str:

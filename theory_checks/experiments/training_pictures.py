@@ -189,8 +189,9 @@ def specialisation_pictures(
     return *tables, errors
 
 
-def router_pictures(trained: Trained, scenario: Scenario) -> tuple[Heatmap, Heatmap]:
+def router_pictures(trained: Trained, scenarios: Sequence[Scenario]) -> tuple[Heatmap, Heatmap]:
     """Alignment of the router with the centres, and where examples go, for one replicate at T."""
+    scenario = scenarios[0]
     replicate = next(finished(trained, scenario, scenario.hyper.T))
     _, along_centres = replicate.router
     share = replicate.dispatched / replicate.dispatched.sum(dim=0, keepdim=True)
@@ -230,8 +231,9 @@ def mechanism_pictures(
     return along_t, errors_along_examples("Residual of the law at T_1", residuals, more, 1.5)
 
 
-def training_errors(trained: Trained, scenario: Scenario) -> Lines:
+def training_errors(trained: Trained, scenarios: Sequence[Scenario]) -> Lines:
     """Training error of the first replicates over time."""
+    scenario = scenarios[0]
     trajectory, hyper = trained.trajectory(scenario), scenario.hyper
     t = [step / hyper.T_1 for step in trajectory.looked_at]
     errors = trajectory.training_error[:SHOWN].tolist()

@@ -66,7 +66,7 @@ class Trained:
         and the physical point only."""
         return [
             self.run.stream("replicate", physical_point(scenario), self.phase, i)
-            for i in range(scenario.replicates)
+            for i in scenario.numbers or range(scenario.replicates)
         ]
 
     def replicate(self, scenario: Scenario, seed: np.random.SeedSequence) -> Replicate:
