@@ -25,14 +25,15 @@ from theory_checks.evidence import (
     at_least,
     frequency_at_least,
     frequency_at_most,
+    happens_more_often,
 )
 from theory_checks.experiments.controls import (
     COARSE,
     CONCLUSIONS,
-    SELDOM,
+    EVERY,
     Control,
     as_claimed,
-    coarse_steps,
+    coarse_and_fine,
     conclusions,
     control,
     gaussian_router,
@@ -323,36 +324,44 @@ def few_examples_are_memorised(trained: Trained, base: Scenario) -> Statement:
     "C.10",
     kind=Kind.PROBABILITY,
     source="derived: necessity of a hypothesis of Theorem 4.2",
-    given=given_on(coarse_steps),
-    over=lambda profile: {"coarse": st.just(*coarse_steps(profile))},
+    given=given_on(coarse_and_fine),
+    over=lambda profile: {
+        name: st.just(scenario)
+        for name, scenario in zip(("coarse", "fine"), coarse_and_fine(profile), strict=True)
+    },
     depends_on=("A.3", "N.4"),
     examples=1,
     visits=facts_about("T_1", "replicates"),
     formula=(
-        r"T_1=5:\quad P\left(m(x)\in\mathcal M_k\mid x\in\Omega_k\right)\not\to 1,\qquad P(yF(x)\le"
+        r"T_1=1:\quad P\left(m(x)\in\mathcal M_k\mid x\in\Omega_k\right)\not\to 1,\qquad P(yF(x)\le"
         r" 0)<\tfrac18"
     ),
-    picture=lambda trained, coarse: in_a_table(
+    picture=lambda trained, coarse, fine: in_a_table(
         trained,
-        [Control(f"T_1 = {COARSE}, K = 4, {coarse.replicates} replicates", coarse)],
+        [Control(EVERY, fine), Control(f"T_1 = {COARSE}, {coarse.replicates} replicates", coarse)],
         "a fine eta",
     ),
 )
 def a_coarse_eta_loses_the_partition_by_initialisation(
-    trained: Trained, coarse: Scenario
+    trained: Trained, coarse: Scenario, fine: Scenario
 ) -> Statement:
-    """With an eta that explores in 5 steps, some clear cluster goes elsewhere than to its group in
-    at least a sixth of replicates: Lemma 5.3 weakens. The mixture still beats 1/8.
+    """With an eta that explores in a single step, some clear cluster goes elsewhere than to its
+    group in at least a quarter of replicates, and more often than with the fine eta of A.3, all
+    else equal: Lemma 5.3 weakens. The mixture still beats 1/8 in all but 30 % of replicates.
 
-    A step of eta is then as large as the initial lead of an expert's winner (eta sqrt(d) / sigma_0
-    = 3 against gaps of 1.1 and more), so that the sampling errors of a few steps decide. In A.3,
-    with at most sigma_0/16, such clusters are rare. The fraction of a sixth, which 104 replicates
-    can refute, was chosen after a pilot with other replicates (19 of 64, 18 of 80 and 48 of 208).
+    A step of eta is then larger than all initial a_mjk (eta sqrt(d) / sigma_0 is 13), and its
+    direction does not see their signs, so that sampling errors and large negative a_mjk decide too.
+    The comparison with the fine eta is the exact one of two binomials given their sum (Fisher). The
+    fractions, which 104 replicates can refute, were chosen after pilots with other replicates:
+    clusters went elsewhere in 77 of 140 at K = 3, M = 6, and 86 of 140 at K = 4, M = 8, and with
+    the fine eta in 3 of 176 and 1 of 24; the mixture did not beat 1/8 in 10 and 18 of 100.
     """
     found = conclusions(trained, Control(f"T_1 = {COARSE}", coarse))
-    kept, above = where_it_applies(found["Lemma 5.3"]), 1 - found["beats 1/8"]
+    lost = 1 - where_it_applies(found["Lemma 5.3"])
+    baseline = 1 - where_it_applies(conclusions(trained, Control(EVERY, fine))["Lemma 5.3"])
     elsewhere = "replicates with a clear cluster that goes elsewhere"
     return all_of(
-        frequency_at_least(1 / 6, 1 - kept, detail=elsewhere),
-        frequency_at_most(SELDOM, above, detail="replicates that do not beat 1/8"),
+        frequency_at_least(1 / 4, lost, detail=elsewhere),
+        happens_more_often(lost, baseline, detail=f"{elsewhere}, coarse against fine"),
+        frequency_at_most(0.3, 1 - found["beats 1/8"], detail="replicates that do not beat 1/8"),
     )

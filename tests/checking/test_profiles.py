@@ -18,6 +18,7 @@ TINY = replace(
     whole_runs=((48, 700, 8, 12),),
     exploration=((48, 700, 8), (96, 700, 8)),
     replicates=9,
+    control_replicates=9,
     examples=(200, 2000),
     parallel=(200, 700),
     published=(900, 6, 200),

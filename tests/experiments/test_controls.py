@@ -6,7 +6,14 @@ import pytest
 from theory_checks.checking.profiles import QUICK
 from theory_checks.evidence import HypothesesNotMet, Verdict
 from theory_checks.experiments import controls
-from theory_checks.experiments.controls import CONCLUSIONS, Control, as_claimed, setting
+from theory_checks.experiments.controls import (
+    CONCLUSIONS,
+    Control,
+    as_claimed,
+    not_as_claimed,
+    rows_of,
+    setting,
+)
 
 ALPHA = 1e-6 / 73
 
@@ -28,18 +35,32 @@ def judged(monkeypatch: pytest.MonkeyPatch, applies: int) -> Verdict:
     return statement.judge(stream, ALPHA, statement.samples_needed(ALPHA)).verdict
 
 
-@pytest.mark.parametrize("applies", [7, 8])
+@pytest.mark.parametrize("applies", [4, 7, 8])
 def test_a_conclusion_is_judged_on_the_replicates_that_it_applies_to(
     monkeypatch: pytest.MonkeyPatch, applies: int
 ) -> None:
     assert judged(monkeypatch, applies) is Verdict.HOLDS
 
 
-@pytest.mark.parametrize("applies", [0, 3, 6])
-def test_too_few_replicates_to_refute_a_conclusion_meet_no_hypotheses(
+@pytest.mark.parametrize("applies", [0, 3])
+def test_a_conclusion_that_applies_to_fewer_than_half_meets_no_hypotheses(
     monkeypatch: pytest.MonkeyPatch, applies: int
 ) -> None:
     with pytest.raises(
         HypothesesNotMet, match=f"every hypothesis: Lemma 5.2.* applies to {applies} "
     ):
         judged(monkeypatch, applies)
+
+
+def test_one_pooled_test_counts_a_replicate_once_and_rows_have_their_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of two conclusions that are both wrong in the same replicate."""
+    row = Control("row", setting(QUICK), fails=("fits", "generalises"))
+    rows = rows_of(setting(QUICK), [row])
+    assert rows[0].survives == row.fails
+    assert [r.scenario.numbers for r in rows] == [tuple(range(8)), tuple(range(8, 16))]
+    events = {name: (np.arange(8) == 3).astype(float) for name in CONCLUSIONS}
+    monkeypatch.setattr(controls, "conclusions", lambda trained, control: events)
+    assert not_as_claimed(None, rows[1]).tolist() == [i == 3 for i in range(8)]  # type: ignore[arg-type]
+    assert not_as_claimed(None, rows[0]).tolist() == [i != 3 for i in range(8)]  # type: ignore[arg-type]

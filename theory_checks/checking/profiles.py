@@ -18,7 +18,8 @@ class Profile:
     around: how many points around the ladder, of five, are trained to T_1.
     around_whole: how many, of two, are trained to T = 8/eta, at eta = sigma_0/around_fineness.
     two_clusters: (n, replicates, sigma_0/eta) of a small problem that is trained to T = 6/eta.
-    replicates: of a point around the ladder, of a control and of a single expert.
+    replicates: of a point around the ladder.
+    control_replicates: of each row of a necessity control, and of each kind of run in L.3.
     control_fineness: sigma_0/eta of the necessity controls.
     coarse_replicates: of the control with a coarse eta.
     symmetric_replicates: of the sign tests of A.6.
@@ -45,6 +46,7 @@ class Profile:
     around_fineness: int
     two_clusters: tuple[int, int, int]
     replicates: int
+    control_replicates: int
     control_fineness: int
     coarse_replicates: int
     symmetric_replicates: int
@@ -78,6 +80,7 @@ STANDARD = Profile(
     around_fineness=32,  # 0 of 64 pilot replicates failed, as at sigma_0/50
     two_clusters=(1000, 16, 25),
     replicates=8,
+    control_replicates=16,
     control_fineness=16,
     coarse_replicates=104,  # the fewest that can refute a share of 1/6; cheap, as T is short
     symmetric_replicates=128,
@@ -108,6 +111,7 @@ QUICK = replace(
     around_whole=0,
     around_fineness=50,
     two_clusters=(1000, 12, 25),
+    control_replicates=8,
     symmetric_replicates=64,
     parallel=(180, 750),
     published=(1000, 6, 250),
@@ -136,6 +140,7 @@ DEEP = replace(
     around_fineness=50,
     two_clusters=(2000, 64, 50),
     replicates=32,
+    control_replicates=64,
     control_fineness=50,
     coarse_replicates=208,
     symmetric_replicates=512,

@@ -1,6 +1,7 @@
 """How samples become verdicts: statements that gather evidence under an error budget. This package
 knows nothing of the paper."""
 
+from .comparisons import happens_more_often
 from .exact import at_least, at_most, equal
 from .findings import finding
 from .pooled import exceptions_at_most
@@ -48,6 +49,7 @@ __all__ = [
     "frequency_at_least",
     "frequency_at_most",
     "given",
+    "happens_more_often",
     "mean_at_least",
     "mean_at_most",
     "mean_equals",

@@ -168,7 +168,7 @@ def single_and_mixture(profile: Profile) -> list[Scenario]:
     With 16 filters, or trained to 4/eta, one single expert in twenty or forty kept an error above 1
     % in a pilot.
     """
-    mixture = ladder(Problem(K=4, d=64), 500, profile.replicates)
+    mixture = ladder(Problem(K=4, d=64), 500, profile.control_replicates)
     mixture = at_rate(mixture, 4 * mixture.hyper.eta, 6.0)
     single = mixture.with_hyper(M=1, J=32, eta_r=mixture.hyper.eta)
     return [replace(single, given_occupied_groups=False), mixture]
