@@ -4,13 +4,19 @@ a cluster structure."""
 from collections.abc import Sequence
 from functools import partial
 
-import numpy as np
 import torch
 from hypothesis import strategies as st
 
 from core import Subject
 from theory_checks.checking.claim import Kind, claim
-from theory_checks.evidence import Statement, all_of, at_most, tends_to_zero
+from theory_checks.evidence import (
+    Statement,
+    all_of,
+    at_most,
+    exceptions_at_most,
+    falls_at_least,
+)
+from theory_checks.experiments.balanced import BALANCE, balanced_ends
 from theory_checks.experiments.exploration import (
     cubic,
     departure_from_parallel,
@@ -24,9 +30,15 @@ from theory_checks.experiments.inputs import (
     published_setting,
     single_and_mixture,
 )
-from theory_checks.experiments.ladders import SURE_FALL, by_examples, rarely
-from theory_checks.experiments.replicates import at_the_end
-from theory_checks.experiments.scenarios import Scenario, facts_about, given_on, without_structure
+from theory_checks.experiments.ladders import RARE, by_examples
+from theory_checks.experiments.mixtures import HARDLY_EVER, at_points, outcomes, stays_mixed
+from theory_checks.experiments.scenarios import (
+    Scenario,
+    facts_about,
+    given_on,
+    point_of,
+    without_structure,
+)
 from theory_checks.experiments.trajectories import Trained
 
 
@@ -52,9 +64,11 @@ def linear_experts_cannot_diverge(trained: Trained, scenarios: Sequence[Scenario
 
     The gradient in w_mj of a linear expert is the mean of l' y pi sum_p x^(p) over its examples,
     the same for every j. E[y sum_p x^(p)] = (E[alpha] / K) sum_k v_k is the same for every expert,
-    up to sampling errors, whose squares make 1 - cosine of order 1/n. Claimed is a fall of at least
-    n^(-1/4) in pairs of replicates, to at most 0.01. The first part is exact, up to T roundings of
-    W. Cubic experts: the mean cosine is below 1/2 in every replicate, with rare exceptions.
+    up to sampling errors, whose squares make 1 - cosine of order 1/n while they dominate; the
+    weights l' of the loss differ between experts too. Claimed is a fall of at least n^(-0.35),
+    where n^(-0.1) or slower is rejected, to at most 0.01. The first part is exact, up to T
+    roundings of W. Cubic experts: the mean cosine is below 1/2. Exceptions, to 0.01 or to 1/2 at
+    the largest n, are at most 2 % of replicates.
     """
     values = by_examples(partial(departure_from_parallel, linear(trained)), scenarios)
     last = scenarios[-1]
@@ -62,7 +76,8 @@ def linear_experts_cannot_diverge(trained: Trained, scenarios: Sequence[Scenario
     W = linear(trained).trajectory(last).W
     size = float(W.abs().amax() + last.hyper.eta)
     rounding = (last.hyper.T + 1) * torch.finfo(W.dtype).eps * size
-    together = departure_from_parallel(cubic(trained), last) < 1 / 2
+    parallel, diverged = values[last.hyper.n] <= 0.01, departure_from_parallel(cubic(trained), last)
+    failed = ~(parallel & (diverged > 1 / 2))
     return all_of(
         at_most(
             (moved - moved[:, :, :1]).abs().amax(dim=(2, 3)),
@@ -70,10 +85,12 @@ def linear_experts_cannot_diverge(trained: Trained, scenarios: Sequence[Scenario
             tolerance=rounding,
             detail="filters of one linear expert",
         ),
-        tends_to_zero(
-            values, exponent=2 * SURE_FALL, level=0.01, detail="1 - cosine of linear experts"
+        falls_at_least(values, 0.35, slowest=0.1, detail="1 - cosine of linear experts"),
+        exceptions_at_most(
+            RARE,
+            {point_of(last): failed},
+            detail="replicates whose linear experts are not parallel, or whose cubic ones are",
         ),
-        rarely(together, "replicates whose cubic experts move in parallel"),
     )
 
 
@@ -93,20 +110,56 @@ def linear_experts_cannot_diverge(trained: Trained, scenarios: Sequence[Scenario
 )
 def a_linear_mixture_stays_mixed(trained: Trained, scenario: Scenario) -> Statement:
     """On the same data a linear MoE keeps a high dispatch entropy and is less accurate than the
-    nonlinear one.
+    nonlinear one, in all but 1 % of replicates.
 
     High means above (log K)/2, halfway between a random dispatch and a perfect one; the nonlinear
     MoE is below (published: 1.300 against 0.098 nats). Algorithm 1 trains both, replicate by
-    replicate from the same signals, data and noise.
+    replicate from the same signals, data and noise. (True of all 72 pilot replicates.)
     """
-    half = np.log(scenario.problem.K) / 2
-    failed = []
     # Nonlinear is what the subject's experts are.
-    both = (at_the_end(runs, scenario) for runs in (linear(trained), trained))
-    for flat, bent in zip(*both, strict=True):
-        clear = flat.entropy > half > bent.entropy
-        failed.append(not (clear and flat.error > bent.error))
-    return rarely(np.array(failed), "replicates where the linear MoE is not worse")
+    flat, bent = (outcomes(runs, scenario) for runs in (linear(trained), trained))
+    worse = stays_mixed(scenario.problem.K, flat.entropy, bent.entropy, flat.error, bent.error)
+    return exceptions_at_most(
+        HARDLY_EVER,
+        {point_of(scenario): ~worse},
+        detail="replicates where the linear MoE is not worse",
+    )
+
+
+@claim(
+    "L.4",
+    kind=Kind.PROBABILITY,
+    source="section 6, Table 2: direction only",
+    given=given_on(published_setting, hypotheses="setting 1 of the paper: gamma ~ Unif[0.5, 3]"),
+    formula=(
+        r"L+0.01\,M\sum_m\frac{n_m}{n}\frac1n\sum_i\pi_m(x_i):\quad"
+        r"\text{entropy}_{\text{linear}}>\tfrac12\log K>\text{entropy}_{\text{nonlinear}},\quad "
+        r"\text{accuracy}_{\text{linear}}<\text{accuracy}_{\text{nonlinear}}"
+    ),
+    over=lambda profile: {"scenario": st.just(*published_setting(profile))},
+    depends_on=("L.2",),
+    examples=1,
+    visits=facts_about_scenario,
+)
+def a_linear_mixture_stays_mixed_with_balanced_load(
+    trained: Trained, scenario: Scenario
+) -> Statement:
+    """With a load-balancing loss for the router, at coefficient 0.01, too, a linear MoE keeps a
+    high dispatch entropy and is less accurate than the nonlinear one on the same data, in all but 1
+    % of replicates.
+
+    The loss is M sum_m share_m mean_i(pi_m(x_i)) of the softmax gate, with the shares of routed
+    examples held fixed. (The released one has raw logits in place of pi, which breaks G.1, and
+    coefficient 1e-4; published: entropy 1.272 against 0.083 nats.) Balancing experts does not make
+    linear ones differ (L.1). High is as in L.2. (True of all 38 pilot replicates.)
+    """
+    flat, bent = (balanced_ends(runs, scenario, BALANCE) for runs in (linear(trained), trained))
+    worse = stays_mixed(scenario.problem.K, flat.entropy, bent.entropy, flat.error, bent.error)
+    return exceptions_at_most(
+        HARDLY_EVER,
+        {point_of(scenario): ~worse},
+        detail="replicates where the balanced linear MoE is not worse",
+    )
 
 
 EMPTY = "the feature-noise patch left empty; a single expert, and a mixture given E_init"
@@ -141,8 +194,5 @@ def without_structure_a_single_expert_does_as_well(
     plain = trained.with_ingredients(
         "no feature noise", draw_examples=without_structure(subject.draw_examples)
     )
-    statements = []
-    for scenario, what in ((single, "single experts"), (mixture, "mixtures")):
-        failed = np.array([r.error > 0.01 for r in at_the_end(plain, scenario)])
-        statements.append(rarely(failed, f"{what} that err on more than 1 %"))
-    return all_of(*statements)
+    failed = at_points(plain, (single, mixture), lambda o: ~(o.error <= 0.01))
+    return exceptions_at_most(RARE, failed, detail="single experts and mixtures that err on 1 %")

@@ -1,14 +1,26 @@
 """Lemma 5.3: by the end of training the router sends each cluster to the experts that its
 initialisation marked for it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
+import torch
 from hypothesis import strategies as st
+from torch import Tensor
 
+from core import Subject
+from core.seeds import generator_from
 from theory_checks.checking.claim import Kind, claim
-from theory_checks.evidence import Statement, all_of, exceptions_at_most, falls_at_least
+from theory_checks.evidence import (
+    Statement,
+    all_of,
+    exceptions_at_most,
+    falls_at_least,
+    mean_at_least,
+    mean_at_most,
+    mean_equals,
+)
 from theory_checks.experiments.inputs import (
     GIVEN_CLEAR,
     GIVEN_TRAINED,
@@ -16,6 +28,7 @@ from theory_checks.experiments.inputs import (
     along_examples,
     facts_about_ladder,
     facts_about_points,
+    first_to_explore,
     many_replicates,
     to_the_end,
     trained_scenarios,
@@ -33,13 +46,16 @@ from theory_checks.experiments.replicates import (
 )
 from theory_checks.experiments.router import (
     ELSEWHERE,
+    NEVER,
     SLOWEST,
     TREND,
     features_over_centres,
     given_clear_gaps,
     largest,
     mean_square,
+    noisy_share_of_smallest_group,
     odd_quantities,
+    off_centre,
     residual,
     slope,
 )
@@ -49,6 +65,7 @@ from theory_checks.experiments.scenarios import (
     example_ladder,
     exploration_ladder,
     given_on,
+    logits_of_spread_at_most_1,
     point_of,
 )
 from theory_checks.experiments.training_pictures import (
@@ -327,6 +344,109 @@ def what_is_not_learned_is_symmetric(trained: Trained, scenarios: Sequence[Scena
         all_of(
             positive_half_of_the_time(router, "<theta_m, v_k> at T_1", together=2),
             positive_half_of_the_time(experts, "<w_mj, c_k> at T_1", together=2),
+        ),
+        trained,
+        *scenarios,
+    )
+
+
+@claim(
+    "A.7",
+    kind=Kind.LAW,
+    source="derived from R.3; Lemma 5.3 for T_2",
+    given=given_on(first_to_explore, hypotheses="max h - min h <= 1; E_init"),
+    formula=(
+        r"|p_m(h)-\tfrac1M|\le D=\max h-\min h,\qquad p_1(D,0,\dots,0)=\tfrac1M+D-\tfrac{D^M}M"
+    ),
+    over=lambda profile: {
+        "h": logits_of_spread_at_most_1(),
+        "scenario": st.just(*first_to_explore(profile)),
+    },
+    depends_on=("R.3", "R.5", "A.5"),
+    examples=10,
+)
+def a_quiet_router_cannot_route_by_cluster(
+    subject: Subject, trained: Trained, h: Tensor, scenario: Scenario
+) -> Statement:
+    """Where logits differ by at most D <= 1, an expert is chosen with probability within D of 1/M,
+    and one that leads all others by D with 1/M + D - D^M / M. So up to T_1 noisy routing sends a
+    cluster to its group about as often as any other: of the smallest group's cluster less than 2/3.
+
+    The bound is R.3 with h' at the midrange, and the second part its sharp case: the leader wins
+    unless another is ahead of it by more than D in noise. T_2 = floor(1 / (eta M^2)), of which
+    Lemma 5.3 speaks, precedes T_1 as long as sigma_0 > M^-4, and D is of order sigma_0^2 at T_1
+    (E.2). So if the lemma meant noisy routing it would be false at T_2; it can be about argmax
+    routing only. (The smallest group has at most M/K of M experts, so that 1/K + D M/K is its
+    bound; 2/3 is above it for K >= 3 and D <= 1/6. Pilots with other replicates: 0.17 to 0.39 at K
+    = 3.)
+    """
+    M, D = len(h), float(h.max() - h.min())
+    leading = torch.zeros_like(h)
+    leading[0] = D
+
+    def wins(logits: Tensor, m: int) -> Callable[[np.random.SeedSequence, int], np.ndarray]:
+        def draw(stream: np.random.SeedSequence, size: int) -> np.ndarray:
+            r = subject.router_noise((M, size), generator_from(stream), 0).to(h.dtype)
+            return (subject.select(logits.expand(M, size), r) == m).numpy()
+
+        return draw
+
+    best, last = int(h.argmax()), int(h.argmin())
+    quiet = noisy_share_of_smallest_group(trained, scenario)
+    return all_of(
+        mean_at_most(min(1 / M + D, 1.0), wins(h, best), resolution=0.02, detail="leader chosen"),
+        mean_at_least(max(1 / M - D, 0.0), wins(h, last), resolution=0.02, detail="last chosen"),
+        mean_equals(
+            1 / M + D - D**M / M, wins(leading, 0), resolution=0.02, detail="leading by D, chosen"
+        ),
+        exceptions_at_most(
+            NEVER,
+            {point_of(scenario): ~(quiet < 2 / 3)},
+            detail="replicates that route by cluster with noise, at T_1",
+        ),
+    )
+
+
+@claim(
+    "A.8",
+    kind=Kind.PROBABILITY,
+    source="derived from A.5 and A.6",
+    given=GIVEN_TRAINED,
+    formula=(
+        r"\max_{m,k}|\langle\theta_m^{(t)},v_k\rangle|\le\tfrac12 c,\quad "
+        r"\max_{m,i}|\langle\theta_m^{(t)},\xi_i\rangle|\le\tfrac34 c,\qquad "
+        r"c=\max_{m,k}|\langle\theta_m^{(T)},c_k\rangle|"
+    ),
+    over=trained_scenarios,
+    depends_on=("A.2", "A.5", "A.6"),
+    examples=1,
+    visits=facts_about_points,
+)
+def features_and_noise_stay_behind_centres(
+    trained: Trained, scenarios: Sequence[Scenario]
+) -> Statement:
+    """At every t <= T the router's products with features and with random noise stay behind the
+    largest abs(<theta_m, c_k>) that is reached by T: by a factor 20 for features up to T_1, from
+    then on by a factor 2 for features and 4/3 for noise, in all but 5 % of replicates.
+
+    Products with features and noise are sums of sampling errors (A.6); they grow with those with
+    centres until all examples are fitted. A comparison at the same t would fail early: in the first
+    steps sum_j <w_mj, c_k>^3 is as large as A_mk, and drives <theta_m, v_k> at any n. Up to T_1 all
+    products are of order sigma_0^2 (E.2), against 1 and more at T, where the gate must decide. From
+    T_1 on, at four steps of equal ratios (`stages`). The factors are by design; noise counts with
+    the largest of n M products, three to four standard deviations. That the ratio of features to
+    centres falls with n is claim A.2.
+    """
+    failed = {}
+    for scenario in scenarios:
+        found = off_centre(trained, scenario)
+        behind = found["features, early"] <= 1 / 20
+        behind &= (found["features"] <= 1 / 2).all(dim=1)
+        behind &= (found["noise"] <= 3 / 4).all(dim=1)
+        failed[point_of(scenario)] = ~behind.numpy()
+    return given_occupied_groups(
+        exceptions_at_most(
+            0.05, failed, detail="replicates with a product that does not stay behind"
         ),
         trained,
         *scenarios,

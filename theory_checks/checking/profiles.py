@@ -24,7 +24,7 @@ class Profile:
     coarse_replicates: of the control with a coarse eta.
     symmetric_replicates: of the sign tests of A.6.
     parallel: (n, ...) at which displacements of linear experts are compared (L.1).
-    published: (n, replicates, T) of the paper's setting 1 (L.2).
+    published: (n, replicates, T) of the paper's setting 1 (L.2, L.4).
     classifier_steps: gradient steps of a single expert whose error is bounded from below (S.3).
     error_resolution: resolution of its error.
     learner_steps: gradient steps of a single expert that is to succeed (S.5).
@@ -85,7 +85,7 @@ STANDARD = Profile(
     coarse_replicates=104,  # the fewest that can refute a share of 1/6; cheap, as T is short
     symmetric_replicates=128,
     parallel=(250, 1000),
-    published=(1000, 8, 250),
+    published=(1000, 24, 250),
     classifier_steps=300,
     error_resolution=0.005,
     learner_steps=400,
@@ -114,7 +114,7 @@ QUICK = replace(
     control_replicates=8,
     symmetric_replicates=64,
     parallel=(180, 750),
-    published=(1000, 6, 250),
+    published=(1000, 10, 250),
     classifier_steps=100,
     error_resolution=0.01,
     learner_steps=300,
@@ -145,7 +145,7 @@ DEEP = replace(
     coarse_replicates=208,
     symmetric_replicates=512,
     parallel=(250, 1000, 4000, 16_000),
-    published=(16_000, 16, 500),
+    published=(16_000, 64, 500),
     classifier_steps=1000,
     error_resolution=0.0025,
     learner_steps=1000,

@@ -85,6 +85,11 @@ def facts_about_ladder(
     return {**found, "around the ladder": f"{sizes}, D_alpha = D_gamma = {other.problem.alpha}"}
 
 
+def first_to_explore(profile: Profile) -> list[Scenario]:
+    """The ladder's first point."""
+    return exploration_ladder(profile)[:1]
+
+
 def several_K(profile: Profile) -> list[Scenario]:
     """The ladder's first point and the points around it, which differ in K, M, J, P, d and the
     laws."""

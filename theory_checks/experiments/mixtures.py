@@ -35,6 +35,7 @@ IN_USE = 0.01  # an expert is in use if it gets more than this share of fresh ex
 # a cluster goes to M_k when at least this share of it does: the stated level for 1 - o(1) at these
 # sizes
 ALMOST_ALL = 0.9
+HARDLY_EVER = 0.01  # of replicates: may fail what did not fail in any pilot
 WAYS = ("without noise", "with noise", "by p")  # in which examples are routed
 
 Observed = Callable[[Finished, Examples, Tensor], Tensor]
@@ -186,6 +187,16 @@ def succeeds_from_any_start(trained: Trained, scenario: Scenario) -> np.ndarray:
         unconditional = replace(scenario.only(numbers.tolist()), given_occupied_groups=False)
         success[rejected] = succeeds(trained, unconditional)
     return success
+
+
+def stays_mixed(
+    K: int, flat_entropy: Tensor, bent_entropy: Tensor, flat_error: Tensor, bent_error: Tensor
+) -> np.ndarray:
+    """Whether linear experts (flat) keep a dispatch entropy above (log K)/2 and err more than
+    nonlinear ones (bent), which are below: (R,) each, to (R,)."""
+    half = np.log(K) / 2
+    mixed = (flat_entropy > half) & (bent_entropy < half)
+    return (mixed & (flat_error > bent_error)).numpy()
 
 
 def wrong_on_fresh_examples(replicates: Sequence[Finished]) -> Draw:

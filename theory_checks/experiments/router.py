@@ -1,6 +1,7 @@
 """What the router has learned: alignments, the law that they follow, and where clusters go."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -10,13 +11,15 @@ from theory_checks.evidence import Statement, given
 from theory_checks.experiments.exploration import features
 from theory_checks.experiments.ladders import moment
 from theory_checks.experiments.mixtures import outcomes
-from theory_checks.experiments.replicates import CLEAR_GAP, Finished
+from theory_checks.experiments.replicates import CLEAR_GAP, Finished, at_the_end, finished
 from theory_checks.experiments.scenarios import Scenario
-from theory_checks.experiments.trajectories import Trained
+from theory_checks.experiments.trajectories import Trained, stages
 
 # of replicates in which a clear cluster may go elsewhere than to its group: Lemma 5.3 at these
 # sizes
 ELSEWHERE = 0.08
+# of replicates, for what cannot happen
+NEVER = 0.001
 # errors of order n^(-1/2) fall at least like n^-TREND; n^-SLOWEST or slower is rejected
 TREND, SLOWEST = 0.35, 0.2
 
@@ -104,3 +107,41 @@ def odd_quantities(replicate: Finished) -> tuple[float, float]:
         float(along_features[leader, clusters].mean()),
         float((products.amax(dim=1) + products.amin(dim=1)).mean()),
     )
+
+
+def off_centre(trained: Trained, scenario: Scenario) -> dict[str, Tensor]:
+    """The largest abs(<theta_m, v_k>) up to T_1 ("features, early"), and at each of the `stages`
+    the largest abs(<theta_m, v_k>) ("features") and abs(<theta_m, xi_i>) ("noise"), over the
+    largest abs(<theta_m, c_k>) at T: (R,), and (R, stages) each."""
+    compute = partial(_off_centre, trained, scenario)
+    return trained.derived("off the centres", scenario, compute)
+
+
+def _off_centre(trained: Trained, scenario: Scenario) -> dict[str, Tensor]:
+    trajectory, steps = trained.trajectory(scenario), stages(scenario.hyper)
+    theta = torch.stack([trajectory.parameters(t).theta for t in steps], dim=1)  # (R, stages, M, d)
+    features, centres = (
+        s[:, None] for s in (trajectory.signals.features, trajectory.signals.centres)
+    )
+    reached = (theta[:, -1:] @ centres.mT).abs().amax(dim=(2, 3))  # (R, 1)
+    noise = []
+    for replicate, rows in zip(at_the_end(trained, scenario), theta, strict=True):
+        xi = replicate.training_examples.patches.noise.flatten(0, -2)
+        noise.append(torch.stack([(xi @ row.mT).abs().amax() for row in rows]))
+    early = trajectory.watched["feature of router"].abs().amax(dim=(1, 2, 3))
+    return {
+        "features, early": early / reached[:, 0],
+        "features": (theta @ features.mT).abs().amax(dim=(2, 3)) / reached,
+        "noise": torch.stack(noise) / reached,
+    }
+
+
+def noisy_share_of_smallest_group(trained: Trained, scenario: Scenario) -> np.ndarray:
+    """The share of Omega_k that goes to M_k with router noise at T_1, for the k with the smallest
+    M_k, (R,); 0 for a router that is not finite."""
+    shares = []
+    for replicate in finished(trained, scenario, scenario.hyper.T_1):
+        k = int(replicate.group.bincount(minlength=scenario.problem.K).argmin())
+        goes = replicate.group[replicate.noisily_routed] == k
+        shares.append(float(goes[replicate.fresh.k == k].double().mean()))
+    return np.array(shares)

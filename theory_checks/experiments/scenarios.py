@@ -83,6 +83,17 @@ def logits(draw: st.DrawFn, most_M: int = 64, columns: int = 8) -> Tensor:
     return h
 
 
+def logits_of_spread_at_most_1() -> st.SearchStrategy[Tensor]:
+    """Logits of one example and two experts or more, (M, 1), scaled so that they differ by at most
+    1."""
+
+    def scaled(h: Tensor) -> Tensor:
+        h = h - h.amin(dim=0)
+        return h / h.amax(dim=0).clamp(min=1)
+
+    return logits(most_M=16, columns=1).filter(lambda h: len(h) > 1).map(scaled)
+
+
 @dataclass(frozen=True)
 class Scenario:
     """A training run that is simulated for several claims.

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from filelock import FileLock, Timeout
 
-from core import Trajectory, train
+from core import Hyperparameters, Trajectory, train
 from core.data import Signals
 from core.measures import every_group_occupied, feature_alignment, router_alignment
 from core.training import NotAccepted, Replicate, Watch, concatenate, draw_replicate
@@ -41,6 +41,15 @@ WATCHED: Mapping[str, Watch] = {
     "feature of router": lambda signals, at: router_alignment(signals, at.theta)[0],
     "centre of router": lambda signals, at: router_alignment(signals, at.theta)[1],
 }
+
+
+def stages(hyper: Hyperparameters) -> tuple[int, ...]:
+    """Steps from T_1 to T at which parameters are kept: both ends and two between, at equal
+    ratios. T alone where it comes first."""
+    start, end = min(hyper.T_1, hyper.T), hyper.T
+    if not 0 < start < end:
+        return tuple(sorted({start, end}))
+    return tuple(sorted({round(start * (end / start) ** (i / 3)) for i in range(4)}))
 
 
 @dataclass(frozen=True)
@@ -78,8 +87,8 @@ class Trained:
         )
 
     def trajectory(self, scenario: Scenario) -> Trajectory:
-        """All replicates of the scenario, with the parameters at 0, T_1 and T and the alignments
-        WATCHED up to T_1.
+        """All replicates of the scenario, with the parameters at 0 and at its `stages`, and the
+        alignments WATCHED up to T_1.
 
         Workers share the work: each first simulates the blocks that no other is busy with, then
         waits for the rest.
@@ -121,7 +130,7 @@ class Trained:
                 scenario.problem,
                 hyper,
                 seeds,
-                keep=(0, explored),
+                keep=(0, *stages(hyper)),
                 look_every=max(1, hyper.T) if scenario.explores_only else LOOK_EVERY,
                 watch=WATCHED,
                 watch_until=explored,
