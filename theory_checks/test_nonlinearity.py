@@ -31,7 +31,7 @@ from theory_checks.experiments.inputs import (
     single_and_mixture,
 )
 from theory_checks.experiments.ladders import RARE, by_examples
-from theory_checks.experiments.mixtures import HARDLY_EVER, at_points, outcomes, stays_mixed
+from theory_checks.experiments.mixtures import VERY_RARE, at_points, outcomes, stays_mixed
 from theory_checks.experiments.scenarios import (
     Scenario,
     facts_about,
@@ -120,7 +120,7 @@ def a_linear_mixture_stays_mixed(trained: Trained, scenario: Scenario) -> Statem
     flat, bent = (outcomes(runs, scenario) for runs in (linear(trained), trained))
     worse = stays_mixed(scenario.problem.K, flat.entropy, bent.entropy, flat.error, bent.error)
     return exceptions_at_most(
-        HARDLY_EVER,
+        VERY_RARE,
         {point_of(scenario): ~worse},
         detail="replicates where the linear MoE is not worse",
     )
@@ -156,7 +156,7 @@ def a_linear_mixture_stays_mixed_with_balanced_load(
     flat, bent = (balanced_ends(runs, scenario, BALANCE) for runs in (linear(trained), trained))
     worse = stays_mixed(scenario.problem.K, flat.entropy, bent.entropy, flat.error, bent.error)
     return exceptions_at_most(
-        HARDLY_EVER,
+        VERY_RARE,
         {point_of(scenario): ~worse},
         detail="replicates where the balanced linear MoE is not worse",
     )

@@ -35,7 +35,7 @@ IN_USE = 0.01  # an expert is in use if it gets more than this share of fresh ex
 # a cluster goes to M_k when at least this share of it does: the stated level for 1 - o(1) at these
 # sizes
 ALMOST_ALL = 0.9
-HARDLY_EVER = 0.01  # of replicates: may fail what did not fail in any pilot
+VERY_RARE = 0.01  # of replicates: may fail what did not fail in any pilot
 WAYS = ("without noise", "with noise", "by p")  # in which examples are routed
 
 Observed = Callable[[Finished, Examples, Tensor], Tensor]

@@ -23,6 +23,7 @@ FAMILIES = {
     "updates": ("G.",),
     "single_expert_of_many": ("G.", "E."),
     "loss": ("G.",),
+    "outcomes": ("A.", "N.", "L."),
     # parts of core that no ingredient stands for
     "gradients": ("G.", "R.5", "R.6"),
     "replicates": ("G.10", "G.11", "L.1"),
@@ -42,6 +43,7 @@ MODULES = (
     "updates",
     "single_expert_of_many",
     "loss",
+    "outcomes",
     "rounded_noise",
     "evaluation",
     "small_draws",
