@@ -279,28 +279,25 @@ def the_router_follows_what_experts_learn(
     mean of this over m, less E[beta^2] tau times the mean of v over m.
 
     The residual at T_1, relative in norm over (m, k), is at most 1.5 times the sampling error of
-    one step (`sampling_error`) at every d, K, M and law, in all but 2 % of replicates, and falls
-    with n at least like n^(-0.35), where n^(-0.2) or slower is rejected. The slope of the simulated
-    products on those of the law is within 0.05 of 1 in the median along d: in at most half of the
-    replicates it is above 1.05, and in at most half below 0.95. (Pilots with other replicates: mean
-    slopes 1.001 to 1.007, against 1.03 to 1.05 without the corrections.)
+    one step (`sampling_error`) at every d, K, M and law, and along d the slope of the simulated
+    products on those of the law is within 0.6 of that error of 1, in all but 2 % of replicates. (A
+    slope averages over experts and steps; in pilots with other replicates its mean was 1.001 to
+    1.007, against 1.03 to 1.05 without the corrections, and its standard deviation a fifth of the
+    error.) The residual falls with n at least like n^(-0.35), where n^(-0.2) or slower is rejected.
     """
     along_n = by_examples(partial(residual, trained), more)
     far = {
         point_of(s): ~(residual(trained, s) <= 1.5 * sampling_error(s))
-        for s in {point_of(s): s for s in (*scenarios, more[-1], *others)}.values()
+        for s in (*scenarios, more[-1], *others)
     }
-    slopes = {point_of(s): slope(trained, s) for s in scenarios}
-    high = {where: ~(found <= 1.05) for where, found in slopes.items()}
-    low = {where: ~(found >= 0.95) for where, found in slopes.items()}
+    for s in scenarios:
+        far[point_of(s)] |= ~(np.abs(slope(trained, s) - 1) <= 0.6 * sampling_error(s))
     return given_occupied_groups(
         all_of(
             exceptions_at_most(
-                0.02, far, detail="replicates beyond 1.5 times the sampling error", together=2
+                0.02, far, detail="replicates beyond the sampling error", together=2
             ),
             falls_at_least(along_n, TREND, slowest=SLOWEST, detail="residual"),
-            exceptions_at_most(0.5, high, detail="slopes above 1.05", together=4),
-            exceptions_at_most(0.5, low, detail="slopes below 0.95", together=4),
         ),
         trained,
         *scenarios,
@@ -360,13 +357,14 @@ def what_is_not_learned_is_symmetric(trained: Trained, scenarios: Sequence[Scena
     ),
     over=lambda profile: {
         "h": logits_of_spread_at_most_1(),
+        "lead": st.sampled_from([0.1, 0.25, 0.5, 0.75]),
         "scenario": st.just(*first_to_explore(profile)),
     },
     depends_on=("R.3", "R.5", "A.5"),
     examples=10,
 )
 def a_quiet_router_cannot_route_by_cluster(
-    subject: Subject, trained: Trained, h: Tensor, scenario: Scenario
+    subject: Subject, trained: Trained, h: Tensor, lead: float, scenario: Scenario
 ) -> Statement:
     """Where logits differ by at most D <= 1, an expert is chosen with probability within D of 1/M,
     and one that leads all others by D with 1/M + D - D^M / M. So up to T_1 noisy routing sends a
@@ -382,7 +380,7 @@ def a_quiet_router_cannot_route_by_cluster(
     """
     M, D = len(h), float(h.max() - h.min())
     leading = torch.zeros_like(h)
-    leading[0] = D
+    leading[0] = lead
 
     def wins(logits: Tensor, m: int) -> Callable[[np.random.SeedSequence, int], np.ndarray]:
         def draw(stream: np.random.SeedSequence, size: int) -> np.ndarray:
@@ -397,7 +395,10 @@ def a_quiet_router_cannot_route_by_cluster(
         mean_at_most(min(1 / M + D, 1.0), wins(h, best), resolution=0.02, detail="leader chosen"),
         mean_at_least(max(1 / M - D, 0.0), wins(h, last), resolution=0.02, detail="last chosen"),
         mean_equals(
-            1 / M + D - D**M / M, wins(leading, 0), resolution=0.02, detail="leading by D, chosen"
+            1 / M + lead - lead**M / M,
+            wins(leading, 0),
+            resolution=0.02,
+            detail="leading by D, chosen",
         ),
         exceptions_at_most(
             NEVER,

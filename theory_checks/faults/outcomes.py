@@ -56,8 +56,8 @@ def router_blind_to_centres(theta: Tensor, x: Patches) -> Tensor:
 
 @fault("logits", noticed_by="A.8")
 def router_sees_noise_enlarged(theta: Tensor, x: Patches) -> Tensor:
-    """Random noise counts five times in the router's logits."""
-    return router_logits(theta, replace(x, noise=5 * x.noise))
+    """Random noise counts twenty times in the router's logits."""
+    return router_logits(theta, replace(x, noise=20 * x.noise))
 
 
 @fault("logits", noticed_by="A.3")
