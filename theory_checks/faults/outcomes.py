@@ -29,7 +29,7 @@ def second_best(h: Tensor) -> Tensor:
     return h.topk(min(2, h.shape[-2]), dim=-2).indices.select(-2, -1)
 
 
-@fault(noticed_by=("N.2", "N.4", "A.3"))
+@fault(noticed_by=("N.2", "N.4", "A.3"), representative=True)
 def evaluation_by_the_second_best() -> Ingredients:
     """Without noise an example goes to the expert with the second-largest logit."""
     return {"select": in_evaluation(second_best)}
@@ -82,17 +82,19 @@ def router_ten_percent_faster() -> Ingredients:
 def resetting(
     W: Tensor, gradient: Gradient, rate: float, state: tuple[int, Tensor] | None
 ) -> tuple[Tensor, tuple[int, Tensor]]:
-    """The paper's steps; from LATE on the first expert is what it was at the start: the state."""
+    """The paper's steps; from LATE on every second expert is what it was at the start: the
+    state."""
     t, start = (0, W) if state is None else state
     moved = normalised(W, gradient, rate)
     if t >= LATE:
-        moved = torch.cat([start[..., :1, :, :], moved[..., 1:, :, :]], dim=-3)
+        moved = moved.clone()
+        moved[..., ::2, :, :] = start[..., ::2, :, :]
     return moved, (t + 1, start)
 
 
 @fault(noticed_by=("N.6", "N.3", "N.2"))
-def trained_expert_replaced() -> Ingredients:
-    """From step 230 on the first expert is what it was before training."""
+def trained_experts_replaced() -> Ingredients:
+    """From step 230 on every second expert is what it was before training."""
     return {"expert_update": resetting}
 
 
