@@ -34,6 +34,8 @@ from theory_checks.experiments.inputs import (
     trained_scenarios,
 )
 from theory_checks.experiments.ladders import (
+    NO_ROOT,
+    ROOT,
     by_examples,
     positive_half_of_the_time,
     sampling_error,
@@ -47,8 +49,6 @@ from theory_checks.experiments.replicates import (
 from theory_checks.experiments.router import (
     ELSEWHERE,
     NEVER,
-    SLOWEST,
-    TREND,
     features_over_centres,
     given_clear_gaps,
     largest,
@@ -157,7 +157,7 @@ def the_router_learns_centres_not_features(
                 failed,
                 detail=f"replicates with features above {level:.3g} of centres at T_1, 1/2 at T",
             ),
-            falls_at_least(ratios, TREND, slowest=SLOWEST, detail="root mean squares at T_1"),
+            falls_at_least(ratios, ROOT, slowest=NO_ROOT, detail="root mean squares at T_1"),
         ),
         trained,
         *scenarios,
@@ -297,7 +297,7 @@ def the_router_follows_what_experts_learn(
             exceptions_at_most(
                 0.02, far, detail="replicates beyond the sampling error", together=2
             ),
-            falls_at_least(along_n, TREND, slowest=SLOWEST, detail="residual"),
+            falls_at_least(along_n, ROOT, slowest=NO_ROOT, detail="residual"),
         ),
         trained,
         *scenarios,

@@ -20,8 +20,6 @@ from theory_checks.experiments.trajectories import Trained, stages
 ELSEWHERE = 0.08
 # of replicates, for what cannot happen
 NEVER = 0.001
-# errors of order n^(-1/2) fall at least like n^-TREND; n^-SLOWEST or slower is rejected
-TREND, SLOWEST = 0.35, 0.2
 
 
 def clear_clusters(replicate: Finished) -> list[int]:
