@@ -17,7 +17,6 @@ from theory_checks.evidence import (
     mean_at_most,
     mean_equals,
 )
-from theory_checks.evidence.rates import MOSTLY
 from theory_checks.experiments.asymptotics import (
     EXPERT_SHAPES,
     EXPONENTS,
@@ -58,6 +57,7 @@ from theory_checks.experiments.population_law import (
 from theory_checks.experiments.scenarios import SEEDS
 
 COARSE, FINE = 0.8, 0.1  # x of the steps whose deviations from the limit are compared
+MOSTLY = 0.95  # of experts: whose deviation falls like x (P.1), by design
 LARGE = 1.0  # least a(0) of the experts on which they are, in sigma_0 / sqrt(d)
 SHOWN_EXPERTS = 200  # of which a finding counts those that specialise elsewhere
 FEW_STEPS = 6  # from the first on the winner of coarse steps does not change

@@ -42,7 +42,7 @@ from theory_checks.experiments.exploration import (
 from theory_checks.experiments.inputs import (
     both_ladders_and_around,
     early_points,
-    facts_about_all,
+    facts_about_points,
     fine_steps,
     ladder_and_around,
 )
@@ -174,7 +174,7 @@ def the_load_is_balanced(
     over=ladder_and_around,
     depends_on=("E.1", "G.3", "G.5", "G.7", "R.5", "R.7", "R.8"),
     examples=1,
-    visits=facts_about_all,
+    visits=facts_about_points,
 )
 def the_router_stays_quiet(
     trained: Trained, scenarios: Sequence[Scenario], around: Sequence[Scenario]
@@ -227,7 +227,7 @@ def the_router_stays_quiet(
     over=both_ladders_and_around,
     depends_on=("E.2", "G.2", "G.3", "G.5", "G.7", "D.2", "D.3"),
     examples=1,
-    visits=facts_about_all,
+    visits=facts_about_points,
 )
 def experts_follow_the_population_law(
     trained: Trained,
@@ -295,7 +295,7 @@ def experts_follow_the_population_law(
     over=ladder_and_around,
     depends_on=("E.3", "E.6", "G.2", "I.2", "I.4"),
     examples=1,
-    visits=facts_about_all,
+    visits=facts_about_points,
 )
 def the_winner_takes_all(
     trained: Trained, scenarios: Sequence[Scenario], around: Sequence[Scenario]
@@ -357,7 +357,7 @@ def the_winner_takes_all(
     over=ladder_and_around,
     depends_on=("E.3", "D.3", "I.4"),
     examples=1,
-    visits=facts_about_all,
+    visits=facts_about_points,
 )
 def experts_learn_no_noise_and_no_centres(
     trained: Trained, scenarios: Sequence[Scenario], around: Sequence[Scenario]
@@ -417,7 +417,7 @@ def experts_learn_no_noise_and_no_centres(
     },
     depends_on=("E.3",),
     examples=1,
-    visits=facts_about_all,
+    visits=facts_about_points,
 )
 def inverse_alignments_move_together(
     trained: Trained,
@@ -469,7 +469,7 @@ def inverse_alignments_move_together(
     over=ladder_and_around,
     depends_on=("E.2", "E.4", "E.5", "R.3", "G.8"),
     examples=1,
-    visits=facts_about_all,
+    visits=facts_about_points,
 )
 def exploration_is_quiet(
     trained: Trained, scenarios: Sequence[Scenario], around: Sequence[Scenario]

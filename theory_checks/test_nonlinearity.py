@@ -151,7 +151,7 @@ def a_linear_mixture_stays_mixed_with_balanced_load(
     The loss is M sum_m share_m mean_i(pi_m(x_i)) of the softmax gate, with the shares of routed
     examples held fixed. (The released one has raw logits in place of pi, which breaks G.1, and
     coefficient 1e-4; published: entropy 1.272 against 0.083 nats.) Balancing experts does not make
-    linear ones differ (L.1). High is as in L.2. (True of all 38 pilot replicates.)
+    linear ones differ (L.1). High is as in L.2. (True of all 6 pilot replicates.)
     """
     flat, bent = (balanced_ends(runs, scenario, BALANCE) for runs in (linear(trained), trained))
     worse = stays_mixed(scenario.problem.K, flat.entropy, bent.entropy, flat.error, bent.error)

@@ -17,7 +17,7 @@ from theory_checks.evidence import (
 )
 from theory_checks.experiments.exploration import cluster_gaps, limit_of_own_error
 from theory_checks.experiments.inputs import (
-    facts_about_all,
+    facts_about_points,
     from_few_examples,
     ladder_and_around,
     several_K,
@@ -65,7 +65,7 @@ FEW = 0.05  # of replicates: may have an expert with a large gap that is good on
     },
     depends_on=("E.4", "E.5", "I.2"),
     examples=1,
-    visits=facts_about_all,
+    visits=facts_about_points,
 )
 def experts_are_good_on_their_own_cluster(
     trained: Trained,
@@ -178,7 +178,7 @@ def experts_are_bad_on_other_clusters(trained: Trained, scenario: Scenario) -> S
     over=ladder_and_around,
     depends_on=("X.2", "E.4"),
     examples=1,
-    visits=facts_about_all,
+    visits=facts_about_points,
 )
 def every_expert_is_bad_on_every_other_cluster(
     trained: Trained, scenarios: Sequence[Scenario], around: Sequence[Scenario]

@@ -13,12 +13,9 @@ from theory_checks.evidence import (
     Verdict,
     all_of,
     at_most,
-    at_most_of_order,
     frequency_at_least,
     frequency_at_most,
     given,
-    stays_of_order,
-    tends_to_zero,
 )
 
 SEARCH, DECIDE = 1e-3, 1e-6 / 37
@@ -26,29 +23,11 @@ REPLICATES = range(8, 129)
 Member = Callable[[int], Statement]
 
 
-def rates(n: int) -> dict[int, np.ndarray]:
-    """A quantity that grows, and is too large."""
-    return {size: np.full(n, float(size)) for size in (64, 128, 256)}
-
-
 AGAINST: dict[str, tuple[Member, float, int]] = {  # all of n speak against it; its rate; its events
     "at most": (lambda n: frequency_at_most(0.02, np.ones(n)), 0.02, 1),
     "at least": (lambda n: frequency_at_least(0.95, np.zeros(n)), 0.05, 1),
     "half": (lambda n: frequency_at_most(0.5, np.ones(n), resolution=0.35), 0.5, 1),
     "a sixth": (lambda n: frequency_at_least(1 / 6, np.zeros(n)), 5 / 6, 1),
-    "to zero": (lambda n: tends_to_zero(rates(n), exponent=1 / 8, level=1.0), 0.05, 2),
-    "at most of order": (
-        lambda n: at_most_of_order(rates(n), scale=lambda d: d**0.5, constant=1.0, drift=1.1),
-        0.05,
-        4,
-    ),
-    "of order": (
-        lambda n: stays_of_order(
-            rates(n), scale=lambda d: d**0.5, low=0.5, high=1.0, drift=1.1, often=0.9
-        ),
-        0.1,
-        4,
-    ),
 }
 
 

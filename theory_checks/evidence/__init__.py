@@ -5,7 +5,6 @@ from .comparisons import happens_more_often
 from .exact import at_least, at_most, equal
 from .findings import finding
 from .pooled import exceptions_at_most
-from .rates import at_most_of_order, fitted_exponent, stays_of_order, tends_to_zero
 from .statements import (
     Statement,
     about_draws,
@@ -19,7 +18,7 @@ from .statements import (
     mean_at_most,
     mean_equals,
 )
-from .trends import changes_at_most, falls_at_least
+from .trends import changes_at_most, falls_at_least, fitted_exponent
 from .verdict import Evidence, HypothesesNotMet, NotANumber, Verdict
 
 # Raise this when the same draws would give another verdict or margin: runs of different versions
@@ -37,7 +36,6 @@ __all__ = [
     "all_of",
     "at_least",
     "at_most",
-    "at_most_of_order",
     "cells_follow",
     "changes_at_most",
     "equal",
@@ -53,6 +51,4 @@ __all__ = [
     "mean_at_least",
     "mean_at_most",
     "mean_equals",
-    "stays_of_order",
-    "tends_to_zero",
 ]

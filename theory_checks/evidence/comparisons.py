@@ -43,8 +43,8 @@ class MoreOften:
     def judge(self, stream: np.random.SeedSequence, alpha: float, budget: int) -> Evidence:
         """Fisher's exact test on either side; the stream is not used.
 
-        violated: "at least as probable in the first" is rejected at alpha
-        holds: "at most as probable in the first" is rejected at 5 %
+        VIOLATED if "at least as probable in the first" is rejected at alpha
+        HOLDS if "at most as probable in the first" is rejected at 5 %
         """
         samples = self.samples_needed(alpha)
         require_budget(budget, samples)

@@ -12,15 +12,16 @@ quantity that is 0 throughout neither falls nor grows, and is `inconclusive`.
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
 from . import design, laws
-from .sampling import Array, require_between, require_budget, require_level
+from .sampling import Array, finite, require_between, require_budget, require_level
 from .statements import STOPPED
 from .verdict import Evidence, HypothesesNotMet, NotANumber, Verdict
 
@@ -132,9 +133,7 @@ def changes_at_most(
     """
     require_between("factor", factor, 0, math.inf)
     require_between("beyond - factor", beyond - factor, 0, math.inf)
-    sizes = sorted(values)
-    if len(sizes) < 2 or sizes[0] <= 0:
-        raise ValueError(f"sizes {sizes} show no trend: needs two or more, all above 0")
+    sizes = _increasing(sorted(values))
     ends = []
     for size in (sizes[0], sizes[-1]):
         measured = np.asarray(values[size], dtype=float)
@@ -159,3 +158,48 @@ def falls_at_least(
         raise ValueError(f"slowest = {slowest} must lie in [0, exponent) = [0, {exponent})")
     stretch = max(values) / min(values)
     return changes_at_most(values, stretch**-exponent, beyond=stretch**-slowest, detail=detail)
+
+
+def fitted_exponent(
+    sizes: Sequence[int],
+    values: Sequence[Array],
+    seed: int,
+    *,
+    confidence: float = 0.95,
+    resamples: int = 2000,
+) -> tuple[float, float, float]:
+    """The slope of the least-squares line of log median on log size, and the limits of its
+    percentile bootstrap interval over replicates: (slope, low, high). For display only, never for a
+    verdict.
+
+    The interval has no finite-sample guarantee: of power laws with 8 to 64 replicates, intervals of
+    nominally 95 % covered the exponent in 91 to 94 % of cases. The line is fitted whether or not
+    there is a power law.
+    """
+    points = _increasing(sizes)
+    require_between("confidence", confidence, 0, 1)
+    if len(values) != len(points):
+        raise ValueError(f"{len(values)} arrays of values for {len(points)} sizes")
+    x = np.log(np.asarray(points, dtype=float))
+    weights = (x - x.mean()) / ((x - x.mean()) ** 2).sum()
+    rng = np.random.default_rng(seed)
+    slope, slopes = 0.0, np.zeros(resamples)
+    for size, weight, value in zip(points, weights, values, strict=True):
+        y = finite(np.asarray(value, dtype=float).ravel())
+        if y.size < 2:
+            raise ValueError(f"{y.size} replicates at size {size}: a bootstrap needs at least 2")
+        if y.min() <= 0:
+            raise ValueError(f"value {y.min()} at size {size} must be positive to have a logarithm")
+        slope += float(weight * np.log(np.median(y)))
+        slopes += weight * np.log(np.median(rng.choice(y, (resamples, y.size)), axis=1))
+    low, high = np.quantile(slopes, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return slope, float(low), float(high)
+
+
+def _increasing(sizes: Sequence[int]) -> tuple[int, ...]:
+    points = tuple(sizes)
+    if len(points) < 2:
+        raise ValueError(f"{len(points)} sizes show no trend: needs at least 2")
+    if not points[0] > 0 or not all(b > a for a, b in itertools.pairwise(points)):
+        raise ValueError(f"sizes = {points} must be positive and strictly increasing")
+    return points

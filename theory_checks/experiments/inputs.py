@@ -1,6 +1,6 @@
 """Inputs of the claims about training, in words too, and what to count about those visited."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -53,19 +53,17 @@ def fine_steps(profile: Profile) -> list[Scenario]:
     return [point for point in exploration_ladder(profile) if point.problem.d <= 256]
 
 
-def with_other(inputs: Callable[[Profile], Inputs]) -> Callable[[Profile], Inputs]:
-    """These inputs, and one of the points around the ladder."""
-    return lambda profile: {**inputs(profile), "other": st.sampled_from(around_the_ladder(profile))}
-
-
 def early_points(profile: Profile) -> list[Scenario]:
     """The two smallest points of the ladder and those around it."""
     return [*exploration_ladder(profile)[:2], *around_the_ladder(profile)]
 
 
-def facts_about_all(**scenarios: Sequence[Scenario]) -> Mapping[str, Any]:
+def facts_about_points(**scenarios: Any) -> Mapping[str, Any]:
     """Of all points of a claim: what tells them apart, and their replicates."""
-    points = dict.fromkeys(point for group in scenarios.values() for point in group)
+    groups = (group if isinstance(group, Sequence) else [group] for group in scenarios.values())
+    points = dict.fromkeys(
+        point for group in groups for point in group if isinstance(point, Scenario)
+    )
     return {
         "points": "; ".join(map(point_of, points)),
         "replicates": sum(point.replicates for point in points),
@@ -130,13 +128,6 @@ def many_replicates(profile: Profile) -> list[Scenario]:
         ladder(Problem(K=4, d=16), 100, replicates),
         ladder(Problem(K=3, d=64), 250, replicates, M=6),
     ]
-
-
-def facts_about_points(scenarios: Sequence[Scenario], **_: Any) -> Mapping[str, Any]:
-    return {
-        "points": "; ".join(map(point_of, scenarios)),
-        "replicates": sum(s.replicates for s in scenarios),
-    }
 
 
 facts_about_scenario = facts_about("K", "d", "n", "replicates")

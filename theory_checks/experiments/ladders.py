@@ -21,10 +21,7 @@ from theory_checks.evidence import (
     exceptions_at_most,
     falls_at_least,
     fitted_exponent,
-    frequency_at_least,
-    frequency_at_most,
 )
-from theory_checks.evidence.rates import MOSTLY
 from theory_checks.experiments.replicates import Finished, finished
 from theory_checks.experiments.scenarios import Scenario, point_of
 from theory_checks.experiments.trajectories import Trained
@@ -36,9 +33,6 @@ OF_THE_INTEGRAL = 2.5  # of the first integral, most of which the first steps ma
 # exponents of the trend of errors of order n^(-1/2): what is claimed, and what is excluded
 ROOT, NO_ROOT = 0.35, 0.2
 HALF_AN_ORDER = 0.5  # of sigma_0: what grows by sigma_0^(-1/2) from end to end is of another order
-# exponent by which errors of order n^(-1/2) fall in MOSTLY of pairs of replicates, of which each is
-# noisy
-SURE_FALL = 1 / 8
 # midpoints; exact to 1e-8 for bounded densities, to 1e-4 for finitely many amplitudes
 QUADRATURE = 2**14
 TENTHS = (0.1, 0.5, 0.9)  # quantiles over replicates: a bar, and its point
@@ -73,16 +67,6 @@ def of_each(
         return np.array([observe(replicate) for replicate in islice(replicates, most)])
 
     return measure
-
-
-def mostly(events: np.ndarray, detail: str) -> Statement:
-    """The event happens in at least MOSTLY of the replicates to which it applies."""
-    return frequency_at_least(MOSTLY, events, detail=detail)
-
-
-def rarely(events: np.ndarray, detail: str) -> Statement:
-    """The event happens in at most RARE of the replicates to which it applies."""
-    return frequency_at_most(RARE, events, detail=detail)
 
 
 def rarely_at(
@@ -226,7 +210,7 @@ def errors_along_examples(
     measured: Mapping[str, Values],
     scenarios: Sequence[Scenario],
     multiple: float,
-    exponent: float = SURE_FALL,
+    exponent: float = ROOT,
 ) -> Lines:
     """Errors along n, of which the first is claimed to fall like n^-exponent, with a multiple of
     the sampling error."""
