@@ -37,6 +37,7 @@ from theory_checks.experiments.finite import (
     latent_numbers,
     same_numbers,
 )
+from theory_checks.experiments.observed import no_random_number_is_used_twice
 from theory_checks.experiments.scenarios import SEEDS, problems
 from theory_checks.experiments.small_draws import (
     PROBLEM,
@@ -587,11 +588,14 @@ def examples_are_independent_in_few_and_in_many(subject: Subject, n: int) -> Sta
 )
 def replicates_of_different_seeds_are_independent(subject: Subject, replicates: int) -> Statement:
     """Data, initialisation and router noise of two replicates are independent, and so are those of
-    one replicate.
+    one replicate; training uses no random number twice.
 
     Looks at products of any two signs: of labels, clusters, amplitudes, noise and order of
     examples, of filters, and of which of two experts has the larger router noise; of replicates
     that are 0 to 3 or 400 apart. And at values of two replicates that are equal. Signals may be the
     same for all replicates, but not for some: no law of what is measured depends on the frame.
     """
-    return replicates_are_independent(subject, replicates)
+    return all_of(
+        no_random_number_is_used_twice(subject, 50),
+        replicates_are_independent(subject, replicates),
+    )

@@ -188,6 +188,13 @@ def one_seed_of_noise_for_all_replicates() -> tuple[str, str]:
     return "child(seed, 1)", "np.random.SeedSequence(1)"
 
 
+@core_edit("seeds", "training.py", noticed_by="D.8")
+def router_noise_from_the_stream_of_the_data() -> tuple[str, str]:
+    """The router noise of a replicate comes from the same random numbers as its signals and
+    examples."""
+    return "child(seed, 1)", "child(seed, 0)"
+
+
 @core_edit("replicates", "data.py", noticed_by="G.10")
 def replicates_share_signals() -> tuple[str, str]:
     """Patches of every replicate lie along the signals of the first."""
@@ -230,18 +237,33 @@ def state_of_8_words() -> tuple[str, str]:
     )
 
 
+@core_edit("seeds", "seeds.py", noticed_by="D.8")
+def as_few_as_256_streams() -> tuple[str, str]:
+    """There are 256 streams of random numbers."""
+    return (
+        "seed.generate_state(MT_WORDS, np.uint32)",
+        "np.random.SeedSequence(int(seed.generate_state(1)[0]) % 256).generate_state("
+        "MT_WORDS, np.uint32)",
+    )
+
+
 # Evaluation and stages: training.py, measures.py, updates.py
 
 
 @core_edit(
-    "evaluation", "training.py", noticed_by=("N.1", "N.2", "A.3", "A.4"), representative=True
+    "evaluation",
+    "training.py",
+    noticed_by=("R.12", "N.1", "N.2", "A.3", "A.4"),
+    representative=True,
 )
 def evaluation_by_the_last_choice() -> tuple[str, str]:
     """Outside training an example goes to the expert with the smallest logit."""
     return "subject.select(h, torch.zeros_like(h))", "subject.select(-h, torch.zeros_like(h))"
 
 
-@core_edit("evaluation", "training.py", noticed_by=("N.1", "N.2", "A.3"), representative=True)
+@core_edit(
+    "evaluation", "training.py", noticed_by=("R.12", "N.1", "N.2", "A.3"), representative=True
+)
 def evaluation_routes_the_batch() -> tuple[str, str]:
     """Outside training all examples go to the expert with the largest mean logit."""
     return (
@@ -250,10 +272,22 @@ def evaluation_routes_the_batch() -> tuple[str, str]:
     )
 
 
-@core_edit("evaluation", "training.py", noticed_by=("N.1", "N.2"), representative=True)
+@core_edit("evaluation", "training.py", noticed_by=("R.12", "N.1", "N.2"), representative=True)
 def margin_without_label() -> tuple[str, str]:
     """The margin is F(x), not y F(x)."""
     return "y * routed_gate(subject, h, routed)", "routed_gate(subject, h, routed)"
+
+
+@core_edit("evaluation", "training.py", noticed_by="R.12")
+def evaluation_without_gate() -> tuple[str, str]:
+    """Outside training the layer returns f_m, without the factor pi_m."""
+    return "y * routed_gate(subject, h, routed) * f", "y * f"
+
+
+@core_edit("evaluation", "training.py", noticed_by="R.12")
+def evaluation_with_noise() -> tuple[str, str]:
+    """Outside training examples are routed with noise, too."""
+    return "subject.select(h, torch.zeros_like(h))", "subject.select(h, torch.rand_like(h))"
 
 
 @core_edit("evaluation", "training.py", noticed_by="C.6", representative=True)
