@@ -23,6 +23,7 @@ from theory_checks.evidence import (
     equal,
     given,
 )
+from theory_checks.experiments.chunks import chunks_end_where_each_ends_alone
 from theory_checks.experiments.oracles import (
     SINGLE,
     central_differences,
@@ -436,7 +437,8 @@ def training_has_no_memory(subject: Subject, run: SmallRun) -> Statement:
     examples=40,
 )
 def replicates_do_not_touch_each_other(subject: Subject, run: SmallRun, seed: int) -> Statement:
-    """Two replicates trained side by side end where each ends alone (rounding as in G.4)."""
+    """Two replicates trained side by side end where each ends alone, and so do three that are
+    trained in two chunks (rounding as in G.4)."""
     one, two = started(subject, run), started(subject, replace(run, seed=seed, scale=1.0))
     both = Started(
         one.hyper,
@@ -450,7 +452,7 @@ def replicates_do_not_touch_each_other(subject: Subject, run: SmallRun, seed: in
         agree(one_replicate(together, i), one_replicate(alone.end(subject), 0), f"of replicate {i}")
         for i, alone in enumerate((one, two))
     ]
-    return all_of(*found[0], *found[1])
+    return all_of(*found[0], *found[1], *chunks_end_where_each_ends_alone(subject, run))
 
 
 @claim(

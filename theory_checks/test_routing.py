@@ -407,7 +407,7 @@ def the_router_of_training_draws_from_p(subject: Subject, h: Tensor, steps: int)
         "sizes": st.tuples(st.integers(2, 4), st.integers(1, 3), st.integers(1, 6)),
         "router": st.sampled_from([0.0, 0.1, 0.5]),
     },
-    depends_on=("R.5", "G.3", "G.8"),
+    depends_on=("R.5", "G.3", "G.8", "G.10"),
     examples=5,
     visits=lambda seed, sizes, router: {
         "M": sizes[0],

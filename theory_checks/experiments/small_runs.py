@@ -45,6 +45,17 @@ class SmallRun:
     law: AmplitudeLaw = WIDE
     sigma_p: float = 1.0
 
+    @property
+    def problem(self) -> Problem:
+        laws = dict.fromkeys(LAWS, self.law)
+        d = 2 * self.K + self.room
+        return Problem(K=self.K, d=d, P=self.P, **laws, sigma_p=self.sigma_p, C1=0.125, C2=8.0)
+
+    @property
+    def hyper(self) -> Hyperparameters:
+        sizes = {"M": self.M, "J": self.J, "n": self.n, "T": self.T}
+        return Hyperparameters(**sizes, sigma_0=1.0, eta=self.eta, eta_r=self.eta_r)
+
 
 @dataclass(frozen=True)
 class Started:
@@ -98,20 +109,19 @@ def facts_about_run(run: SmallRun, **_: Any) -> Mapping[str, Any]:
     return {**sizes, "n < M": run.n < run.M, "M = 1": run.M == 1, "d = 2K": run.room == 0}
 
 
+def random_router(problem: Problem, hyper: Hyperparameters, generator: torch.Generator) -> Tensor:
+    """Theta (M, d) that breaks all ties of logits."""
+    return 0.2 * gaussian(generator, hyper.M, problem.d)
+
+
 def started(subject: Subject, run: SmallRun) -> Started:
     """Draws what the run starts from. The router starts at random, since the claims hold at any
     Theta."""
-    laws = dict.fromkeys(LAWS, run.law)
-    problem = Problem(
-        K=run.K, d=2 * run.K + run.room, P=run.P, **laws, sigma_p=run.sigma_p, C1=0.125, C2=8.0
-    )
-    hyper = Hyperparameters(
-        M=run.M, J=run.J, n=run.n, sigma_0=1.0, eta=run.eta, eta_r=run.eta_r, T=run.T
-    )
+    problem, hyper = run.problem, run.hyper
     generator = torch.Generator().manual_seed(run.seed)
     signals = subject.draw_signals(problem, generator)
     examples = subject.draw_examples(problem, signals, run.n, generator)
-    theta = 0.2 * gaussian(generator, run.M, problem.d)
+    theta = random_router(problem, hyper, generator)
     W = run.scale * subject.initialise_experts(problem, hyper, generator).double()
     noise = torch.stack([subject.router_noise((run.M, run.n), generator, t) for t in range(run.T)])
     return Started(
@@ -191,7 +201,7 @@ class FixedPoint:
         fixed = torch.Generator().manual_seed(self.seed)
         signals = subject.draw_signals(problem, fixed)
         W = subject.initialise_experts(problem, hyper, fixed).double()
-        theta = 0.2 * gaussian(fixed, self.M, problem.d)
+        theta = random_router(problem, hyper, fixed)
         drawn = [subject.draw_examples(problem, signals, n, generator) for _ in range(2 * size)]
         noise = subject.router_noise((2 * size, self.M, n), generator, 0).double()
         x, y = stack([examples.patches for examples in drawn]), torch.stack([e.y for e in drawn])

@@ -216,6 +216,24 @@ def stacked_replicates_are_copies() -> tuple[str, str]:
     return "torch.stack(tensors)", "torch.stack([tensors[0]] * len(tensors))"
 
 
+@core_edit("replicates", "training.py", noticed_by="G.10")
+def every_chunk_has_the_first_replicates() -> tuple[str, str]:
+    """Of replicates that are trained in several chunks, each chunk has the first ones."""
+    return (
+        "items[len(items) * i // chunks : len(items) * (i + 1) // chunks]",
+        "items[: len(items) * (i + 1) // chunks - len(items) * i // chunks]",
+    )
+
+
+@core_edit("replicates", "training.py", noticed_by="G.10")
+def chunks_of_theta_in_reverse() -> tuple[str, str]:
+    """Theta of the last chunk is returned as that of the first replicates."""
+    return (
+        "torch.cat([p.theta for p in parts])",
+        "torch.cat([p.theta for p in reversed(parts)])",
+    )
+
+
 @core_edit("replicates", "training.py", noticed_by="L.1", representative=True)
 def trajectory_returns_the_last_experts() -> tuple[str, str]:
     """Whatever step is asked for, the experts of the last step are returned."""
