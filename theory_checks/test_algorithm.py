@@ -9,7 +9,7 @@ import torch
 from hypothesis import strategies as st
 from torch import Tensor
 
-from core import Parameters, Patches, Problem, Subject, train
+from core import Examples, Parameters, Patches, Problem, Subject, train
 from core.data import EPS
 from core.seeds import generator_from
 from core.training import draw_replicate, loss_slope, stack
@@ -24,6 +24,7 @@ from theory_checks.evidence import (
     given,
 )
 from theory_checks.experiments.chunks import chunks_end_where_each_ends_alone
+from theory_checks.experiments.observed import AT_THE_START, observed, starts_as_drawn
 from theory_checks.experiments.oracles import (
     SINGLE,
     central_differences,
@@ -476,18 +477,21 @@ def replicates_do_not_touch_each_other(subject: Subject, run: SmallRun, seed: in
 def every_step_of_a_run_is_that_of_the_algorithm(subject: Subject, run: LongRun) -> Statement:
     """Every step of a run, of up to 1100 steps in the precision of training, sends each example to
     argmax(h + r), moves each expert by eta along its gradient, or not at all if it has none, and
-    moves theta by -eta_r times its gradient.
+    moves theta by -eta_r times its gradient. The run starts from what the subject's ingredients
+    draw.
 
-    Each step is inspected in one of the replicates, in turn. The oracle redraws data and noise from
-    the seeds, which determine a run, and differentiates the subject's own loss, gate and response
-    in double precision. Subtracting a step from W rounds every entry by eps max(|W|, eta).
+    Each step is inspected in one of the replicates, in turn. The oracle takes the data that the
+    subject returned to training, redraws the noise from the seeds, which determine a run, and
+    differentiates the subject's own loss, gate and response in double precision. Subtracting a step
+    from W rounds every entry by eps max(|W|, eta).
     """
     problem = Problem(K=run.K, d=run.d)
     scenario = ladder(problem, run.n, run.replicates, M=run.M, J=run.J)
     hyper = replace(scenario.hyper, T=run.T)
     seeds = [np.random.SeedSequence((run.seed, r)) for r in range(run.replicates)]
-    kept = train(
-        subject,
+    watched, calls = observed(subject, AT_THE_START)
+    trained = train(
+        watched,
         problem,
         hyper,
         seeds,
@@ -495,11 +499,14 @@ def every_step_of_a_run_is_that_of_the_algorithm(subject: Subject, run: LongRun)
         watch={"theta": lambda _, at: at.theta, "W": lambda _, at: at.W},
         watch_until=run.T,
         memory_budget=2**30,  # one chunk
-    ).watched
-    drawn = [draw_replicate(subject, problem, hyper, seed) for seed in seeds]
-    generators = [generator_from(replicate.noise_seed) for replicate in drawn]
-    x = stack([replicate.examples.patches for replicate in drawn])
-    y = [replicate.examples.y.double() for replicate in drawn]
+    )
+    kept = trained.watched
+    drawn: list[Examples] = [c.result for c in calls if c.ingredient == "draw_examples"]
+    generators = [
+        generator_from(draw_replicate(subject, problem, hyper, seed).noise_seed) for seed in seeds
+    ]
+    x = stack([examples.patches for examples in drawn])
+    y = [examples.y.double() for examples in drawn]
     exact = [in_double(one_replicate(x, r)) for r in range(run.replicates)]
     choice = "gap of the chosen expert to the top of h + r"
     step_W = "steps of experts, over eta, against their gradients"
@@ -530,7 +537,8 @@ def every_step_of_a_run_is_that_of_the_algorithm(subject: Subject, run: LongRun)
         off_theta = (moved_theta - hyper.eta_r * expected.grad_theta).abs().amax(dim=1)
         doubt = hyper.eta_r * expected.doubt_theta + 4 * SINGLE * at.theta.abs().amax(dim=1)
         found[step_theta].append((off_theta, doubt))
-    statements = []
+    start = Parameters(kept["theta"][:, 0], kept["W"][:, 0])
+    statements = [starts_as_drawn(trained, start, calls)]
     for detail, pairs in found.items():
         off, tolerance = map(torch.stack, zip(*pairs, strict=True))
         statements.append(equal(off, 0, tolerance=tolerance, detail=detail))

@@ -2,23 +2,31 @@
 twice."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from core import PAPER, Hyperparameters, Problem, train
+from core import PAPER, Hyperparameters, Problem, Signals, train
 from core.seeds import child, generator_from
+from core.training import Replicate, draw_replicate
 from theory_checks.evidence import Statement, Verdict
 from theory_checks.experiments.observed import (
     AT_ONCE,
+    AT_THE_START,
     MOST_WORDS,
     Draw,
     no_random_number_is_used_twice,
     observed,
+    starts_as_drawn,
     stretches,
     words,
 )
+
+HYPER = Hyperparameters(M=2, J=2, n=4, sigma_0=1.0, eta=0.1, eta_r=0.1, T=2)
+SEEDS = [np.random.SeedSequence((9, r)) for r in range(3)]
 
 
 def judged(statement: Statement) -> tuple[Verdict, str]:
@@ -30,7 +38,7 @@ def drawn(draw: Callable[[torch.Generator], object]) -> Draw:
     generator = generator_from(np.random.SeedSequence(3))
     before = generator.get_state()
     draw(generator)
-    return Draw("anything", None, before, generator.get_state())
+    return Draw("anything", (), None, before, generator.get_state())
 
 
 @pytest.mark.parametrize("count", [0, 1, 7, 1000])
@@ -54,9 +62,8 @@ def test_a_call_that_leaves_for_another_stream_is_followed_so_far() -> None:
 
 
 def test_calls_are_noted_with_what_they_return() -> None:
-    hyper = Hyperparameters(M=2, J=2, n=4, sigma_0=1.0, eta=0.1, eta_r=0.1, T=2)
     subject, calls = observed(PAPER, ("initialise_experts", "router_noise"))
-    found = train(subject, Problem(K=2, d=4), hyper, [np.random.SeedSequence(1)], keep=(0,))
+    found = train(subject, Problem(K=2, d=4), HYPER, [np.random.SeedSequence(1)], keep=(0,))
     names = [call.ingredient for call in calls]
     assert names == ["initialise_experts", "router_noise", "router_noise"]
     assert torch.equal(calls[0].result.float(), found.parameters(0).W[0])
@@ -92,3 +99,65 @@ def test_streams_that_training_shares_are_noticed(
     verdict, detail = judged(no_random_number_is_used_twice(PAPER, 20))
     assert verdict is Verdict.VIOLATED
     assert f"first by {first}" in detail
+
+
+def judged_start() -> tuple[Verdict, str]:
+    subject, calls = observed(PAPER, AT_THE_START)
+    run = train(subject, Problem(K=2, d=4), HYPER, SEEDS, keep=(0,))
+    return judged(starts_as_drawn(run, run.parameters(0), calls))
+
+
+def test_runs_start_with_what_is_drawn() -> None:
+    verdict, detail = judged_start()
+    assert verdict is Verdict.HOLDS, detail
+
+
+def with_other_theta(one: Replicate) -> Replicate:
+    return replace(one, start=replace(one.start, theta=one.start.theta + 1))
+
+
+def with_other_experts(one: Replicate) -> Replicate:
+    return replace(one, start=replace(one.start, W=one.start.W * (1 + 2**-20)))
+
+
+def with_other_features(one: Replicate) -> Replicate:
+    return replace(one, signals=replace(one.signals, features=-one.signals.features))
+
+
+def with_other_centres(one: Replicate) -> Replicate:
+    return replace(one, signals=replace(one.signals, centres=one.signals.features))
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        (with_other_theta, "Theta^(0)"),
+        (with_other_experts, "W^(0)"),
+        (with_other_features, "features"),
+        (with_other_centres, "centres"),
+    ],
+)
+def test_what_is_changed_after_it_is_drawn_is_noticed(
+    change: Callable[[Replicate], Replicate], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def changed(*arguments: Any, **options: Any) -> Replicate:
+        return change(draw_replicate(*arguments, **options))
+
+    monkeypatch.setattr("core.training.draw_replicate", changed)
+    verdict, detail = judged_start()
+    assert verdict is Verdict.VIOLATED
+    assert f"{name} against what was drawn" in detail
+
+
+def test_examples_of_other_signals_are_noticed() -> None:
+    subject, calls = observed(PAPER, AT_THE_START)
+    run = train(subject, Problem(K=2, d=4), HYPER, SEEDS, keep=(0,))
+    swapped = [
+        replace(c, arguments=(c.arguments[0], Signals(v.centres, v.features), *c.arguments[2:]))
+        if c.ingredient == "draw_examples" and isinstance(v := c.arguments[1], Signals)
+        else c
+        for c in calls
+    ]
+    verdict, detail = judged(starts_as_drawn(run, run.parameters(0), swapped))
+    assert verdict is Verdict.VIOLATED
+    assert "of the examples against what was drawn" in detail

@@ -1,23 +1,20 @@
 """What training passes to the ingredients that draw, and what they return to it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from core import Hyperparameters, Problem, Subject, train
-from theory_checks.evidence import Statement, at_most
+from core import Hyperparameters, Parameters, Problem, Signals, Subject, train
+from core.training import Trajectory
+from theory_checks.evidence import Statement, all_of, at_most
+from theory_checks.experiments.finite import same_numbers
 
-DRAWING = (
-    "draw_signals",
-    "initialise_router",
-    "initialise_experts",
-    "draw_examples",
-    "router_noise",
-)
+AT_THE_START = ("draw_signals", "initialise_router", "initialise_experts", "draw_examples")
+DRAWING = (*AT_THE_START, "router_noise")
 AT_ONCE = 4  # random words that are compared together: they agree by chance with 2^-124
 MOST_WORDS = 4096  # that a call is followed through
 
@@ -27,11 +24,13 @@ class Draw:
     """One call of an ingredient that draws.
 
     ingredient: its name.
+    arguments: what it was passed.
     result: what it returned.
     before, after: the state of its generator when it was called, and when it returned.
     """
 
     ingredient: str
+    arguments: tuple[Any, ...]
     result: Any
     before: Tensor
     after: Tensor
@@ -48,12 +47,43 @@ def observed(subject: Subject, ingredients: Sequence[str] = DRAWING) -> tuple[Su
             (generator,) = (a for a in arguments if isinstance(a, torch.Generator))
             before = generator.get_state()
             result = ingredient(*arguments)
-            calls.append(Draw(name, result, before, generator.get_state()))
+            calls.append(Draw(name, arguments, result, before, generator.get_state()))
             return result
 
         return call
 
     return replace(subject, **{name: watched(name) for name in ingredients}), calls
+
+
+def starts_as_drawn(run: Trajectory, start: Parameters, calls: Sequence[Draw]) -> Statement:
+    """A run begins with what the ingredients returned, rounded to its precision: its signals are
+    those of `draw_signals`, also for `draw_examples`, and its parameters those of `initialise_*`.
+
+    run, start: of R replicates in one chunk; start is what it found at step 0, (R, M, ...).
+    calls: of the ingredients AT_THE_START, each once for each replicate, in their order.
+    """
+    drawn = {name: [c for c in calls if c.ingredient == name] for name in AT_THE_START}
+    passed = [call.arguments[1] for call in drawn["draw_examples"]]
+    pairs: dict[str, tuple[Tensor, list[Tensor]]] = {
+        "Theta^(0)": (start.theta, [c.result for c in drawn["initialise_router"]]),
+        "W^(0)": (start.W, [c.result for c in drawn["initialise_experts"]]),
+    }
+    for f in fields(Signals):
+        returned = [getattr(call.result, f.name) for call in drawn["draw_signals"]]
+        pairs[f.name] = getattr(run.signals, f.name), returned
+        given = torch.stack([getattr(signals, f.name) for signals in passed])
+        pairs[f"{f.name} of the examples"] = given, returned
+    return all_of(
+        *(
+            same_numbers(
+                found.double(),
+                torch.stack(returned).to(found.dtype).double(),
+                tolerance=0.0,
+                detail=f"{name} against what was drawn",
+            )
+            for name, (found, returned) in pairs.items()
+        )
+    )
 
 
 def words(state: Tensor, count: int) -> np.ndarray:

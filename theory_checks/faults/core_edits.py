@@ -182,6 +182,25 @@ def replicates_share_a_noise_generator() -> tuple[str, str]:
     )
 
 
+@core_edit("replicates", "training.py", noticed_by="G.11")
+def experts_doubled_after_they_are_drawn() -> tuple[str, str]:
+    """Training starts from 2 W^(0)."""
+    return (
+        "Parameters(theta.to(dtype), W.to(dtype))",
+        "Parameters(theta.to(dtype), 2 * W.to(dtype))",
+    )
+
+
+@core_edit("replicates", "training.py", noticed_by="G.11")
+def examples_of_other_signals() -> tuple[str, str]:
+    """The examples of a replicate are drawn with features and centres swapped."""
+    return (
+        "subject.draw_examples(problem, signals, hyper.n, generator)",
+        "subject.draw_examples(problem, Signals(signals.centres, signals.features), hyper.n,"
+        " generator)",
+    )
+
+
 @core_edit("seeds", "training.py", noticed_by="R.5")
 def one_seed_of_noise_for_all_replicates() -> tuple[str, str]:
     """The router noise of every replicate has the same seed."""
