@@ -209,7 +209,6 @@ class Trajectory:
     W: W^(t) at these steps, (R, S, M, J, d).
     looked_at: the steps at which the training error was measured.
     training_error: the noise-free training error at these steps, (R, looks).
-    step_lengths: norm(W_m^(t+1) - W_m^(t))_F, (R, T, M).
     initialisations: how many initialisations were drawn until one was accepted, for each replicate.
     watched: the quantities that `watch` of `train` names, at t = 0, 1, 2, ..., each
         (R, steps watched, ...).
@@ -221,7 +220,6 @@ class Trajectory:
     W: Tensor
     looked_at: tuple[int, ...]
     training_error: Tensor
-    step_lengths: Tensor
     initialisations: tuple[int, ...]
     watched: Mapping[str, Tensor]
 
@@ -332,7 +330,6 @@ def concatenate(parts: Sequence[Trajectory]) -> Trajectory:
         W=torch.cat([p.W for p in parts]),
         looked_at=parts[0].looked_at,
         training_error=torch.cat([p.training_error for p in parts]),
-        step_lengths=torch.cat([p.step_lengths for p in parts]),
         initialisations=tuple(i for p in parts for i in p.initialisations),
         watched={name: torch.cat([p.watched[name] for p in parts]) for name in parts[0].watched},
     )
@@ -404,13 +401,10 @@ def _train_chunk(
     def noise(t: int) -> Tensor:
         return torch.stack([subject.router_noise((hyper.M, hyper.n), g, t) for g in generators])
 
-    snapshots, looked_at, errors, lengths = [], [], [], []
+    snapshots, looked_at, errors = [], [], []
     watched: dict[str, list[Tensor]] = {name: [] for name in plan.watch}
-    last = parameters = stack([r.start for r in replicates], device)
-    for t, parameters in enumerate(descent(subject, hyper, last, x, y, noise)):
-        if t > 0:
-            lengths.append(torch.linalg.vector_norm(parameters.W - last.W, dim=(-2, -1)))
-        last = parameters
+    start = stack([r.start for r in replicates], device)
+    for t, parameters in enumerate(descent(subject, hyper, start, x, y, noise)):
         if t in plan.keep:
             snapshots.append(parameters)
         if t <= plan.watch_until:
@@ -426,11 +420,6 @@ def _train_chunk(
         W=torch.stack([p.W for p in snapshots], dim=1).cpu(),
         looked_at=tuple(looked_at),
         training_error=torch.stack(errors, dim=1).cpu(),
-        step_lengths=(
-            torch.stack(lengths, dim=1)
-            if lengths
-            else last.W.new_zeros(len(replicates), 0, hyper.M)
-        ).cpu(),
         initialisations=tuple(r.initialisations for r in replicates),
         watched={name: torch.stack(values, dim=1).cpu() for name, values in watched.items()},
     )

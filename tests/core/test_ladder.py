@@ -24,7 +24,16 @@ def occupied(signals, W):
 
 @pytest.fixture(scope="module")
 def trajectory():
-    return train(PAPER, PROBLEM, HYPER, [SEED], keep=[0, HYPER.T_1], accept=occupied)
+    return train(
+        PAPER,
+        PROBLEM,
+        HYPER,
+        [SEED],
+        keep=[0, HYPER.T_1],
+        watch={"W": lambda _, at: at.W},
+        watch_until=HYPER.T,
+        accept=occupied,
+    )
 
 
 def test_training_error_reaches_zero_and_the_test_error_is_small(trajectory):
@@ -52,7 +61,7 @@ def test_the_sum_of_router_weights_stays_zero(trajectory):
 
 
 def test_every_expert_moves_by_eta_or_not_at_all_to_the_last_step(trajectory):
-    lengths = trajectory.step_lengths[0]
+    lengths = trajectory.watched["W"][0].diff(dim=0).norm(dim=(-2, -1))
     assert lengths.shape == (HYPER.T, HYPER.M)
     # Subtracting a step from W rounds each of J d entries by eps / 2 of its size.
     rounding = (HYPER.J * PROBLEM.d) ** 0.5 * EPS * trajectory.parameters(HYPER.T).W.abs().max()
