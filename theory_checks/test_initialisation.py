@@ -22,6 +22,13 @@ from theory_checks.evidence import (
     mean_at_most,
     mean_equals,
 )
+from theory_checks.experiments.definitions import (
+    Setting,
+    of_alignments,
+    of_outcomes,
+    of_weights,
+    settings,
+)
 from theory_checks.experiments.finite import chi_square
 from theory_checks.experiments.initial_groups import (
     RESOLUTION,
@@ -49,7 +56,7 @@ from theory_checks.experiments.scenarios import SEEDS, gaussian, problems
     ),
     over={"sizes": SIZES, "J": st.integers(1, 3), "sigma_0": st.sampled_from([0.05, 1.0])},
     always=({"sizes": (4, 4), "J": 2, "sigma_0": 0.05},),
-    depends_on=("D.1",),
+    depends_on=("D.1", "I.6"),
     examples=3,
     visits=lambda sizes, J, sigma_0: {"K": sizes[0], "M": sizes[1], "J": J},
 )
@@ -106,7 +113,7 @@ def groups_are_multinomial(
     given="the second largest cluster score is positive",
     over={"K": st.integers(2, 5), "J": st.integers(1, 6)},
     always=({"K": 3, "J": 4},),
-    depends_on=("D.1",),
+    depends_on=("D.1", "I.6"),
     examples=3,
     visits=lambda K, J: {"K": K, "J": J},
 )
@@ -216,7 +223,7 @@ def filters_are_independent_gaussians(
     given="the second largest a_mjk of the expert is positive",
     over={"K": st.integers(2, 5), "J": st.integers(1, 6), "M": st.integers(1, 8)},
     always=({"K": 3, "J": 4, "M": 6},),
-    depends_on=("D.1",),
+    depends_on=("D.1", "I.6"),
     examples=3,
     visits=lambda K, J, M: {"K": K, "J": J, "M": M},
 )
@@ -251,3 +258,32 @@ def the_filter_gap_has_its_exact_law(subject: Subject, K: int, J: int, M: int) -
             1 / (6 * math.pi), some_tie, resolution=0.03, detail="some expert nearly ties"
         ),
     )
+
+
+@claim(
+    "I.6",
+    kind=Kind.EXACT,
+    samples=False,
+    source="sections 5 and 6, the definitions of what is measured",
+    formula=(
+        r"\mathcal M_k=\{m:k=\operatorname*{argmax}_{k'}\max_ja_{mjk'}\},\qquad "
+        r"\text{gap}_m=\frac{Z_{(1)}}{Z_{(2)}},\qquad "
+        r"H=-\sum_m\frac{n_m}{n}\sum_k\frac{n_{mk}}{n_m}\log\frac{n_{mk}}{n_m}"
+    ),
+    over={"at": settings()},
+    always=(
+        {"at": Setting(K=3, M=12, J=3, n=40, shift=-2.0, grid=0.0, seed=0)},
+        {"at": Setting(K=2, M=12, J=2, n=40, shift=0.0, grid=0.5, seed=1)},
+    ),
+    examples=40,
+    visits=lambda at: {name: getattr(at, name) for name in ("K", "M", "J", "shift", "grid")},
+)
+def measures_are_what_they_are_defined_to_be(at: Setting) -> Statement:
+    """Alignments, the groups M_k, E_init, cluster gaps, errors by cluster and the dispatch entropy
+    of any weights, margins and choices are what their definitions say, entry by entry.
+
+    An error is a margin that is not positive, NaN included; a cluster without examples has none. A
+    gap is infinite if the second score is not positive, and undefined if the first is not. Entropy
+    is in nats, and an expert counts by its share of the examples.
+    """
+    return all_of(*of_alignments(at), *of_weights(at), *of_outcomes(at))

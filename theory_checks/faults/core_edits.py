@@ -442,25 +442,25 @@ def winner_above_its_noise() -> tuple[str, str]:
     )
 
 
-@core_edit("measures", "measures.py", noticed_by="I.2")
+@core_edit("measures", "measures.py", noticed_by=("I.6", "I.2"))
 def gap_of_absolute_values() -> tuple[str, str]:
     """The cluster gap is that of max_j |a_mjk|."""
     return "a.amax(dim=-2).topk(2, dim=-1)", "a.abs().amax(dim=-2).topk(2, dim=-1)"
 
 
-@core_edit("measures", "measures.py", noticed_by="I.2")
+@core_edit("measures", "measures.py", noticed_by=("I.6", "I.2"))
 def gap_of_filters() -> tuple[str, str]:
     """The cluster gap is the ratio of the two largest entries, also within a cluster."""
     return "a.amax(dim=-2).topk(2, dim=-1)", "a.flatten(-2).topk(2, dim=-1)"
 
 
-@core_edit("measures", "measures.py", noticed_by="I.2")
+@core_edit("measures", "measures.py", noticed_by=("I.6", "I.2"))
 def gap_to_a_negative_score() -> tuple[str, str]:
     """The cluster gap is the ratio of two scores also where the second is negative."""
     return "torch.where(second > 0, largest / second, torch.inf)", "largest / second"
 
 
-@core_edit("measures", "measures.py", noticed_by="I.1")
+@core_edit("measures", "measures.py", noticed_by=("I.6", "I.1"))
 def some_group_occupied() -> tuple[str, str]:
     """E_init is said to hold as soon as one group is not empty."""
     return (
@@ -469,7 +469,7 @@ def some_group_occupied() -> tuple[str, str]:
     )
 
 
-@core_edit("measures", "measures.py", noticed_by="X.2", representative=True)
+@core_edit("measures", "measures.py", noticed_by=("I.6", "X.2"), representative=True)
 def groups_by_absolute_values() -> tuple[str, str]:
     """The group of an expert is that of its largest |a_mjk|."""
     return (
@@ -478,19 +478,19 @@ def groups_by_absolute_values() -> tuple[str, str]:
     )
 
 
-@core_edit("measures", "measures.py", noticed_by=("A.4", "L.2"), representative=True)
+@core_edit("measures", "measures.py", noticed_by=("I.6", "A.4", "L.2"), representative=True)
 def entropy_of_idle_experts() -> tuple[str, str]:
     """The dispatch entropy is the mean over experts, whatever share of the examples they get."""
     return "(share * entropy).sum(dim=-1)", "entropy.mean(dim=-1)"
 
 
-@core_edit("measures", "measures.py", noticed_by=("A.4", "N.3"), representative=True)
+@core_edit("measures", "measures.py", noticed_by=("I.6", "A.4", "N.3"), representative=True)
 def dispatch_counts_in_another_order() -> tuple[str, str]:
     """The table of experts and clusters is filled along the other axis."""
     return "routed * K + k", "k * M + routed"
 
 
-@core_edit("measures", "measures.py", noticed_by=("A.1", "A.2", "A.5"), representative=True)
+@core_edit("measures", "measures.py", noticed_by=("I.6", "A.1", "A.2", "A.5"), representative=True)
 def alignments_of_the_router_swapped() -> tuple[str, str]:
     """The router's alignment with features is taken for that with centres, and vice versa."""
     return (
@@ -499,7 +499,34 @@ def alignments_of_the_router_swapped() -> tuple[str, str]:
     )
 
 
-@core_edit("measures", "measures.py", noticed_by=("E.3", "E.4", "E.6"), representative=True)
+@core_edit("measures", "measures.py", noticed_by=("I.6", "E.3", "E.4", "E.6"), representative=True)
 def experts_aligned_with_centres() -> tuple[str, str]:
     """a_mjk is the alignment with the cluster's centre, not with its feature."""
     return "signals.features[..., None, :, :].mT", "signals.centres[..., None, :, :].mT"
+
+
+@core_edit("measures", "measures.py", noticed_by="I.6")
+def groups_by_the_sum_over_filters() -> tuple[str, str]:
+    """The group of an expert is that of its largest sum over j of a_mjk."""
+    return "a.amax(dim=-2).argmax(dim=-1)", "a.sum(dim=-2).argmax(dim=-1)"
+
+
+@core_edit("measures", "measures.py", noticed_by="I.6")
+def gap_of_excluded_experts() -> tuple[str, str]:
+    """An expert without a positive score has an infinite gap instead of none."""
+    return "torch.where(largest > 0, gap, torch.nan)", "gap"
+
+
+@core_edit("measures", "measures.py", noticed_by="I.6")
+def entropy_in_bits() -> tuple[str, str]:
+    """The dispatch entropy is in bits."""
+    return (
+        "torch.special.entr(mix).sum(dim=-1)",
+        "torch.special.entr(mix).sum(dim=-1) / torch.tensor(2.0).log()",
+    )
+
+
+@core_edit("measures", "measures.py", noticed_by="I.6")
+def errors_among_all_examples() -> tuple[str, str]:
+    """The error on a cluster is a share of all examples, not of the cluster's."""
+    return "member.sum(dim=-2)", "member.shape[-2]"
