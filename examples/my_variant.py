@@ -14,8 +14,9 @@ from core import PAPER
 
 
 def gaussian_noise(shape: tuple[int, ...], generator: torch.Generator, step: int) -> Tensor:
-    """r ~ N(0, 0.09), about as wide as Unif[0, 1], independent over experts, examples and steps."""
-    return 0.3 * torch.randn(shape, generator=generator, device=generator.device)
+    """r ~ N(0, 0.16), of density at most 1 like Unif[0, 1], independent over experts, examples and
+    steps."""
+    return 0.4 * torch.randn(shape, generator=generator, device=generator.device)
 
 
 GAUSSIAN = replace(PAPER, router_noise=gaussian_noise)

@@ -246,7 +246,7 @@ def the_dispatch_entropy_vanishes(trained: Trained, scenarios: Sequence[Scenario
     formula=(
         r"\langle\theta_m,c_k\rangle\approx\frac{\eta_r\,\mathbb E[\beta]\,\mathbb"
         r" E[\alpha^3]}{2M^2K}\sum_t"
-        r"\Bigl(A_{mk}^{(t)}-\overline{A_{\cdot k}^{(t)}}\Bigr)(1+O(\sigma_0^2M)),"
+        r"\Bigl(A_{mk}^{(t)}-\overline{A_{\cdot k}^{(t)}}\Bigr),"
         r"\qquad A_{mk}=\sum_j a_{mjk}^3"
     ),
     picture=mechanism_pictures,

@@ -36,7 +36,15 @@ CLAIMS = {
 }
 
 
-@pytest.mark.parametrize("name", [fault.name for fault in FAULTS.values() if fault.noticed_by])
+# Those of the claims that train, and edits of core, are in tests/faults and `theory-checks faults`.
+DESIGNATED = [
+    fault.name
+    for fault in FAULTS.values()
+    if fault.noticed_by and fault.noticed_by[0] in CLAIMS and not fault.edit
+]
+
+
+@pytest.mark.parametrize("name", DESIGNATED)
 def test_a_fault_is_killed_by_its_designated_claim(name: str, run: Run) -> None:
     fault = FAULTS[name]
     claim_id = fault.noticed_by[0]
@@ -56,7 +64,9 @@ def test_a_fault_is_killed_by_its_designated_claim(name: str, run: Run) -> None:
     assert record.worst_case
 
 
-@pytest.mark.parametrize("name", [fault.name for fault in FAULTS.values() if fault.equivalent])
+@pytest.mark.parametrize(
+    "name", [fault.name for fault in FAULTS.values() if fault.equivalent and not fault.edit]
+)
 @pytest.mark.parametrize("claim_id", ["D.1", "D.2", "R.5", "R.9", "G.3", "I.3"])
 def test_an_equivalent_fault_breaks_no_claim(claim_id: str, name: str, run: Run) -> None:
     record = check(CLAIMS[claim_id], replace(run, subject=FAULTS[name].subject))

@@ -71,7 +71,7 @@ def constants(folder: Path) -> dict[str, list[Path]]:
 
 def test_a_constant_of_claims_experiments_and_evidence_has_its_name_for_itself() -> None:
     everywhere = constants(FOLDER)
-    assert {"MOSTLY", "FRESH", "CLEAR_GAP"} <= everywhere.keys()
+    assert {"FRESH", "CLEAR_GAP"} <= everywhere.keys()
     elsewhere = {"checking", "commands", "faults", "report"}
     shared = {
         name: files

@@ -12,9 +12,8 @@ import torch
 
 from core import Discrete, Problem, Uniform
 from theory_checks.checking.run import Run
-from theory_checks.evidence import HypothesesNotMet, Verdict
 from theory_checks.experiments import trajectories
-from theory_checks.experiments.ladders import MOSTLY, mostly, sampling_error
+from theory_checks.experiments.ladders import sampling_error
 from theory_checks.experiments.scenarios import Scenario, at_rate, ladder
 from theory_checks.experiments.trajectories import DECIDE, SEARCH, Trained
 
@@ -98,27 +97,6 @@ def test_a_computation_that_fails_leaves_nothing_behind(run: Run) -> None:
     with pytest.raises(ZeroDivisionError):
         trajectories._once(path, lambda: 1 / 0)
     assert trajectories._once(path, lambda: 2.0) == 2.0
-
-
-@pytest.mark.parametrize("applies", [0, 1, 6])
-def test_an_event_that_applies_to_too_few_replicates_meets_no_hypotheses(applies: int) -> None:
-    statement = mostly(np.ones(applies), "clear gaps")
-    with pytest.raises(
-        HypothesesNotMet,
-        match=f"clear gaps: the statement applies to {applies} replicates, too few",
-    ):
-        statement.samples_needed(1e-8)
-
-
-def test_an_event_is_judged_with_the_replicates_that_can_refute_it() -> None:
-    statement, never = (
-        mostly(np.ones(8), "clear gaps"),
-        mostly(np.zeros(8), "clear gaps"),
-    )
-    assert statement.bound == MOSTLY
-    stream = np.random.SeedSequence(0)
-    assert statement.judge(stream, 1e-8, 8).verdict is Verdict.HOLDS
-    assert never.judge(stream, 1e-8, 8).verdict is Verdict.VIOLATED
 
 
 def test_the_sampling_error_is_that_of_drawn_gradients() -> None:

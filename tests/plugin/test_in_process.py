@@ -88,7 +88,7 @@ def test_letters_name_groups() -> None:
     [
         (
             {"claims": ["Q.9"]},
-            "claims 'Q.9': no such claim or group (D, R, G, I, S, E, X, A, N, L, C); did you mean",
+            "claims 'Q.9': no such claim or group (D, R, G, I, S, E, X, A, N, L, P, C); did you",
         ),
         ({"claims": ["r8"]}, "; did you mean R.8"),
         ({"profile": "heroic"}, "profile 'heroic': there are quick, standard, deep"),
