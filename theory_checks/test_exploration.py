@@ -39,6 +39,7 @@ from theory_checks.experiments.exploration import (
     strongest_features,
     what_is_left,
 )
+from theory_checks.experiments.finite import as_numbers
 from theory_checks.experiments.inputs import (
     both_ladders_and_around,
     early_points,
@@ -116,7 +117,7 @@ def the_load_is_balanced(
     K, M = problem.K, hyper.M
     replicate = at_end_of_exploration(trained, scenario)[which]
     examples = replicate.training_examples
-    h = subject.logits(replicate.at.theta, examples.patches).double()
+    h = as_numbers(subject.logits(replicate.at.theta, examples.patches).double(), "logits")
     p, k = routing_probabilities(h), examples.k
 
     one_number = torch.tensor([M, 1])  # of a pair

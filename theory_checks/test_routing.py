@@ -31,7 +31,7 @@ from theory_checks.evidence import (
 )
 from theory_checks.experiments.coupled_choices import rise_at_the_steepest
 from theory_checks.experiments.evaluation import Reference
-from theory_checks.experiments.finite import are_numbers, same_numbers
+from theory_checks.experiments.finite import are_numbers, as_numbers, same_numbers
 from theory_checks.experiments.logits import (
     facts_about_logits,
     moved,
@@ -438,7 +438,7 @@ def expected_gradient_through_the_routing_probabilities(
     along_W, along_theta = (
         torch.randn(a.shape, generator=generator, dtype=torch.float64) for a in (W, theta)
     )
-    p = routing_probabilities(subject.logits(theta, x))  # (M, n)
+    p = routing_probabilities(as_numbers(subject.logits(theta, x), "logits"))  # (M, n)
     of_W, of_theta = gradients_if_routed(subject, Parameters(theta, W), x, examples.y)
 
     def projected(g: Gradient, along: Tensor) -> np.ndarray:

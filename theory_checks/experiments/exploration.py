@@ -12,6 +12,7 @@ from core.measures import cluster_gap, groups
 from core.model import cubic_response, linear_response
 from core.routing import routing_probabilities
 from core.training import loss_slope
+from theory_checks.experiments.finite import as_numbers
 from theory_checks.experiments.initial_groups import filter_gap
 from theory_checks.experiments.population_law import error_on_own_cluster
 from theory_checks.experiments.replicates import Finished, finished
@@ -194,7 +195,7 @@ def responses(trained: Trained, scenario: Scenario) -> Responses:
     found: list[tuple[Tensor, ...]] = []
     for replicate in finished(trained, scenario, scenario.hyper.T_1):
         subject, examples = replicate.subject, replicate.training_examples
-        h = subject.logits(replicate.at.theta, examples.patches).double()
+        h = as_numbers(subject.logits(replicate.at.theta, examples.patches).double(), "logits")
         pi, p, M = subject.gate(h), routing_probabilities(h), scenario.hyper.M
         margin = replicate.expert_margins(examples).double()
         output = pi * margin

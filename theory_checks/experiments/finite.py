@@ -8,7 +8,14 @@ from scipy.special import chdtr
 from torch import Tensor
 
 from core import Examples
-from theory_checks.evidence import Statement, at_most, equal
+from theory_checks.evidence import NotANumber, Statement, at_most, equal
+
+
+def as_numbers(values: Tensor, what: str) -> Tensor:
+    """The values themselves; raises NotANumber if one of them is NaN or infinite."""
+    if not bool(values.isfinite().all()):
+        raise NotANumber(f"{what}: not a number")
+    return values
 
 
 def are_numbers(values: Tensor, detail: str) -> Statement:
