@@ -558,7 +558,8 @@ def examples_are_independent(
     always=({"n": 2}, {"n": 3}, {"n": 24}, {"n": 4000}),
 )
 def examples_are_independent_in_few_and_in_many(subject: Subject, n: int) -> Statement:
-    """The examples of a draw are independent however few they are, and however far apart.
+    """Of draws of 2 to 40 examples any two are independent, whatever is kept fixed over a draw; of
+    long draws, two at any distance.
 
     Balanced labels, clusters without replacement or one amplitude in each stratum make examples
     depend on each other by 1/n. Up to n = 40 this looks at products of any two signs of two

@@ -832,9 +832,10 @@ def evaluation_is_free_of_noise(
     "R.13",
     kind=Kind.LAW,
     source="Algorithm 1: fresh independent noise",
+    given="noise with a density, so that no two values are equal by chance (R.3)",
     formula=r"r^{(t)}_{mi}\ \text{independent over}\ m,\ i\ \text{and all}\ t<T",
     over={"steps": st.just(4800), "examples": st.just(5000)},
-    depends_on=("R.9",),
+    depends_on=("R.3", "R.9"),
     examples=1,
 )
 def noise_never_returns(subject: Subject, steps: int, examples: int) -> Statement:
