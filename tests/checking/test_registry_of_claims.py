@@ -114,7 +114,7 @@ def test_a_claim_that_samples_although_it_declares_not_to_ends_at_once(run: Run)
 
 def test_a_check_that_returns_no_statement_is_named(run: Run) -> None:
     @made(over={"x": st.integers(1, 9)}, examples=3)
-    def forgotten(x: int) -> Statement:  # type: ignore[return]
+    def forgotten(x: int) -> Statement:  # type: ignore[return]  # the mistake that is tested
         """x is positive, but nothing is returned."""
         at_least(x, 0)
 

@@ -30,7 +30,7 @@ def judged(monkeypatch: pytest.MonkeyPatch, applies: int) -> Verdict:
         return dict.fromkeys(CONCLUSIONS, events)
 
     monkeypatch.setattr(controls, "conclusions", found)
-    statement = as_claimed(None, base, [wrong])  # type: ignore[arg-type]
+    statement = as_claimed(None, base, [wrong])  # type: ignore[arg-type]  # the shared runs are not read
     stream = np.random.SeedSequence(0)
     return statement.judge(stream, ALPHA, statement.samples_needed(ALPHA)).verdict
 
@@ -62,5 +62,5 @@ def test_one_pooled_test_counts_a_replicate_once_and_rows_have_their_own(
     assert [r.scenario.numbers for r in rows] == [tuple(range(8)), tuple(range(8, 16))]
     events = {name: (np.arange(8) == 3).astype(float) for name in CONCLUSIONS}
     monkeypatch.setattr(controls, "conclusions", lambda trained, control: events)
-    assert not_as_claimed(None, rows[1]).tolist() == [i == 3 for i in range(8)]  # type: ignore[arg-type]
-    assert not_as_claimed(None, rows[0]).tolist() == [i != 3 for i in range(8)]  # type: ignore[arg-type]
+    assert not_as_claimed(None, rows[1]).tolist() == [i == 3 for i in range(8)]  # type: ignore[arg-type]  # the shared runs are not read
+    assert not_as_claimed(None, rows[0]).tolist() == [i != 3 for i in range(8)]  # type: ignore[arg-type]  # the shared runs are not read

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from . import design, laws
-from .sampling import Array, require_budget, require_level
-from .statements import STOPPED
+from .sampling import Array, require_budget, require_level, zeros_and_ones
+from .statements import REPLICATES_STOPPED
 from .verdict import Evidence, HypothesesNotMet, Verdict
 
 
@@ -68,7 +68,7 @@ class MoreOften:
             samples=samples,
             false_alarm=alpha,
             false_pass=design.FALSE_PASS,
-            stopped=STOPPED[verdict] if verdict is not Verdict.INCONCLUSIVE else "replicates spent",
+            stopped=REPLICATES_STOPPED[verdict],
             detail=f"{self.detail}: {a}/{m} > {b}/{n}, p = {more:.2g}",
             path=((samples, ahead),),
             spread=1.0,
@@ -97,9 +97,7 @@ def happens_more_often(first: npt.ArrayLike, second: npt.ArrayLike, *, detail: s
     Raises ValueError for other values, HypothesesNotMet for an empty sample.
     """
     samples = []
-    for events in (np.asarray(first), np.asarray(second)):
-        if events.ndim != 1 or not np.isin(events, (0, 1)).all():
-            raise ValueError("events must be 0 or 1, one for each replicate")
+    for events in (zeros_and_ones(first, "events"), zeros_and_ones(second, "events")):
         if not len(events):
             raise HypothesesNotMet(f"{detail}: a sample is empty")
         samples.append(events)

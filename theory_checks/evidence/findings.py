@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import design, laws
+from .sampling import zeros_and_ones
 from .statements import Statement
 from .verdict import Evidence, Exceptions, Verdict
 
@@ -57,8 +58,8 @@ def finding(
     """
     counted = []
     for where, events in exceptions.items():
-        failed = np.asarray(events)
-        if failed.ndim != 1 or not failed.size or not np.isin(failed, (0, 1)).all():
+        failed = zeros_and_ones(events, f"exceptions at {where}")
+        if not failed.size:
             raise ValueError(f"exceptions at {where} must be 0 or 1, and at least one")
         count, of = int(failed.sum()), len(failed)
         counted.append(

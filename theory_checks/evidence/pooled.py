@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from . import design, laws
-from .sampling import Array, require_budget, require_level
-from .statements import STOPPED
+from .sampling import Array, require_budget, require_level, zeros_and_ones
+from .statements import REPLICATES_STOPPED
 from .verdict import Evidence, HypothesesNotMet, Verdict
 
 TRUE_PASSES = 0.99  # the least probability with which a true statement, at its level, holds
@@ -94,7 +94,7 @@ class Pooled:
             samples=n,
             false_alarm=alpha,
             false_pass=design.FALSE_PASS,
-            stopped=STOPPED[verdict] if verdict is not Verdict.INCONCLUSIVE else "replicates spent",
+            stopped=REPLICATES_STOPPED[verdict],
             detail=(
                 f"{self.detail}: {count}/{n} = {rate:.6g} <= {self.level:.6g} (95 %: {low:.3g} to"
                 f" {high:.3g}){at}; {where}"
@@ -118,10 +118,11 @@ def exceptions_at_most(
     """
     if not 0 < level < 1:
         raise ValueError(f"level = {level} must lie in (0, 1)")
-    measured = {name: np.asarray(events) for name, events in points.items() if np.size(events)}
-    for name, events in measured.items():
-        if events.ndim != 1 or not np.isin(events, (0, 1)).all():
-            raise ValueError(f"events at {name} must be 0 or 1, one for each replicate")
+    measured = {
+        name: zeros_and_ones(events, f"events at {name}")
+        for name, events in points.items()
+        if np.size(events)
+    }
     if not measured:
         raise HypothesesNotMet(f"{detail}: it applies to no replicate")
     return Pooled(float(level), measured, detail, together)

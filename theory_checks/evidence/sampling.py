@@ -103,6 +103,15 @@ def within(observations: Array, low: float, high: float) -> Array:
     return observations
 
 
+def zeros_and_ones(events: npt.ArrayLike, what: str) -> Array:
+    """Whether something happened in each replicate, as an array; raises ValueError unless the
+    entries are 0 or 1 in one dimension."""
+    happened = np.asarray(events)
+    if happened.ndim != 1 or not np.isin(happened, (0, 1)).all():
+        raise ValueError(f"{what} must be 0 or 1, one for each replicate")
+    return happened
+
+
 def require_between(name: str, value: float, low: float, high: float) -> None:
     """Raises ValueError unless low < value < high; high may be infinite."""
     if not low < value < high:

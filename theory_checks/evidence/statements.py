@@ -38,6 +38,7 @@ STOPPED = {
     Verdict.HOLDS: "resolution reached",
     Verdict.INCONCLUSIVE: "budget spent",
 }
+REPLICATES_STOPPED = {**STOPPED, Verdict.INCONCLUSIVE: "replicates spent"}
 IMPOSSIBLE = "no violation of this size is possible"
 
 

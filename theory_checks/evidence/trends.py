@@ -22,7 +22,7 @@ import numpy as np
 
 from . import design, laws
 from .sampling import Array, finite, require_between, require_budget, require_level
-from .statements import STOPPED
+from .statements import REPLICATES_STOPPED
 from .verdict import Evidence, HypothesesNotMet, NotANumber, Verdict
 
 
@@ -103,7 +103,7 @@ class Trend:
             samples=samples,
             false_alarm=alpha,
             false_pass=design.FALSE_PASS,
-            stopped=STOPPED[verdict] if verdict is not Verdict.INCONCLUSIVE else "replicates spent",
+            stopped=REPLICATES_STOPPED[verdict],
             detail=(
                 f"{self.detail}: {change:.3g} times as large at {high} as at {low} <="
                 f" {self.factor:.3g}, exponent {math.log(change) / stretch:.2f}"
