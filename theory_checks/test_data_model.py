@@ -555,14 +555,14 @@ def examples_are_independent(
     over={"n": st.integers(1, 40)},
     depends_on=("D.6",),
     examples=3,
-    always=({"n": 2}, {"n": 3}, {"n": 24}, {"n": 4000}),
+    always=({"n": 2}, {"n": 3}, {"n": 24}, {"n": 1000}, {"n": 4000}),
 )
 def examples_are_independent_in_few_and_in_many(subject: Subject, n: int) -> Statement:
-    """Of draws of 2 to 40 examples any two are independent, whatever is kept fixed over a draw; of
-    long draws, two at any distance.
+    """Of draws of 2 to 40 examples and of 1000 any two are independent, and nothing is kept fixed
+    over a draw; of 4000, two at any distance.
 
     Balanced labels, clusters without replacement or one amplitude in each stratum make examples
-    depend on each other by 1/n. Up to n = 40 this looks at products of any two signs of two
+    depend on each other by 1/n. Up to n = 1000 this looks at products of any two signs of two
     examples, summed over all pairs of a draw, where this adds up; at the same for the first
     examples of consecutive draws; at the signs of the first and the last example; at the product of
     one sign over three examples; and at whether the angle between the noise of two is above its
@@ -570,7 +570,7 @@ def examples_are_independent_in_few_and_in_many(subject: Subject, n: int) -> Sta
     are those of label and feature noise, which of two clusters it is, whether an amplitude or the
     size of the noise is above its median, signs of entries of the noise, and where the roles stand.
     """
-    return (small_draws_are_independent if n <= 40 else distant_examples_are_independent)(
+    return (small_draws_are_independent if n <= 1000 else distant_examples_are_independent)(
         subject, n
     )
 
