@@ -24,9 +24,9 @@ from theory_checks.experiments.drawn_examples import above_median, in_single
 BY_CHANCE = 1e-6  # chance that a sample of independent draws is suspicious
 SAMPLES = 2  # each judged alone: both are suspicious by chance in 1e-12
 DRAWS = 500  # small draws of a sample
-# Examples of a sample of larger draws. In D draws of n, balanced signs make the products of pairs add
-# up to D n / 2, and chance explains n (D L)^(1/2) with L = log(2 * 330 / BY_CHANCE) = 20. So D must
-# exceed 81; it is 200 at n = 1000.
+# Examples of a sample of larger draws. In D draws of n, balanced signs make the products of pairs
+# add up to D n / 2, and chance explains n (D L)^(1/2) with L = log(2 * 330 / BY_CHANCE) = 20. So D
+# must exceed 81; it is 200 at n = 1000.
 MOST_EXAMPLES = 200_000
 
 # From a stream, the number of what is suspicious about a sample, from 1 on, and 0 if nothing is.
