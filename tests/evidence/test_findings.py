@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import binom
 from synthetic import stream
 
 from theory_checks.evidence import Verdict, all_of, equal, exceptions_at_most, finding
@@ -47,3 +48,24 @@ def test_a_conjunction_with_a_finding_is_one():
 def test_bad_events_are_refused(events):
     with pytest.raises(ValueError, match="exceptions at d = 64 must be 0 or 1"):
         finding(TRUE, claimed="every", exceptions={"d = 64": events})
+
+
+def chance(rate, verdicts, alpha=1e-8, n=108, level=0.1):
+    """The exact probability of these verdicts on a claim whose exceptions have this rate, where the
+    prediction is that they have at most the level."""
+    total = 0.0
+    for count in range(n + 1):
+        events = {"d = 64": np.arange(n) < count}
+        predicted = exceptions_at_most(level, events, detail="replicates that fail")
+        statement = finding(predicted, claimed="none fails", exceptions=events)
+        if statement.judge(stream(0), alpha, n).verdict in verdicts:
+            total += binom.pmf(count, n, rate)
+    return total
+
+
+def test_both_errors_of_a_finding_are_those_of_its_prediction():
+    assert chance(0.1, [Verdict.VIOLATED], alpha=0.01) <= 0.01
+    assert chance(0.1, [Verdict.FINDING, Verdict.HOLDS]) >= 0.99
+    events = {"d = 64": np.zeros(108)}
+    resolution = exceptions_at_most(0.1, events, detail="x").judge(stream(0), 1e-8, 108).resolution
+    assert chance(0.1 + resolution, [Verdict.FINDING, Verdict.HOLDS]) <= 0.05 + 1e-9

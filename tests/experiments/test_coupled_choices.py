@@ -1,10 +1,13 @@
 """The move of the logits that changes most choices."""
 
+import math
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from scipy.stats import binom
 from torch import Tensor
 
 from core import PAPER
@@ -36,6 +39,35 @@ def verdict(noise: Noise, M: int, delta: float, lipschitz: float = 2.0, seed: in
 @pytest.mark.parametrize("delta", [1e-6, 1e-2, 0.1])
 def test_uniform_noise_passes(M: int, delta: float) -> None:
     assert all(verdict(uniform_noise, M, delta, seed=s) is Verdict.HOLDS for s in range(10))
+
+
+ALPHA = 0.05
+
+
+def frequencies(noise: Noise, delta: float, runs: int = 25) -> Counter[Verdict]:
+    """The verdicts for two experts with equal logits, at a large alpha."""
+    subject, found = replace(PAPER, router_noise=noise), Counter[Verdict]()
+    for seed in range(runs):
+        (rise,) = rise_at_the_steepest(subject, torch.zeros(2, 1).double(), delta, 2.0, seed)
+        budget = rise.samples_needed(ALPHA)
+        found[rise.judge(np.random.SeedSequence(seed), ALPHA, budget).verdict] += 1
+    return found
+
+
+def test_at_the_bound_at_most_alpha_is_violated() -> None:
+    """Two uniform numbers are delta-close with probability 2 delta (1 - delta / 2)."""
+    assert binom.sf(frequencies(uniform_noise, 1e-3)[Verdict.VIOLATED] - 1, 25, ALPHA) > 1e-6
+
+
+def test_an_atom_of_the_stated_resolution_holds_in_at_most_5_percent() -> None:
+    (rise,) = rise_at_the_steepest(PAPER, torch.zeros(2, 1).double(), 1e-6, 2.0, 0)
+    alike = math.sqrt(rise.resolution)
+
+    def with_an_atom(shape: tuple[int, ...], generator: torch.Generator, step: int) -> Tensor:
+        u = uniform_noise(shape, generator, step)
+        return u.where(torch.rand(shape, generator=generator) > alike, 0.5)
+
+    assert binom.sf(frequencies(with_an_atom, 1e-6)[Verdict.HOLDS] - 1, 25, 0.05) > 1e-6
 
 
 def of_expert(shape: tuple[int, ...], generator: torch.Generator, step: int) -> Tensor:

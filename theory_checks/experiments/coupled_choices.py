@@ -1,5 +1,7 @@
 """Where a router's choice changes fastest with its logits: the same noise at two logits."""
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -9,7 +11,7 @@ from core.data import EPS
 from core.seeds import generator_from
 from theory_checks.evidence import Statement, mean_at_most
 
-PILOT = 40_000  # numbers of a pilot sample that shows where the noise may have atoms
+PILOT = 200_000  # numbers of a pilot sample that shows where the noise may have atoms
 # Noise has the precision of training: differences of multiples of 2^-24 in [0, 1].
 GRID_OF_NOISE = 2.0**-22
 
@@ -62,11 +64,16 @@ def rise_at_the_steepest(
         return (after & ~before).numpy()
 
     rounding = GRID_OF_NOISE + 16 * EPS * float(at.abs().max())
+    bound = min(lipschitz * (delta + rounding), 1.0)
+    # The fullest of 1 / bound windows has by chance sqrt(2 log(1 / bound)) standard deviations more
+    # than its share; an excess that is to be found must lie above that, by two for its own chance.
+    deviation = math.sqrt(bound / (PILOT // M))
+    unseen = (math.sqrt(2 * math.log(1 / bound)) + 2) * deviation
     return (
         mean_at_most(
-            min(lipschitz * (delta + rounding), 1.0),
+            bound,
             draw,
-            resolution=M / 1e4,
+            resolution=max(M / 1e4, unseen),
             detail=f"choices that a step of {delta:.3g} changes, where most of them do",
         ),
     )
