@@ -1,7 +1,10 @@
 """Processes of which one that crashes or hangs takes no other with it."""
 
 import os
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -48,6 +51,35 @@ def test_who_reads_no_further_ends_what_is_running() -> None:
         outcomes.close()
         assert workers.busy == []
     assert not any(is_alive(process.pid.result()) for process in processes)
+
+
+KILLED = """
+import os, time
+from theory_checks.faults.workers import Workers
+
+if __name__ == "__main__":
+    with Workers(1) as workers:
+        list(workers.outcomes(os.getpid, [()]))
+        print(workers.idle[0].pid.result(), flush=True)
+        time.sleep(60)
+"""
+
+
+def test_processes_end_with_the_one_that_waits_for_them_even_if_it_is_killed(
+    tmp_path: Path,
+) -> None:
+    script = tmp_path / "killed.py"
+    script.write_text(KILLED)
+    waiting = subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True)
+    assert waiting.stdout is not None
+    worker = int(waiting.stdout.readline())
+    waiting.stdout.close()
+    waiting.kill()
+    waiting.wait()
+    until = time.monotonic() + 10
+    while is_alive(worker) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not is_alive(worker)
 
 
 def is_alive(pid: int) -> bool:

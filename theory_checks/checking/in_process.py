@@ -26,7 +26,7 @@ from theory_checks.checking.claim import (
     Claim,
 )
 from theory_checks.checking.options import Options, options_from
-from theory_checks.checking.process import require_own_core, tune_process
+from theory_checks.checking.process import begin_worker, require_own_core
 from theory_checks.checking.profiles import Profile
 from theory_checks.checking.record import Record
 from theory_checks.report.document import Report
@@ -246,7 +246,7 @@ def _records(
     from concurrent.futures import ProcessPoolExecutor
 
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, spawn, initializer=tune_process) as pool:
+    with ProcessPoolExecutor(workers, spawn, initializer=begin_worker) as pool:
         yield from bar(pool.map(partial(_record_of, options, run.shared), claims))
 
 

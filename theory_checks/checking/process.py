@@ -3,8 +3,10 @@ be settled before NumPy and torch are imported."""
 
 import ctypes
 import importlib.util
+import multiprocessing.process
 import os
 import sys
+import threading
 from pathlib import Path
 
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # parameters of glibc's mallopt
@@ -31,6 +33,22 @@ def tune_process() -> None:
     if mallopt is not None:  # other C libraries than glibc have none
         mallopt(MMAP_THRESHOLD, 2**25)
         mallopt(TRIM_THRESHOLD, 2**28)
+
+
+def begin_worker() -> None:
+    """Settles a process that another one waits for: as `tune_process`, and it ends with the other.
+
+    A pool cannot tell its processes that it was killed: they would wait for work for ever.
+    """
+    tune_process()
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_after, args=(parent,), daemon=True).start()
+
+
+def _end_after(process: multiprocessing.process.BaseProcess) -> None:
+    process.join()
+    os._exit(1)
 
 
 def find_modules_in(directory: Path) -> None:

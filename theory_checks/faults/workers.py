@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from theory_checks.checking.process import tune_process
+from theory_checks.checking.process import begin_worker
 
 SPAWN = multiprocessing.get_context("spawn")
 
@@ -30,7 +30,7 @@ class Unanswered(Exception):
 def _begin(core: Path | None) -> None:
     if core:
         sys.path.insert(0, str(core))
-    tune_process()
+    begin_worker()
     # Ctrl-C is for the process that waits, which ends this one
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
