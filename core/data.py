@@ -133,7 +133,7 @@ class Discrete:
 
 
 PROBES = torch.tensor(
-    [0.0, 0.25, 0.5, 0.75, 0.999], dtype=torch.float64
+    [0.0, 0.25, 0.5, 0.75, 0.999], dtype=torch.float64, device="cpu"
 )  # the points at which the draws of a law are checked
 EPS = torch.finfo(torch.float64).eps
 

@@ -8,11 +8,20 @@ verdict counts. `theory_checks.evidence.ledger` proves that a run's false alarms
 import inspect
 import math
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from theory_checks.checking.claim import Claim
+from theory_checks.checking.contracts import Breach, held
 from theory_checks.checking.run import Run
-from theory_checks.evidence import Evidence, HypothesesNotMet, NotANumber, Statement, Verdict
+from theory_checks.evidence import (
+    Evidence,
+    HypothesesNotMet,
+    NotANumber,
+    Statement,
+    Verdict,
+    at_most,
+)
 from theory_checks.evidence.ledger import SUSPICION
 from theory_checks.experiments.trajectories import DECIDE, SEARCH, Trained
 
@@ -53,6 +62,10 @@ def _judge(claim: Claim, run: Run, inputs: Mapping[str, Any], phase: int, alpha:
         return statement.judge(
             run.stream(claim.id, dict(inputs), phase), alpha, statement.samples_needed(alpha)
         )
+    except Breach as reason:
+        if reason.measured is None:
+            return _without_numbers(Verdict.VIOLATED, "contract", reason)
+        return _of_breach(reason, reason.measured)
     except HypothesesNotMet as reason:
         return _without_numbers(Verdict.VACUOUS, "no draws", reason)
     except NotANumber as reason:
@@ -66,8 +79,16 @@ def _without_numbers(verdict: Verdict, stopped: str, reason: Exception) -> Evide
     return Evidence(verdict, nan, nan, nan, None, nan, 0, 0.0, 0.0, stopped, "; ".join(notes))
 
 
+def _of_breach(reason: Breach, measured: float) -> Evidence:
+    """No chance enters: 0 is due, and this is what was measured."""
+    evidence = at_most(measured, 0.0).evidence
+    return replace(evidence, stopped="contract", detail=str(reason))
+
+
 def context_of(run: Run, phase: int) -> dict[str, Any]:
-    """The arguments that a check may name besides its inputs."""
+    """The arguments that a check may name besides its inputs. All ingredients are held to their
+    contracts."""
+    run = replace(run, subject=held(run.subject))
     return {
         "subject": run.subject,
         "profile": run.profile,

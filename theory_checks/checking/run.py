@@ -12,6 +12,7 @@ from torch import Tensor
 
 from core import Subject
 from core.seeds import child
+from theory_checks.checking.ambient import kept
 from theory_checks.checking.budget import ledger
 from theory_checks.checking.options import Options, is_whole
 from theory_checks.checking.profiles import PROFILES, Profile
@@ -120,7 +121,8 @@ def load_subject(name: str) -> Subject:
     if module_name in MOVED:
         raise ValueError(f"subject {name!r}: is now {MOVED[module_name]}:{attribute}")
     try:
-        module = importlib.import_module(module_name)
+        with kept():
+            module = importlib.import_module(module_name)
     except Exception as error:  # whatever the user's module raises while it is imported
         what = f"{type(error).__name__}: {error}"
         raise ValueError(

@@ -19,7 +19,9 @@ from hypothesis.internal.conjecture import providers
 from hypothesis.internal.constants_ast import Constants
 from torch import Tensor
 
+from theory_checks.checking.ambient import standard
 from theory_checks.checking.claim import DEFAULT_ALPHA, DEFAULT_SUBJECT, Claim
+from theory_checks.checking.contracts import Raised
 from theory_checks.checking.decide import context_of, search_then_decide, wanted_by
 from theory_checks.checking.pictures import compact
 from theory_checks.checking.record import RAISED, Record
@@ -88,6 +90,7 @@ def check(claim: Claim, run: Run, *, shrink: bool = True) -> Record:
     return examine(claim, run, shrink=shrink).record
 
 
+@standard()
 def examine(
     claim: Claim, run: Run, progress: Callable[[], object] = lambda: None, *, shrink: bool = True
 ) -> Examined:
@@ -332,9 +335,14 @@ def reproduce(claim_id: str, run: Run) -> str:
     )
 
 
+def reason(error: Exception) -> str:
+    """Why a check raised, in one line that names what did."""
+    return str(error) if isinstance(error, Raised) else f"{type(error).__name__}: {error}"
+
+
 def broken(claim: Claim, run: Run, error: Exception) -> Record:
     """The record of a claim whose check raised."""
-    detail = f"{type(error).__name__}: {error}"
+    detail = reason(error)
     return replace(
         described(claim, run.profile),
         verdict=RAISED,

@@ -48,9 +48,12 @@ def run(arguments: argparse.Namespace) -> int:
             f" {found.device}",
             flush=True,
         )
+        from theory_checks.checking.ambient import standard
+
         try:
             examined = replayed(claim, found)
-            print("\n".join(steps(claim, found, examined)))
+            with standard():
+                print("\n".join(steps(claim, found, examined)))
         except Exception:
             traceback.print_exc()
             return 1

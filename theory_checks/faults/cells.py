@@ -18,12 +18,13 @@ from tqdm import tqdm
 from core import PAPER
 from theory_checks.checking.budget import ledger
 from theory_checks.checking.claim import DEFAULT_ALPHA, DEFAULT_SUBJECT, Claim
+from theory_checks.checking.contracts import held
 from theory_checks.checking.fingerprint import fingerprint
 from theory_checks.checking.profiles import PROFILES
 from theory_checks.checking.record import RAISED
 from theory_checks.checking.registry import built_in, claim_hash
 from theory_checks.checking.run import Run, load_subject
-from theory_checks.checking.search import check
+from theory_checks.checking.search import check, reason
 from theory_checks.evidence.ledger import Ledger
 from theory_checks.faults import FAULTS
 from theory_checks.faults.edit import Edit
@@ -74,24 +75,6 @@ class Result:
     samples: int = 0
     detail: str = ""
     used: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Watched:
-    """An ingredient of a subject that notes its name in `used` when it is called or one of its
-    attributes is read."""
-
-    name: str
-    ingredient: Any
-    used: set[str]
-
-    def __call__(self, *arguments: Any, **options: Any) -> Any:
-        self.used.add(self.name)
-        return self.ingredient(*arguments, **options)
-
-    def __getattr__(self, name: str) -> Any:
-        self.used.add(self.name)
-        return getattr(self.ingredient, name)
 
 
 @functools.cache
@@ -151,13 +134,10 @@ def check_cell(cell: Cell, shared: Path) -> Result:
         claim, subject = claims()[cell.claim], load_subject(cell.subject)
         if claim.trains:
             used.update(vars(subject))
-        watched = {name: Watched(name, value, used) for name, value in vars(subject).items()}
-        run = Run(
-            replace(subject, **watched), cell.subject, profile, device, cell.seed, budget(), shared
-        )
+        run = Run(held(subject, used), cell.subject, profile, device, cell.seed, budget(), shared)
         record = check(claim, run, shrink=False)  # a kill is a kill, whatever its input
     except Exception as error:
-        return Result(RAISED, detail=f"{type(error).__name__}: {error}")
+        return Result(RAISED, detail=reason(error))
     outcome = OUTCOME_OF_VERDICT[record.verdict]
     if outcome == "killed" and (record.margin is None or record.margin != record.margin):
         outcome = RAISED  # what was observed is not a number
