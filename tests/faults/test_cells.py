@@ -30,7 +30,10 @@ def test_outcomes(tmp_path: Path) -> None:
     assert check_cell(CELL, tmp_path).outcome == "killed"
     assert check_cell(replace(CELL, claim="R.7"), tmp_path) == Result("survived")
     crashed = check_cell(Cell("test_cells:RAISING", "R.8", "quick", 1), tmp_path)
-    assert (crashed.outcome, crashed.detail) == ("error", "RuntimeError: no gate today")
+    assert (crashed.outcome, crashed.detail) == (
+        "error",
+        "gate raised RuntimeError: no gate today",
+    )
 
 
 def test_cells_say_which_ingredients_of_the_paper_s_subject_were_used(tmp_path: Path) -> None:

@@ -5,13 +5,15 @@ no NaN unless they do, and depends on them alone: the same arguments, with a gen
 state, give the same result, and stay what they are. A claim whose check meets a breach is violated:
 its detail names the ingredient and what it owes.
 
-Shapes, dtypes and devices are looked at in every call. What costs as much as the call itself (equal
-calls, changed arguments, numbers) is looked at in the first call of each ingredient on each input
-of a claim, with gradients on and off. That evaluation agrees with training is claim R.12.
+A look takes longer than many a call. So only the first call of an ingredient on each input of a
+claim is looked at, with gradients on and off, and made again to compare the two; later calls are
+looked at where that result had to be converted. If the check then raises or meets NaN, it is done
+again with a look at every call (`checking.decide`). That evaluation agrees with training is claim
+R.12.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
 import torch
@@ -103,21 +105,26 @@ class Held:
     """An ingredient that is held to its contract wherever it is called.
 
     used: names of ingredients that were called, or of which an attribute was read.
-    seen: the ingredients that were looked at closely, with whether gradients were recorded.
+    every: whether every call is looked at.
+    plain: the ingredients that a look found to need no other, with whether gradients were recorded.
+    repeated: the same for those that were called again.
     """
 
     name: str
     ingredient: Any
     used: set[str]
-    seen: set[tuple[str, bool]] = field(default_factory=set)
+    every: bool
+    plain: set[tuple[str, bool]]
+    repeated: set[tuple[str, bool]]
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
-        gradients = torch.is_grad_enabled()
-        if (self.name, gradients) in self.seen:
-            return self._settled(self._called(arguments, options), arguments)
+        key = (self.name, torch.is_grad_enabled())
+        if key in self.plain:
+            return self.ingredient(*arguments, **options)
         self.used.add(self.name)
-        self.seen.add((self.name, gradients))
-        return self._looked_at(arguments, options)
+        if self.every or key not in self.repeated:
+            return self._looked_at(arguments, options, key)
+        return self._settled(self._called(arguments, options), arguments)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):  # of Python's protocols, such as copying
@@ -131,7 +138,9 @@ class Held:
         except (Exception, SystemExit) as error:
             raise Raised(f"{self.name} raised {type(error).__name__}: {error}") from error
 
-    def _looked_at(self, arguments: Arguments, options: Mapping[str, Any]) -> Any:
+    def _looked_at(
+        self, arguments: Arguments, options: Mapping[str, Any], key: tuple[str, bool]
+    ) -> Any:
         """The result of a call, after a close look at it."""
         inputs = [a for a in arguments if not isinstance(a, torch.Generator)]
         if self.name in UPDATES:
@@ -140,7 +149,8 @@ class Held:
         copies = [(where, value.detach().clone()) for where, value in given]
         generators = [a for a in arguments if isinstance(a, torch.Generator)]
         before, ambient = [g.get_state() for g in generators], Ambient.present()
-        result = self._settled(self._called(arguments, options), arguments)
+        returned = self._called(arguments, options)
+        result = self._settled(returned, arguments)
         if changed := ambient.differences(Ambient.present()):
             ambient.restore()
             self._breaks(f"changed {', '.join(changed)} of torch or NumPy for all others")
@@ -148,7 +158,9 @@ class Held:
             if not _equal(value.detach(), copy):
                 self._breaks(f"changed its argument {self._named(inputs, where)} in place")
         self._require_numbers(result, arguments, copies)
-        if self.name not in UPDATES or arguments[3] is None:
+        first = key not in self.repeated
+        self.repeated.add(key)
+        if first and (self.name not in UPDATES or arguments[3] is None):
             after = [g.get_state() for g in generators]
             for generator, state in zip(generators, before, strict=True):
                 generator.set_state(state)
@@ -156,6 +168,8 @@ class Held:
             for generator, state in zip(generators, after, strict=True):
                 generator.set_state(state)
             self._require_equal(result, again)
+        if not self.every and _same(returned, result):
+            self.plain.add(key)
         return result
 
     def _named(self, inputs: Arguments, where: str) -> str:
@@ -199,10 +213,10 @@ class Held:
             result = self._on(result, like.device)
             if result.dtype != like.dtype:
                 result = self._floating(result).to(like.dtype)
-        if self.name in DIFFERENTIATED and torch.is_grad_enabled() and arguments[0].requires_grad:
+        source = arguments[0] if self.name in DIFFERENTIATED else None
+        if source is not None and torch.is_grad_enabled() and source.requires_grad:
             # What does not depend on its argument has gradient 0.
-            none = arguments[0].flatten()[:0].sum()
-            return result if result.requires_grad else result + none.to(result.dtype)
+            return result if result.requires_grad else result + source.flatten()[:0].sum()
         return result.detach() if result.requires_grad else result
 
     def _require_shape(self, result: Any, shape: Sequence[int], part: str = "") -> None:
@@ -296,7 +310,7 @@ class Held:
             part = where.partition(".")[2]
             what = f"{part} with " if part else ""
             if value.is_floating_point():
-                wrong = ~value.isfinite() if drawn else value.isnan()
+                wrong = ~value.isfinite() if drawn or self.name == "loss" else value.isnan()
                 count = int(wrong.sum())
                 if count and all(bool(v.isfinite().all()) for _, v in given):
                     which = "NaN" if bool(value.isnan().any()) else "infinity"
@@ -342,6 +356,12 @@ class Held:
                 )
 
 
+def _same(returned: Any, settled: Any) -> bool:
+    """Whether nothing had to be converted."""
+    pairs = zip(tensors((returned,)), tensors((settled,)), strict=True)
+    return all(one is other for (_, one), (_, other) in pairs)
+
+
 def _kind(value: Any) -> str:
     return "None" if value is None else f"a {type(value).__module__}.{type(value).__name__}"
 
@@ -377,18 +397,21 @@ def tensors(value: Any, where: str = "") -> Iterator[tuple[str, Tensor]]:
             yield from tensors(part, f"{where}.{name}" if where else name)
 
 
-def held(subject: Subject, used: set[str] | None = None) -> Subject:
-    """The subject with every ingredient held to its contract, none looked at closely yet.
+def held(subject: Subject, used: set[str] | None = None, *, every: bool = False) -> Subject:
+    """The subject with every ingredient held to its contract, none looked at yet.
 
     used: a set to which the names of the ingredients that are called are added; those that were
         held before keep theirs.
+    every: whether to look at every call.
     """
-    seen: set[tuple[str, bool]] = set()
     noted: set[str] = set() if used is None else used
+    plain: set[tuple[str, bool]] = set()
+    repeated: set[tuple[str, bool]] = set()
 
-    def hold(name: str, ingredient: Any) -> Held:
-        if isinstance(ingredient, Held):
-            return Held(name, ingredient.ingredient, ingredient.used, seen)
-        return Held(name, ingredient, noted, seen)
+    def hold(name: str, value: Any) -> Held:
+        ingredient, names = (
+            (value.ingredient, value.used) if isinstance(value, Held) else (value, noted)
+        )
+        return Held(name, ingredient, names, every, plain, repeated)
 
     return replace(subject, **{name: hold(name, value) for name, value in vars(subject).items()})

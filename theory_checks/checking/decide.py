@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from hypothesis.errors import UnsatisfiedAssumption
+
 from theory_checks.checking.claim import Claim
 from theory_checks.checking.contracts import Breach, held
 from theory_checks.checking.run import Run
@@ -49,10 +51,12 @@ def phases(claim: Claim, run: Run, inputs: Mapping[str, Any]) -> Iterator[tuple[
 
 
 def _judge(claim: Claim, run: Run, inputs: Mapping[str, Any], phase: int, alpha: float) -> Evidence:
-    try:
-        statement: Statement = claim.check(
-            **wanted_by(claim.check, context_of(run, phase)), **inputs
-        )
+    """The evidence of one phase. Where the check raises or meets NaN, it is done again with a look
+    at every call of an ingredient, to name the one that is to blame."""
+
+    def judged(every: bool) -> Evidence:
+        context = wanted_by(claim.check, context_of(run, phase, every=every))
+        statement: Statement = claim.check(**context, **inputs)
         if not hasattr(statement, "judge"):
             kind = type(statement).__name__
             raise TypeError(f"claim {claim.id}: its check returned a {kind}, needs a Statement")
@@ -62,10 +66,16 @@ def _judge(claim: Claim, run: Run, inputs: Mapping[str, Any], phase: int, alpha:
         return statement.judge(
             run.stream(claim.id, dict(inputs), phase), alpha, statement.samples_needed(alpha)
         )
+
+    try:
+        try:
+            return judged(every=False)
+        except (Breach, HypothesesNotMet, UnsatisfiedAssumption):
+            raise
+        except Exception:
+            return judged(every=True)
     except Breach as reason:
-        if reason.measured is None:
-            return _without_numbers(Verdict.VIOLATED, "contract", reason)
-        return _of_breach(reason, reason.measured)
+        return _of_breach(reason)
     except HypothesesNotMet as reason:
         return _without_numbers(Verdict.VACUOUS, "no draws", reason)
     except NotANumber as reason:
@@ -79,16 +89,21 @@ def _without_numbers(verdict: Verdict, stopped: str, reason: Exception) -> Evide
     return Evidence(verdict, nan, nan, nan, None, nan, 0, 0.0, 0.0, stopped, "; ".join(notes))
 
 
-def _of_breach(reason: Breach, measured: float) -> Evidence:
-    """No chance enters: 0 is due, and this is what was measured."""
-    evidence = at_most(measured, 0.0).evidence
+def _of_breach(reason: Breach) -> Evidence:
+    """No chance enters: 0 is due, and `measured` was found, if that is a number."""
+    if reason.measured is None:
+        return _without_numbers(Verdict.VIOLATED, "contract", reason)
+    evidence = at_most(reason.measured, 0.0).evidence
     return replace(evidence, stopped="contract", detail=str(reason))
 
 
-def context_of(run: Run, phase: int) -> dict[str, Any]:
+def context_of(run: Run, phase: int, *, every: bool = False) -> dict[str, Any]:
     """The arguments that a check may name besides its inputs. All ingredients are held to their
-    contracts."""
-    run = replace(run, subject=held(run.subject))
+    contracts.
+
+    every: whether in every call.
+    """
+    run = replace(run, subject=held(run.subject, every=every))
     return {
         "subject": run.subject,
         "profile": run.profile,
