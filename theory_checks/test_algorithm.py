@@ -33,6 +33,10 @@ from theory_checks.experiments.oracles import (
     losses_if_routed,
     one_replicate,
 )
+from theory_checks.experiments.reported import (
+    run_reports_what_it_did,
+    stages_end_where_they_should,
+)
 from theory_checks.experiments.scenarios import SEEDS, gaussian, ladder
 from theory_checks.experiments.small_runs import (
     SHAPES,
@@ -58,6 +62,7 @@ SMALLEST = EPS * torch.finfo(torch.float64).smallest_normal
     source="derived from the gradient of the softmax gate",
     formula=r"\sum_m\nabla_{\theta_m}L=0,\qquad\sum_m\theta_m^{(t)}=\sum_m\theta_m^{(0)}",
     over={"run": small_runs(steps=12)},
+    depends_on=("G.2", "G.8"),
     visits=facts_about_run,
 )
 def the_sum_of_router_weights_is_conserved(subject: Subject, run: SmallRun) -> Statement:
@@ -93,6 +98,7 @@ def the_sum_of_router_weights_is_conserved(subject: Subject, run: SmallRun) -> S
         r" 0],\qquad\|W_m^{(t)}-W_m^{(0)}\|_F\le\eta t"
     ),
     over={"run": small_runs(steps=6), "blow_up": st.sampled_from([1.0, 10.0, 40.0, 200.0])},
+    depends_on=("G.8",),
     visits=lambda run, blow_up: {**facts_about_run(run), "scale of W": run.scale * blow_up},
 )
 def experts_move_by_eta_or_not_at_all(subject: Subject, run: SmallRun, blow_up: float) -> Statement:
@@ -146,7 +152,11 @@ def experts_move_by_eta_or_not_at_all(subject: Subject, run: SmallRun, blow_up: 
         {"run": SmallRun(K=2, P=4, M=8, J=3, n=5, T=1, eta=0.1, eta_r=1.0, scale=1.0, seed=0)},
         {"run": SmallRun(K=2, P=4, M=3, J=2, n=4, T=1, eta=1e-4, eta_r=100.0, scale=10.0, seed=0)},
         {"run": SmallRun(K=2, P=4, M=3, J=2, n=4, T=1, eta=10.0, eta_r=1e-4, scale=1.0, seed=0)},
+        # The slope of the loss is e^-519 and e^-1337, so that squares, or slopes, underflow.
+        {"run": SmallRun(K=2, P=4, M=3, J=2, n=1, T=1, eta=0.1, eta_r=1.0, scale=10.0, seed=13)},
+        {"run": SmallRun(K=2, P=4, M=3, J=2, n=1, T=1, eta=0.1, eta_r=1.0, scale=10.0, seed=0)},
     ),
+    depends_on=("G.2", "G.8"),
     examples=25,
     visits=facts_about_run,
 )
@@ -161,7 +171,8 @@ def training_follows_the_gradients_of_its_loss(subject: Subject, run: SmallRun) 
     begun = started(subject, run)
     x = Patches.of(begun.x.dense[0])
     iterates = begun.iterates(subject)
-    statements: list[Statement] = []
+    router: list[Statement] = []
+    experts: list[Statement] = []
     seen = 0  # experts whose gradient the oracle distinguishes from 0
     for t in range(run.T):
         before, after = (one_replicate(iterates[s], 0) for s in (t, t + 1))
@@ -174,7 +185,7 @@ def training_follows_the_gradients_of_its_loss(subject: Subject, run: SmallRun) 
         )
         doubt_W, doubt_theta = ((a - b).abs() + rounding for a, b in zip(fine, coarse, strict=True))
         fine_W, fine_theta = fine
-        statements.append(
+        router.append(
             equal(
                 before.theta - after.theta,
                 run.eta_r * fine_theta,
@@ -191,15 +202,16 @@ def training_follows_the_gradients_of_its_loss(subject: Subject, run: SmallRun) 
         moved = torch.where(clear, (before.W - after.W) / run.eta, 0.0)
         # A relative error e of a vector turns its direction by at most 2 e.
         uncertain = torch.where(clear, 2 * doubt / norm + 4 * EPS * before.W.abs() / run.eta, EPS)
-        statements.append(
+        experts.append(
             equal(moved, direction, tolerance=uncertain, detail=f"direction of step {t} of W")
         )
-    return given(
-        all_of(*statements),
+    of_experts = given(
+        all_of(*experts),
         met=seen,
         tried=run.T * run.M,
         hypotheses="a gradient that the oracle distinguishes from 0",
     )
+    return all_of(*router, of_experts)
 
 
 @claim(
@@ -213,6 +225,7 @@ def training_follows_the_gradients_of_its_loss(subject: Subject, run: SmallRun) 
     ),
     given="no ties of noise and logits",
     over={"run": small_runs(steps=5), "seed": SEEDS},
+    depends_on=("G.2", "G.8"),
     visits=facts_about_run,
 )
 def training_commutes_with_symmetries(subject: Subject, run: SmallRun, seed: int) -> Statement:
@@ -297,6 +310,7 @@ def experts_are_homogeneous_of_degree_3(
     formula=r"(-y,\,-W^{(0)})\ \mapsto\ (-W^{(t)},\,\Theta^{(t)})",
     given="no ties of noise and logits",
     over={"run": small_runs(steps=5)},
+    depends_on=("G.2", "G.8"),
     visits=facts_about_run,
 )
 def flipping_labels_flips_the_experts(subject: Subject, run: SmallRun) -> Statement:
@@ -411,6 +425,7 @@ def the_loss_is_logistic(subject: Subject, z: float) -> Statement:
     always=(
         {"run": SmallRun(K=2, P=4, M=3, J=2, n=12, T=2600, eta=0.01, eta_r=0.1, scale=1.0, seed=0)},
     ),
+    depends_on=("G.3",),
 )
 def training_has_no_memory(subject: Subject, run: SmallRun) -> Statement:
     """Theta^(t+1), W^(t+1) depend on Theta^(t), W^(t), the data and r_t only: training restarted
@@ -478,7 +493,7 @@ def every_step_of_a_run_is_that_of_the_algorithm(subject: Subject, run: LongRun)
     """Every step of a run, of up to 1100 steps in the precision of training, sends each example to
     argmax(h + r), moves each expert by eta along its gradient, or not at all if it has none, and
     moves theta by -eta_r times its gradient. The run starts from what the subject's ingredients
-    draw.
+    draw, and reports what it did: T_1, training errors, rejected initialisations, what it watched.
 
     Each step is inspected in one of the replicates, in turn. The oracle takes the data that the
     subject returned to training, redraws the noise from the seeds, which determine a run, and
@@ -489,6 +504,10 @@ def every_step_of_a_run_is_that_of_the_algorithm(subject: Subject, run: LongRun)
     scenario = ladder(problem, run.n, run.replicates, M=run.M, J=run.J)
     hyper = replace(scenario.hyper, T=run.T)
     seeds = [np.random.SeedSequence((run.seed, r)) for r in range(run.replicates)]
+    statements = [
+        stages_end_where_they_should(hyper),
+        *run_reports_what_it_did(subject, problem, hyper, seeds),
+    ]
     watched, calls = observed(subject, AT_THE_START)
     trained = train(
         watched,
@@ -501,6 +520,8 @@ def every_step_of_a_run_is_that_of_the_algorithm(subject: Subject, run: LongRun)
         memory_budget=2**30,  # one chunk
     )
     kept = trained.watched
+    if any(len(values[0]) != run.T + 1 for values in kept.values()):
+        return all_of(*statements)  # violated: what follows rests on what a run reports
     drawn: list[Examples] = [c.result for c in calls if c.ingredient == "draw_examples"]
     generators = [
         generator_from(draw_replicate(subject, problem, hyper, seed).noise_seed) for seed in seeds
@@ -538,7 +559,7 @@ def every_step_of_a_run_is_that_of_the_algorithm(subject: Subject, run: LongRun)
         doubt = hyper.eta_r * expected.doubt_theta + 4 * SINGLE * at.theta.abs().amax(dim=1)
         found[step_theta].append((off_theta, doubt))
     start = Parameters(kept["theta"][:, 0], kept["W"][:, 0])
-    statements = [starts_as_drawn(trained, start, calls)]
+    statements.append(starts_as_drawn(trained, start, calls))
     for detail, pairs in found.items():
         off, tolerance = map(torch.stack, zip(*pairs, strict=True))
         statements.append(equal(off, 0, tolerance=tolerance, detail=detail))

@@ -327,12 +327,54 @@ def evaluation_with_noise() -> tuple[str, str]:
     return "subject.select(h, torch.zeros_like(h))", "subject.select(h, torch.rand_like(h))"
 
 
-@core_edit("evaluation", "training.py", noticed_by="C.6", representative=True)
+@core_edit("evaluation", "training.py", noticed_by=("G.11", "C.6"), representative=True)
 def training_error_is_always_0() -> tuple[str, str]:
     """A training example counts as an error only if its margin is 0."""
     return (
         "margins(subject, parameters, x, y)[0]",
         "margins(subject, parameters, x, y)[0].abs()",
+    )
+
+
+@core_edit("evaluation", "training.py", noticed_by="G.11")
+def training_error_of_all_replicates() -> tuple[str, str]:
+    """The training error of every replicate is the mean over all of them."""
+    return (
+        "is_error(margins(subject, parameters, x, y)[0]).float().mean(dim=-1)",
+        "is_error(margins(subject, parameters, x, y)[0]).float().mean().expand(len(y))",
+    )
+
+
+@core_edit("evaluation", "training.py", noticed_by="G.11")
+def every_look_is_at_step_0() -> tuple[str, str]:
+    """The training error is reported as that of step 0, whatever the step."""
+    return "looked_at.append(t)", "looked_at.append(0)"
+
+
+@core_edit("evaluation", "training.py", noticed_by="G.11")
+def looks_a_step_late() -> tuple[str, str]:
+    """The training error is measured a step after every tenth."""
+    return "t % plan.look_every == 0", "t % plan.look_every == 1"
+
+
+@core_edit("evaluation", "training.py", noticed_by="G.11")
+def watched_a_step_late() -> tuple[str, str]:
+    """What is watched begins at step 1 and ends a step later."""
+    return "t <= plan.watch_until", "0 < t <= plan.watch_until + 1"
+
+
+@core_edit("replicates", "training.py", noticed_by="G.11")
+def no_initialisation_is_rejected() -> tuple[str, str]:
+    """The condition on the initialisation is asked, but never heard."""
+    return "not accept(exact, W)", "not (accept(exact, W) or True)"
+
+
+@core_edit("replicates", "training.py", noticed_by="G.11")
+def rejected_initialisations_are_not_counted() -> tuple[str, str]:
+    """Every replicate is said to have needed one initialisation."""
+    return (
+        "tuple(r.initialisations for r in replicates)",
+        "tuple(1 for _ in replicates)",
     )
 
 
@@ -342,10 +384,22 @@ def a_margin_of_0_is_no_error() -> tuple[str, str]:
     return "~(margin > 0)", "margin < 0"
 
 
-@core_edit("stages", "updates.py", noticed_by=("E.2", "A.5"), representative=True)
+@core_edit("stages", "updates.py", noticed_by=("G.11", "E.2", "A.5"), representative=True)
 def exploration_twice_as_long() -> tuple[str, str]:
     """T_1 is 2 sigma_0^(1/2) / eta."""
     return "self.sigma_0**0.5 / self.eta", "2 * self.sigma_0**0.5 / self.eta"
+
+
+@core_edit("stages", "updates.py", noticed_by="G.11")
+def exploration_as_long_as_a_linear_one() -> tuple[str, str]:
+    """T_1 is sigma_0 / eta."""
+    return "self.sigma_0**0.5 / self.eta", "self.sigma_0 / self.eta"
+
+
+@core_edit("stages", "updates.py", noticed_by="G.11")
+def exploration_ends_a_step_late() -> tuple[str, str]:
+    """T_1 is rounded up."""
+    return "int(self.sigma_0**0.5 / self.eta)", "-int(-(self.sigma_0**0.5) // self.eta)"
 
 
 # Patches and laws: data.py
