@@ -6,10 +6,10 @@ state, give the same result, and stay what they are. A claim whose check meets a
 its detail names the ingredient and what it owes.
 
 A look takes longer than many a call. So only the first call of an ingredient on each input of a
-claim is looked at, with gradients on and off, and made again to compare the two; later calls are
-looked at where that result had to be converted. If the check then raises or meets NaN, it is done
-again with a look at every call (`checking.decide`). That evaluation agrees with training is claim
-R.12.
+claim is looked at, with gradients on and off, and made again with gradients on to compare the two;
+later calls are looked at where that result had to be converted. If the check then raises or meets
+NaN, it is done again with a look at every call (`checking.decide`). That evaluation repeats itself
+and agrees with training is claim R.12.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -160,7 +160,7 @@ class Held:
         self._require_numbers(result, arguments, copies)
         first = key not in self.repeated
         self.repeated.add(key)
-        if first and (self.name not in UPDATES or arguments[3] is None):
+        if first and torch.is_grad_enabled() and (self.name not in UPDATES or arguments[3] is None):
             after = [g.get_state() for g in generators]
             for generator, state in zip(generators, before, strict=True):
                 generator.set_state(state)
@@ -341,19 +341,20 @@ class Held:
             part = where.partition(".")[2]
             if one.shape == other.shape and _equal(one, other):
                 continue
-            off = torch.inf if one.shape != other.shape else _distance(one, other)
-            slack = 0.0
-            if one.is_floating_point() and one.numel():
-                largest = float(one.abs().nan_to_num(0.0, 0.0, 0.0).max())
-                slack = ROUNDING * torch.finfo(one.dtype).eps * largest
-            if off > slack:
-                source = " and generator" if "generator" in CONTRACTS[self.name].arguments else ""
-                of = f" of {part}" if part and self.name not in UPDATES else ""
-                self._breaks(
-                    f"is not deterministic: two calls with equal arguments{source} differ{of} by"
-                    f" {off:.3g}",
-                    off,
-                )
+            source = " and generator" if "generator" in CONTRACTS[self.name].arguments else ""
+            what = (
+                f"is not deterministic: two calls with equal arguments{source} differ"
+                f"{f' in {part}' if part and self.name not in UPDATES else ''}"
+            )
+            if one.shape != other.shape:
+                self._breaks(f"{what}: shapes {_text(one.shape)} and {_text(other.shape)}")
+            if not one.is_floating_point():
+                count = int((one != other).sum())
+                self._breaks(f"{what} in {count} of {one.numel()} entries", float(count))
+            off = _distance(one, other)
+            largest = float(one.abs().nan_to_num(0.0, 0.0, 0.0).max())
+            if off > ROUNDING * torch.finfo(one.dtype).eps * largest:
+                self._breaks(f"{what} by {off:.3g}", off)
 
 
 def _same(returned: Any, settled: Any) -> bool:
