@@ -22,7 +22,7 @@ from torch import Tensor
 from core import Examples, Patches, Signals, Subject
 from theory_checks.checking.ambient import Ambient
 
-ROUNDING = 1000  # eps of the largest entry, by which equal calls may differ: orders of summation
+SAME_WITHIN = 1000  # eps of the largest entry, by which equal calls may differ: orders of summation
 
 
 class Breach(Exception):
@@ -108,6 +108,7 @@ class Held:
     every: whether every call is looked at.
     plain: the ingredients that a look found to need no other, with whether gradients were recorded.
     repeated: the same for those that were called again.
+    narrow: of which ingredient a result had another precision than its arguments, in words.
     """
 
     name: str
@@ -116,6 +117,7 @@ class Held:
     every: bool
     plain: set[tuple[str, bool]]
     repeated: set[tuple[str, bool]]
+    narrow: set[str]
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
         key = (self.name, torch.is_grad_enabled())
@@ -212,7 +214,10 @@ class Held:
         else:
             result = self._on(result, like.device)
             if result.dtype != like.dtype:
-                result = self._floating(result).to(like.dtype)
+                self.narrow.add(
+                    f"{self.name} returned {self._floating(result).dtype} for {like.dtype}"
+                )
+                result = result.to(like.dtype)
         source = arguments[0] if self.name in DIFFERENTIATED else None
         if source is not None and torch.is_grad_enabled() and source.requires_grad:
             # What does not depend on its argument has gradient 0.
@@ -353,7 +358,7 @@ class Held:
                 self._breaks(f"{what} in {count} of {one.numel()} entries", float(count))
             off = _distance(one, other)
             largest = float(one.abs().nan_to_num(0.0, 0.0, 0.0).max())
-            if off > ROUNDING * torch.finfo(one.dtype).eps * largest:
+            if off > SAME_WITHIN * torch.finfo(one.dtype).eps * largest:
                 self._breaks(f"{what} by {off:.3g}", off)
 
 
@@ -408,11 +413,18 @@ def held(subject: Subject, used: set[str] | None = None, *, every: bool = False)
     noted: set[str] = set() if used is None else used
     plain: set[tuple[str, bool]] = set()
     repeated: set[tuple[str, bool]] = set()
+    narrow: set[str] = set()
 
     def hold(name: str, value: Any) -> Held:
         ingredient, names = (
             (value.ingredient, value.used) if isinstance(value, Held) else (value, noted)
         )
-        return Held(name, ingredient, names, every, plain, repeated)
+        return Held(name, ingredient, names, every, plain, repeated, narrow)
 
     return replace(subject, **{name: hold(name, value) for name, value in vars(subject).items()})
+
+
+def narrowed(subject: Subject) -> tuple[str, ...]:
+    """Which ingredients of a subject that is held returned another precision than that of their
+    arguments, in words."""
+    return tuple(sorted({words for value in vars(subject).values() for words in value.narrow}))

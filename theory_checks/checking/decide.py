@@ -14,7 +14,7 @@ from typing import Any
 from hypothesis.errors import UnsatisfiedAssumption
 
 from theory_checks.checking.claim import Claim
-from theory_checks.checking.contracts import Breach, held
+from theory_checks.checking.contracts import Breach, held, narrowed
 from theory_checks.checking.run import Run
 from theory_checks.evidence import (
     Evidence,
@@ -55,17 +55,20 @@ def _judge(claim: Claim, run: Run, inputs: Mapping[str, Any], phase: int, alpha:
     at every call of an ingredient, to name the one that is to blame."""
 
     def judged(every: bool) -> Evidence:
-        context = wanted_by(claim.check, context_of(run, phase, every=every))
-        statement: Statement = claim.check(**context, **inputs)
+        context = context_of(run, phase, every=every)
+        statement: Statement = claim.check(**wanted_by(claim.check, context), **inputs)
         if not hasattr(statement, "judge"):
             kind = type(statement).__name__
             raise TypeError(f"claim {claim.id}: its check returned a {kind}, needs a Statement")
         if share := float(run.ledger.share(claim.id)):
             # Raises HypothesesNotMet if what was measured could not be found violated at all.
             statement.samples_needed(share)
-        return statement.judge(
+        evidence = statement.judge(
             run.stream(claim.id, dict(inputs), phase), alpha, statement.samples_needed(alpha)
         )
+        if evidence.verdict is Verdict.VIOLATED and (words := narrowed(context["subject"])):
+            return replace(evidence, detail=f"{evidence.detail} ({'; '.join(words)})")
+        return evidence
 
     try:
         try:

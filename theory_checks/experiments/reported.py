@@ -13,7 +13,7 @@ from theory_checks.evidence import Statement, at_most
 from theory_checks.experiments.finite import same_numbers
 from theory_checks.experiments.observed import observed
 
-STEPS, LOOK_EVERY = 13, 5  # a last look that is no multiple, as T need not be one
+AT_MOST_STEPS, LOOKS_APART = 13, 5  # a last look that is no multiple, as T need not be one
 
 
 def stages_end_where_they_should(hyper: Hyperparameters) -> Statement:
@@ -37,7 +37,7 @@ def run_reports_what_it_did(
     hyper: Hyperparameters,
     seeds: Sequence[np.random.SeedSequence],
 ) -> list[Statement]:
-    """A run in one chunk looks at the training error at every LOOK_EVERY-th step and at T, and
+    """A run in one chunk looks at the training error at every LOOKS_APART-th step and at T, and
     reports of each replicate the share of its examples with yF <= 0; what it watches at step t
     belongs to Theta^(t), W^(t); it starts from the first initialisation that was accepted, and
     counts those before.
@@ -46,7 +46,7 @@ def run_reports_what_it_did(
     side, as the run does, so that nothing rounds differently. Replicate i is to accept its (i +
     1)-th initialisation.
     """
-    hyper = replace(hyper, T=min(hyper.T, STEPS))
+    hyper = replace(hyper, T=min(hyper.T, AT_MOST_STEPS))
     watched, calls = observed(subject, ("draw_examples",))
     shown: list[list[Tensor]] = [[]]
 
@@ -63,7 +63,7 @@ def run_reports_what_it_did(
         hyper,
         seeds,
         keep=range(hyper.T + 1),
-        look_every=LOOK_EVERY,
+        look_every=LOOKS_APART,
         watch={"theta": lambda _, at: at.theta, "W": lambda _, at: at.W},
         watch_until=hyper.T,
         accept=accept,
@@ -71,7 +71,7 @@ def run_reports_what_it_did(
     )
     drawn = [call.result for call in calls]
     x, y = stack([e.patches for e in drawn]), torch.stack([e.y for e in drawn])
-    looks = tuple(sorted({*range(0, hyper.T, LOOK_EVERY), hyper.T}))
+    looks = tuple(sorted({*range(0, hyper.T, LOOKS_APART), hyper.T}))
     errors = torch.stack(
         [(margins(subject, run.parameters(t), x, y)[0] > 0).logical_not().sum(-1) for t in looks],
         dim=1,
