@@ -453,6 +453,7 @@ def training_has_no_memory(subject: Subject, run: SmallRun) -> Statement:
     formula=r"\text{replicates trained side by side end where each ends alone}",
     over={"run": small_runs(most_n=24, steps=5), "seed": SEEDS},
     examples=40,
+    depends_on=("D.6", "I.4", "R.11"),
 )
 def replicates_do_not_touch_each_other(subject: Subject, run: SmallRun, seed: int) -> Statement:
     """Two replicates trained side by side end where each ends alone, and so do three that are
@@ -487,7 +488,7 @@ def replicates_do_not_touch_each_other(subject: Subject, run: SmallRun, seed: in
         {"run": LongRun(K=4, d=16, M=8, J=8, n=120, T=1100, seed=0)},
         {"run": LongRun(K=4, d=64, M=8, J=8, n=3001, T=3, seed=0)},
     ),
-    depends_on=("G.3", "G.9"),
+    depends_on=("G.3", "G.9", "R.11"),
     examples=5,
     visits=lambda run: {name: getattr(run, name) for name in ("M", "J", "n", "d", "T")},
 )

@@ -570,9 +570,8 @@ def examples_are_independent_in_few_and_in_many(subject: Subject, n: int) -> Sta
     are those of label and feature noise, which of two clusters it is, whether an amplitude or the
     size of the noise is above its median, signs of entries of the noise, and where the roles stand.
     """
-    return (small_draws_are_independent if n <= 1000 else distant_examples_are_independent)(
-        subject, n
-    )
+    few = small_draws_are_independent(subject, n)
+    return few if n <= 1000 else all_of(few, distant_examples_are_independent(subject, n))
 
 
 @claim(

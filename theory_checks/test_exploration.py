@@ -97,7 +97,7 @@ from theory_checks.experiments.trajectories import Trained
         "scenario": st.sampled_from(early_points(profile)),
         "which": st.integers(0, 7),
     },
-    depends_on=("R.3", "R.5", "D.2", "I.3"),
+    depends_on=("R.3", "R.5", "D.2", "I.3", "I.6"),
     examples=3,
     visits=facts_about("K", "d", "n"),
 )
@@ -173,7 +173,7 @@ def the_load_is_balanced(
         r" order}\ \sigma_0^2"
     ),
     over=ladder_and_around,
-    depends_on=("E.1", "G.3", "G.5", "G.7", "R.5", "R.7", "R.8"),
+    depends_on=("E.1", "G.3", "G.5", "G.7", "R.5", "R.7", "R.8", "R.12"),
     examples=1,
     visits=facts_about_points,
 )
@@ -226,7 +226,7 @@ def the_router_stays_quiet(
     ),
     picture=population_law_pictures,
     over=both_ladders_and_around,
-    depends_on=("E.2", "G.2", "G.3", "G.5", "G.7", "D.2", "D.3"),
+    depends_on=("E.2", "G.2", "G.3", "G.5", "G.7", "D.2", "D.3", "I.6"),
     examples=1,
     visits=facts_about_points,
 )
@@ -294,7 +294,7 @@ def experts_follow_the_population_law(
     formula=r"\frac{\|a_{m\cdot k}^{(T_1)}\|_2}{\sigma_0^{1/2}}\to 1\ (m\in\mathcal M_k),\qquad "
     r"\frac{\|a_{m\cdot l}^{(T_1)}\|_2}{\sigma_0^{1/2}}\to 0\ (l\ne k)",
     over=ladder_and_around,
-    depends_on=("E.3", "E.6", "G.2", "I.2", "I.4"),
+    depends_on=("E.3", "E.6", "G.2", "I.2", "I.4", "I.6"),
     examples=1,
     visits=facts_about_points,
 )
@@ -468,7 +468,7 @@ def inverse_alignments_move_together(
         r"|p_m-\tfrac1M|=O(\sigma_0^2),\qquad |\ell'+\tfrac12|\le\tfrac14|\pi f|"
     ),
     over=ladder_and_around,
-    depends_on=("E.2", "E.4", "E.5", "R.3", "G.8"),
+    depends_on=("E.2", "E.4", "E.5", "R.3", "G.8", "R.12"),
     examples=1,
     visits=facts_about_points,
 )

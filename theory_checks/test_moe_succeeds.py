@@ -52,7 +52,7 @@ from theory_checks.experiments.trajectories import Trained
     formula=r"\exists\,t\le T:\ y_iF(x_i;\Theta^{(t)},W^{(t)})>0\ \text{for all}\ i",
     picture=training_errors,
     over=trained_scenarios,
-    depends_on=("X.1", "A.3"),
+    depends_on=("X.1", "A.3", "R.12"),
     examples=1,
     visits=facts_about_points,
 )
@@ -82,7 +82,7 @@ def some_iterate_fits_the_training_data(
         r"\ \text{with probability}\ 0.98,\quad\text{for}\ o(1)"
     ),
     over=trained_scenarios,
-    depends_on=("N.6",),
+    depends_on=("N.6", "R.12"),
     examples=1,
     visits=facts_about_points,
 )
@@ -111,7 +111,7 @@ def the_test_error_is_small(trained: Trained, scenarios: Sequence[Scenario]) -> 
         r"P(yf_m(x)\le 0\mid x\in\Omega_k)=o(1)\ \text{for all}\ m\in\mathcal P_k"
     ),
     over=trained_scenarios,
-    depends_on=("X.1", "A.3"),
+    depends_on=("X.1", "A.3", "I.6"),
     examples=1,
     visits=facts_about_points,
 )
@@ -243,7 +243,7 @@ def once_fitted_stays_fitted(trained: Trained, scenarios: Sequence[Scenario]) ->
         r"P(yf_m(x)\le 0\mid x\in\Omega_k)\le 0.01\ \text{for}\ m\in\mathcal P_k"
     ),
     over=trained_scenarios,
-    depends_on=("X.1", "A.3"),
+    depends_on=("X.1", "A.3", "I.6", "R.12"),
     examples=1,
     visits=facts_about_points,
 )

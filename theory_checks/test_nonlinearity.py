@@ -104,7 +104,7 @@ def linear_experts_cannot_diverge(trained: Trained, scenarios: Sequence[Scenario
         r"\text{accuracy}_{\text{linear}}<\text{accuracy}_{\text{nonlinear}}"
     ),
     over=lambda profile: {"scenario": st.just(*published_setting(profile))},
-    depends_on=("L.1", "N.2"),
+    depends_on=("L.1", "N.2", "I.6"),
     examples=1,
     visits=facts_about_scenario,
 )

@@ -87,7 +87,7 @@ from theory_checks.experiments.trajectories import Trained
     ),
     picture=router_pictures,
     over=trained_scenarios,
-    depends_on=("X.1", "X.2", "A.5", "I.1"),
+    depends_on=("X.1", "X.2", "A.5", "I.1", "I.6"),
     examples=1,
     visits=facts_about_points,
 )
@@ -175,7 +175,7 @@ def the_router_learns_centres_not_features(
         r"\ \text{for all clear}\ k\ \text{with probability}\ 0.92"
     ),
     over=trained_scenarios,
-    depends_on=("A.1", "A.2", "R.5"),
+    depends_on=("A.1", "A.2", "R.5", "I.6", "R.12"),
     examples=1,
     visits=facts_about_points,
 )
@@ -211,7 +211,7 @@ def clusters_go_to_their_group_of_experts(
         r"\quad\text{for}\ \to 0"
     ),
     over=trained_scenarios,
-    depends_on=("A.3",),
+    depends_on=("A.3", "I.6", "R.12"),
     examples=1,
     visits=facts_about_points,
 )

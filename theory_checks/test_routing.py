@@ -2,6 +2,7 @@
 slowly with the logits."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 
@@ -501,8 +502,8 @@ def logits_are_sums_of_inner_products(
 ) -> Statement:
     """h_m(x; Theta) = sum_p <theta_m, x^(p)>.
 
-    Called as training does, with gradients. A sum of P d products rounds by (P d + 2) eps times
-    their sizes.
+    Called as training does, with gradients, for a router of ordinary size and for one that is 10^4
+    times as large. A sum of P d products rounds by (P d + 2) eps times their sizes.
     """
     generator = torch.Generator().manual_seed(seed)
     signals = subject.draw_signals(problem, generator)
@@ -510,11 +511,16 @@ def logits_are_sums_of_inner_products(
     theta = torch.randn(M, problem.d, generator=generator, dtype=torch.float64)
     products = theta[:, None, None, :] * x.dense
     size = products.abs().sum(dim=(-2, -1))
-    return same_numbers(
-        subject.logits(theta.clone().requires_grad_(), x).detach(),
-        products.sum(dim=(-2, -1)),
-        tolerance=2 * (problem.P * problem.d + 2) * EPS * size,
-        detail="logits",
+    return all_of(
+        *(
+            same_numbers(
+                subject.logits((times * theta).requires_grad_(), x).detach(),
+                times * products.sum(dim=(-2, -1)),
+                tolerance=times * 2 * (problem.P * problem.d + 2) * EPS * size,
+                detail=f"logits of a router times {times:g}",
+            )
+            for times in (1.0, 1e4)
+        )
     )
 
 
@@ -525,7 +531,13 @@ def logits_are_sums_of_inner_products(
     source="section 3, the gate",
     formula=r"\pi_m(x)=\frac{e^{h_m}}{\sum_{m'}e^{h_{m'}}}",
     over={"h": logits()},
-    always=({"h": torch.linspace(0, -30, 31, dtype=torch.float64)[:, None]},),
+    always=(
+        {"h": torch.linspace(0, -30, 31, dtype=torch.float64)[:, None]},
+        {
+            "h": torch.tensor([[0.0], [-0.5], [-2.0]], dtype=torch.float64)
+            + torch.tensor([-1e4, -800.0, -120.0, 100.0, 720.0, 1e4], dtype=torch.float64)
+        },
+    ),
 )
 def the_gate_is_a_softmax(subject: Subject, h: Tensor) -> Statement:
     """pi is positive and sums to 1, and log pi_m - log pi_m' = h_m - h_m'.
@@ -533,7 +545,8 @@ def the_gate_is_a_softmax(subject: Subject, h: Tensor) -> Statement:
     Tested in the form pi_m = pi_m* exp(h_m - h_m*), m* the top, which takes no logarithm of an
     underflow; exp rounds by |h_m - h_m*| eps relative. NaN counts as 0: the others then do not sum
     to 1. The derivative is that of a softmax, pi_m (1[m = m'] - pi_m'). The gates of many examples,
-    or of replicates side by side, are those of each alone.
+    or of replicates side by side, are those of each alone. In single precision, with which training
+    calls the gate, the same within its rounding.
     """
     at = h.clone().requires_grad_()
     pi = subject.gate(at)
@@ -543,12 +556,9 @@ def the_gate_is_a_softmax(subject: Subject, h: Tensor) -> Statement:
     derived = pi * (weight - (pi * weight).sum(dim=0))
     many = h.repeat(1, 101)[:, :805]  # more examples than columns, and no round number
     batch = torch.stack([h, h.flip(1), h / 2])
-    top, best = h.max(dim=0, keepdim=True)
-    expected = pi.gather(0, best) * (h - top).exp()
-    size = (h.abs() + top.abs() + len(h) + 8) * EPS * expected.abs()
     return all_of(
-        equal(pi.sum(dim=0), 1.0, tolerance=4 * len(h) * EPS, detail="sum of the gate"),
-        equal(pi, expected, tolerance=4 * size, detail="ratio of two experts' gates"),
+        *softmax_of(h, pi, "gate"),
+        *softmax_of(h.float(), numbers(subject.gate(h.float())), "gate in single precision"),
         equal(
             slope, derived, tolerance=16 * len(h) * EPS * weight.abs().amax(), detail="derivative"
         ),
@@ -565,6 +575,18 @@ def the_gate_is_a_softmax(subject: Subject, h: Tensor) -> Statement:
             detail="gates side by side",
         ),
     )
+
+
+def softmax_of(h: Tensor, pi: Tensor, name: str) -> Iterator[Statement]:
+    """pi sums to 1 and has the ratios of a softmax of the logits h, (M, n) both."""
+    eps, tiny = torch.finfo(pi.dtype).eps, torch.finfo(pi.dtype).tiny
+    h, pi = h.double(), pi.double()
+    top, best = h.max(dim=0, keepdim=True)
+    expected = pi.gather(0, best) * (h - top).exp()
+    size = (h.abs() + top.abs() + len(h) + 8) * eps * expected.abs()
+    # What is smaller than tiny may be rounded to 0.
+    yield equal(pi.sum(dim=0), 1.0, tolerance=4 * len(h) * eps, detail=f"sum of the {name}")
+    yield equal(pi, expected, tolerance=4 * size + tiny, detail=f"ratio of two experts, {name}")
 
 
 @claim(
@@ -778,6 +800,16 @@ def the_noise_of_every_step_is_uniform(subject: Subject, first: int) -> Statemen
             "dtype": "float64",
             "seed": 1,
         },
+        *(
+            {
+                "problem": Problem(K=2, d=8),
+                "sizes": (4, 2, 60),
+                "scale": 1e3,
+                "dtype": dtype,
+                "seed": 2,
+            }
+            for dtype in ("float32", "float64")
+        ),
     ),
     depends_on=("R.7", "R.8", "R.10", "G.5"),
     examples=30,
@@ -800,10 +832,11 @@ def evaluation_is_free_of_noise(
     at every call and in every batch.
 
     Outside training means with gradients off and r = 0. Logits, gate, response and choice give
-    there what they give in training. `core.margins` is compared with y pi_m f_m, where gates are
-    those of training and f_m comes from plain inner products; for all examples at once, for each of
-    three alone, for half of them in reverse order, for many times the same, and for replicates side
-    by side. Ties may go to any expert, but always to the same.
+    there what they give in training, gate and choice also where logits of 100 and 10^4 make an
+    exponential overflow, in both precisions. `core.margins` is compared with y pi_m f_m, where
+    gates are those of training and f_m comes from plain inner products; for all examples at once,
+    for each of three alone, for half of them in reverse order, for many times the same, and for
+    replicates side by side. Ties may go to any expert, but always to the same.
     """
     M, J, n = sizes
     generator = torch.Generator().manual_seed(seed)

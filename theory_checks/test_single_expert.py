@@ -177,7 +177,7 @@ def orbit_members_follow_the_data_law(subject: Subject, problem: Problem) -> Sta
     picture=errors_of_classifiers,
     formula=r"P\left(yF(x)\le 0\right)\ge\tfrac18\quad\text{for every}\ F(x)=\sum_p f(x^{(p)})",
     given=EQUAL_LAWS,
-    depends_on=("S.1", "S.2"),
+    depends_on=("S.1", "S.2", "R.12"),
     over={
         "problem": problems(most_K=4, most_P=5, most_d=16, equal_laws=True),
         "classifier": classifiers(),

@@ -63,7 +63,7 @@ FEW = 0.05  # of replicates: may have an expert with a large gap that is good on
         **ladder_and_around(profile),
         "more": st.just(from_few_examples(profile)),
     },
-    depends_on=("E.4", "E.5", "I.2"),
+    depends_on=("E.4", "E.5", "I.2", "I.6", "R.12"),
     examples=1,
     visits=facts_about_points,
 )
@@ -124,7 +124,7 @@ def experts_are_good_on_their_own_cluster(
         r"\qquad l\ne k,\ m\in\mathcal M_k"
     ),
     over=lambda profile: {"scenario": st.sampled_from(several_K(profile))},
-    depends_on=("E.4", "D.2"),
+    depends_on=("E.4", "D.2", "I.6", "R.12"),
     examples=12,
     visits=facts_about("K", "M", "d", "replicates"),
 )
@@ -176,7 +176,7 @@ def experts_are_bad_on_other_clusters(trained: Trained, scenario: Scenario) -> S
         r"\quad\text{for every}\ k,\ m\in\mathcal M_k,\ l\ne k"
     ),
     over=ladder_and_around,
-    depends_on=("X.2", "E.4"),
+    depends_on=("X.2", "E.4", "I.6"),
     examples=1,
     visits=facts_about_points,
 )

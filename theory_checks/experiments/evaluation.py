@@ -3,6 +3,7 @@ are off and no noise is added."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import product
 
 import torch
 from torch import Tensor
@@ -11,6 +12,10 @@ from core import Examples, Parameters, Subject
 from core.training import margins, stack
 from theory_checks.evidence import Statement, all_of, at_most
 from theory_checks.experiments.finite import same_numbers
+
+# Sizes of logits at which exp overflows, in single precision from 88 on, in double from 709 on.
+LARGE = (1e2, 1e4)
+SOME = 16  # examples, of those with large logits
 
 
 def in_training(function: Callable[[Tensor], Tensor], value: Tensor) -> Tensor:
@@ -23,6 +28,20 @@ def in_evaluation(function: Callable[[Tensor], Tensor], value: Tensor) -> Tensor
     """function(value) with gradients off."""
     with torch.no_grad():
         return function(value.detach().clone())
+
+
+def without_noise(subject: Subject) -> Callable[[Tensor], Tensor]:
+    """The subject's choice at r = 0, a function of the logits."""
+    return lambda h: subject.select(h, torch.zeros_like(h))
+
+
+def common_shift(h: Tensor, size: float, dtype: torch.dtype) -> Tensor:
+    """Logits of at most SOME examples and as many experts as h has, which have
+    in common what goes from -size to size over the examples, and differ by some tenths."""
+    M, n = h.shape[0], min(SOME, h.shape[1] + 1)
+    common = size * torch.linspace(-1, 1, n, dtype=torch.float64)
+    own = torch.arange(M, dtype=torch.float64)[:, None] * 0.3
+    return (common + own).to(dtype)
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,14 +104,18 @@ class Reference:
         s, x, h = self.subject, self.examples.patches, self.h
         eps = torch.finfo(h.dtype).eps
         z = torch.einsum("npd,jd->npj", x.dense, self.parameters.W[0])
-        none = torch.zeros_like(h)
-        cases: tuple[tuple[str, Callable[[Tensor], Tensor], Tensor, Tensor | float], ...] = (
+        cases: list[tuple[str, Callable[[Tensor], Tensor], Tensor, Tensor | float]] = [
             ("logits", lambda theta: s.logits(theta, x), self.parameters.theta, self.h_slack),
             ("gate", s.gate, h, 4 * len(h) * eps),
             ("response", s.respond, z, self.f_slack[0]),
-            ("choice", lambda logits: s.select(logits, none), h, 0.0),
-            ("choice among equal logits", lambda logits: s.select(logits, none), none, 0.0),
-        )
+            ("choice", without_noise(s), h, 0.0),
+            ("choice among equal logits", without_noise(s), torch.zeros_like(h), 0.0),
+        ]
+        for size, dtype in product(LARGE, (torch.float32, torch.float64)):
+            large = common_shift(h, size, dtype)
+            rounding, name = 4 * len(h) * torch.finfo(dtype).eps, f"of {dtype}, up to {size:.0g}"
+            cases.append((f"gate {name}", s.gate, large, rounding))
+            cases.append((f"choice {name}", without_noise(s), large, 0.0))
         for name, function, value, slack in cases:
             # The choice passes no gradient: training detaches its logits.
             training = (

@@ -3,14 +3,15 @@ signs, which are fair coins if the draws are independent."""
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 import torch
 from scipy import fft
-from scipy.special import betaincinv, chdtri
+from scipy.special import betaincinv, chdtri, gammainccinv
 from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
@@ -20,14 +21,31 @@ from core.seeds import child, generator_from
 from core.training import draw_replicate
 from theory_checks.evidence import Statement, about_draws, all_of, at_most, frequency_at_most
 from theory_checks.experiments.drawn_examples import above_median, in_single
+from theory_checks.experiments.parities import (
+    a_bit_is_determined,
+    evenness,
+    rows_needed,
+    subsets,
+    sums_of_products,
+    windows,
+)
 
 BY_CHANCE = 1e-6  # chance that a sample of independent draws is suspicious
 SAMPLES = 2  # each judged alone: both are suspicious by chance in 1e-12
-DRAWS = 500  # small draws of a sample
+DRAWS = 600  # small draws of a sample: enough for `determined_signs` of 40 examples
 # Examples of a sample of larger draws. In D draws of n, balanced signs make the products of pairs
-# add up to D n / 2, and chance explains n (D L)^(1/2) with L = log(2 * 330 / BY_CHANCE) = 20. So D
-# must exceed 81; it is 200 at n = 1000.
+# add up to D n / 2, and chance explains n (D L)^(1/2) with L = log(2 * 5e4 / BY_CHANCE) = 25. So D
+# must exceed 101; it is 200 at n = 1000. In larger draws sums that are too even show it.
 MOST_EXAMPLES = 200_000
+LEAST_DRAWS = 56  # more than 2 L, so that a product that is 1 in every draw shows
+FEWER_EXAMPLES = 12_000  # of a sample, where products of two signs are looked at
+WINDOW = 8  # examples in a row, of which any product of one sign is looked at
+WINDOW_OF_TWO = 3  # and of two signs
+# Examples that together have a sign that others determine: of any kind, or of one kind. Multiples
+# of every period up to 8, and to 10.
+STRETCHES, STRETCHES_OF_ONE = (24, 35), (120, 126)
+STRIDES = (2, 3, 4, 5, 6, 7, 8, 10, 16, 32, 64, 100, 128, 256, 500, 512)
+DRAWS_IN_A_ROW = 2
 
 # From a stream, the number of what is suspicious about a sample, from 1 on, and 0 if nothing is.
 Suspect = Callable[[np.random.SeedSequence], int]
@@ -96,6 +114,7 @@ def signs_of_examples(e: Examples) -> dict[str, Tensor]:
         "sign of the feature noise": fair(e.eps > 0),
         **{f"k, {a} or {b}": either(e.k, a, b) for a, b in pairs},
         **{f"k', {a} or {b}": either(e.k_prime, a, b) for a, b in pairs},
+        "k' after k": fair((e.k_prime - e.k) % PROBLEM.K == 1),
         **{
             f"{name} above its median": fair(
                 above_median(getattr(PROBLEM, name), getattr(e, name))[0]
@@ -109,6 +128,14 @@ def signs_of_examples(e: Examples) -> dict[str, Tensor]:
         "feature in the first half": fair(place[:, 0] < PROBLEM.P // 2),
         "noise in the first half": fair(place.sum(dim=1) >= 5),
     }
+
+
+def fingerprints(e: Examples) -> np.ndarray:
+    """A whole number for the amplitudes of each example, (n,). Two that differ have the same one
+    with probability 2^-64, and two of 200,000 examples with 1e-9."""
+    bits = (part.numpy().view(np.uint32).astype(np.uint64) for part in (e.alpha, e.beta, e.gamma))
+    factors = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9], np.uint64)
+    return np.asarray(sum(part * factor for part, factor in zip(bits, factors, strict=True)))
 
 
 def joined(parts: Sequence[Examples]) -> Examples:
@@ -136,25 +163,36 @@ def small_draws_are_independent(subject: Subject, n: int) -> Statement:
     examples in the draws, so that what has the size 1/n in a pair adds up; at the same for the
     first examples of consecutive draws; at the signs of the first and the last example; at the
     product of one sign over three examples; and at whether the random noise of the first and the
-    last example is closer to parallel than in half of all draws.
+    last example is closer to parallel than in half of all draws. Then at `products_in_windows`; at
+    the product of one sign over all examples of a draw; at sums of one sign over a draw that are
+    always too close to 0 or too far from it; at one sign of the first example of any two draws; at
+    `determined_signs`; and at amplitudes that an earlier example had, of the same draw or another.
     """
 
-    def table(generator: torch.Generator, draws: int) -> tuple[list[str], np.ndarray, np.ndarray]:
+    draws = min(DRAWS, max(LEAST_DRAWS, MOST_EXAMPLES // n))
+
+    def table(
+        generator: torch.Generator, draws: int
+    ) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
         signals = in_single(subject.draw_signals(PROBLEM, generator))
         found = [subject.draw_examples(PROBLEM, signals, n, generator) for _ in range(draws)]
         every = joined(found)
-        named = signs_of_examples(every)
-        signs = torch.stack(list(named.values()), dim=-1).unflatten(0, (draws, n))
+        signs = {
+            name: sign.to(torch.int8).unflatten(0, (draws, n)).numpy()
+            for name, sign in signs_of_examples(every).items()
+        }
         noise = every.patches.noise[:, 0].double().unflatten(0, (draws, n))
         parallel = cosine_similarity(noise[:, 0], noise[:, -1], dim=-1).square() > MEDIAN_COSINE
-        return list(named), signs.double().numpy(), fair(parallel).double().numpy()
+        return signs, fair(parallel).double().numpy(), fingerprints(every)
 
     def suspect(stream: np.random.SeedSequence) -> int:
-        _, signs, parallel = table(generator_from(stream), min(DRAWS, MOST_EXAMPLES // n))
+        named, parallel, amplitudes = table(generator_from(stream), draws)
+        signs = np.stack(list(named.values()), axis=-1).astype(float)
+        kinds = signs.shape[-1]
         earlier = signs.cumsum(axis=1) - signs
         first = signs[:, 0]
         three = signs[:, :3].prod(axis=1) if n >= 3 else 0 * first
-        of = 2 * signs.shape[-1] ** 2 + 3 * signs.shape[-1] + 1
+        of = 2 * kinds**2 + (6 + draws) * kinds + 1 + products_of_windows(kinds, n)
 
         def of_sums(found: np.ndarray) -> np.ndarray:
             return excess(found.sum(axis=0), (found**2).sum(axis=0), of)
@@ -162,45 +200,155 @@ def small_draws_are_independent(subject: Subject, n: int) -> Statement:
         def of_products(one: np.ndarray, other: np.ndarray) -> np.ndarray:
             return excess(one.T @ other, (one**2).T @ other**2, of)
 
+        apart = [
+            excess(correlated(one), correlated(one**2), of)[1:].max() for one in first.T[..., None]
+        ]
         return first_excess(
-            of_products(earlier.reshape(-1, len(names)), signs.reshape(-1, len(names))),
+            of_products(earlier.reshape(-1, kinds), signs.reshape(-1, kinds)),
             of_products(first[:-1], first[1:]),
             *map(of_sums, (first, signs[:, -1], three)),
             of_sums(parallel if n >= 2 else 0 * parallel),
+            products_in_windows(named, n, of),
+            of_sums(signs.prod(axis=1)),
+            *(found - gammainccinv(draws, BY_CHANCE / of) for found in evenness(signs)),
+            np.array(apart),
+            determined_signs(named, n),
+            np.array([float((np.diff(np.sort(amplitudes)) == 0).sum())]),
         )
 
-    names, _, _ = table(torch.Generator().manual_seed(0), 1)
+    names = list(table(torch.Generator().manual_seed(0), 1)[0])
     reasons = [
         *products(names, "of a later example"),
         *products(names, "of the next draw"),
         *(f"{name} of {which}" for which in ("the first", "the last", "three") for name in names),
         "angle between the noise of the first and the last",
+        *windows_in_words(names),
+        *(f"{name} of all examples" for name in names),
+        *(f"as often one as the other: {name}" for name in names),
+        *(f"more often one or the other: {name}" for name in names),
+        *(f"{name} of the first of two draws" for name in names),
+        "some sign that others determine",
+        "the amplitudes of an earlier example",
     ]
     return never_suspicious(suspect, reasons, f"dependence in draws of {n}")
 
 
-def distant_examples_are_independent(subject: Subject, n: int) -> Statement:
-    """The examples of a draw of n are independent at every distance.
+def windows_in_words(names: Sequence[str]) -> list[str]:
+    """A name for each entry of `products_in_windows`."""
+    return [
+        *(f"{name} of several examples in a row" for name in names),
+        *(f"{a} and {b} of several examples in a row" for a, b in combinations(names, 2)),
+    ]
 
-    Looks at the product of one of `signs_of_examples` of two examples, summed over all pairs at a
-    distance.
+
+def products_of_windows(kinds: int, n: int) -> int:
+    """How many sums `products_in_windows` looks at."""
+    return kinds * 2 ** min(n, WINDOW) + math.comb(kinds, 2) * 4 ** min(n, WINDOW_OF_TWO)
+
+
+def products_in_windows(signs: Mapping[str, np.ndarray], n: int, of: int) -> np.ndarray:
+    """The largest excess, of so many sums, of products of signs of some examples among a few in a
+    row: of one sign, of WINDOW examples, and of any two signs together, of WINDOW_OF_TWO.
+
+    signs: (draws, n) each.
+    """
+    length, of_two = min(n, WINDOW), min(n, WINDOW_OF_TWO)
+    # Given the earlier examples, a product is symmetric if it has one sign of the last example.
+    has = subsets(2 * of_two).reshape(-1, 2, of_two)
+    last = np.where(has.any(axis=1), np.arange(of_two), 0).max(axis=1)
+    once: np.ndarray = np.take_along_axis(has.sum(axis=1), last[:, None], axis=1)[:, 0] == 1
+    both: np.ndarray = once & has.any(axis=2).all(axis=1)
+    some = {name: sign[: max(1, FEWER_EXAMPLES // n)] for name, sign in signs.items()}
+    parts = {name: windows(sign, of_two) for name, sign in some.items()}
+    found = []
+    for sign in signs.values():
+        sums, squares = sums_of_products(windows(sign, length))
+        found.append(excess(sums[1:], squares[1:], of).max())
+    for a, b in combinations(signs, 2):
+        sums, squares = sums_of_products([*parts[a], *parts[b]])
+        found.append(excess(sums[both], squares[both], of).max(initial=-np.inf))
+    return np.array(found)
+
+
+def determined_signs(signs: Mapping[str, np.ndarray], n: int) -> np.ndarray:
+    """1 if a sign is always the product of others of the same draw or, where draws are too large
+    and too few for that, of the same stretch of examples; else 0. Shape (1,).
+
+    signs: (draws, n) each. Those with the value 0 are left out.
+    """
+    signed = [sign > 0 for sign in signs.values() if bool((sign != 0).all())]
+    bits = np.stack(signed, axis=-1)
+    draws, _, kinds = bits.shape
+    if draws >= rows_needed(n * kinds):
+        return np.array([float(a_bit_is_determined(bits.reshape(draws, -1)))])
+    of_any = [(length, bits) for length in STRETCHES]
+    of_one = [(length, bits[..., [i]]) for length in STRETCHES_OF_ONE for i in range(kinds)]
+    tables = (
+        table[:, : n - n % length].reshape(-1, length * table.shape[-1])
+        for length, table in (*of_any, *of_one)
+        if length <= n
+    )
+    return np.array([float(any(a_bit_is_determined(table) for table in tables))])
+
+
+def distant_examples_are_independent(subject: Subject, n: int) -> Statement:
+    """The examples of a draw of n, and of the next ones, are independent at every distance.
+
+    Looks at the product of any two of `signs_of_examples` of two examples, summed over all pairs at
+    a distance in a draw; of one, for consecutive draws in a row, too; and at products of one sign
+    of several examples at equal distances.
     """
 
-    def table(generator: torch.Generator) -> dict[str, Tensor]:
+    def table(generator: torch.Generator, draws: int) -> dict[str, np.ndarray]:
         signals = in_single(subject.draw_signals(PROBLEM, generator))
-        return signs_of_examples(subject.draw_examples(PROBLEM, signals, n, generator))
+        found = [subject.draw_examples(PROBLEM, signals, n, generator) for _ in range(draws)]
+        return {
+            name: sign.to(torch.int8).numpy()
+            for name, sign in signs_of_examples(joined(found)).items()
+        }
 
-    names = list(table(torch.Generator().manual_seed(0)))
+    names = list(table(torch.Generator().manual_seed(0), 1))
+    strides = [stride for stride in STRIDES if (WINDOW - 1) * stride < n]
 
     def suspect(stream: np.random.SeedSequence) -> int:
-        signs = [sign.double().numpy()[:, None] for sign in table(generator_from(stream)).values()]
-        apart = [
-            excess(correlated(one), correlated(one**2), n * len(names))[1:].max() for one in signs
-        ]
-        return first_excess(np.array(apart))
+        signs = table(generator_from(stream), DRAWS_IN_A_ROW)
+        kinds = len(names)
+        of = DRAWS_IN_A_ROW * n * kinds + 2 * n * kinds**2 + len(strides) * kinds * 2**WINDOW
 
-    reasons = [f"{name} of two examples" for name in names]
+        def at_strides(sign: np.ndarray) -> float:
+            rows = sign.reshape(-1, n)
+            sums = (sums_of_products(windows(rows, WINDOW, stride)) for stride in strides)
+            return max(float(excess(s[1:], squares[1:], of).max()) for s, squares in sums)
+
+        def in_a_row(sign: np.ndarray) -> float:
+            one = sign[:, None].astype(float)
+            return float(excess(correlated(one), correlated(one**2), of)[1:].max())
+
+        within = np.stack([sign[:n] for sign in signs.values()]).astype(float)
+        sums, squares = correlated_with_others(within), correlated_with_others(within**2)
+        return first_excess(
+            np.array([in_a_row(sign) for sign in signs.values()]),
+            excess(sums, squares, of).max(axis=-1),
+            np.array([at_strides(sign) for sign in signs.values()]),
+        )
+
+    reasons = [
+        *(f"{name} of two examples" for name in names),
+        *products(names, "of a distant example"),
+        *(f"{name} of several examples at equal distances" for name in names),
+    ]
     return never_suspicious(suspect, reasons, f"dependence in draws of {n}")
+
+
+def correlated_with_others(signs: np.ndarray) -> np.ndarray:
+    """Sums of products of each sign with each of the later ones, at every distance but 0: (kinds,
+    kinds, n - 1) from (kinds, n)."""
+    n = signs.shape[1]
+    size = fft.next_fast_len(2 * n, real=True)
+    spectrum = fft.rfft(signs, size)
+    return np.stack(
+        [np.asarray(fft.irfft(one.conj() * spectrum, size)[:, 1:n].round()) for one in spectrum]
+    )
 
 
 def equal_to_an_earlier(values: np.ndarray) -> int:
