@@ -21,6 +21,7 @@ from theory_checks.experiments.drawn_examples import (
     as_number,
     cell,
     drawn,
+    drawn_again,
     facts_about_problem,
     in_a_half,
     in_single,
@@ -472,7 +473,7 @@ def examples_are_independent(
     subject: Subject, distance: int, calls: bool, direction: int
 ) -> Statement:
     """Examples are independent of each other, within a draw and between draws from one generator,
-    and no two of a draw are equal.
+    and no two of a draw are equal. Signals and examples are functions of their generator.
 
     Joint tables look at two examples of a draw of 4000 at a distance, or at the same place of two
     draws: at labels and clusters, at which amplitudes are above their medians, or at the noise
@@ -541,6 +542,7 @@ def examples_are_independent(
     return all_of(
         no_two_are_equal(subject.draw_examples(problem, signals, n, generator)),
         *(two(of, of_other) for of in parts for of_other in parts),
+        drawn_again(subject, problem, direction),
     )
 
 
@@ -558,17 +560,20 @@ def examples_are_independent(
     always=({"n": 2}, {"n": 3}, {"n": 24}, {"n": 1000}, {"n": 4000}),
 )
 def examples_are_independent_in_few_and_in_many(subject: Subject, n: int) -> Statement:
-    """Of draws of 2 to 40 examples and of 1000 any two are independent, and nothing is kept fixed
-    over a draw; of 4000, two at any distance.
+    """The examples of draws of 2 to 40, of 1000 and of 4000 are independent, any two and several
+    together, and nothing is kept fixed over a draw.
 
     Balanced labels, clusters without replacement or one amplitude in each stratum make examples
-    depend on each other by 1/n. Up to n = 1000 this looks at products of any two signs of two
-    examples, summed over all pairs of a draw, where this adds up; at the same for the first
-    examples of consecutive draws; at the signs of the first and the last example; at the product of
-    one sign over three examples; and at whether the angle between the noise of two is above its
-    median. Beyond, it looks at products of one sign of two examples at every distance. The signs
-    are those of label and feature noise, which of two clusters it is, whether an amplitude or the
-    size of the noise is above its median, signs of entries of the noise, and where the roles stand.
+    depend on each other by 1/n. This looks at products of any two signs of two examples, summed
+    over all pairs of a draw, where this adds up; at sums of one sign over a draw that are too even;
+    at the signs of the first and the last example; at the product of one sign over three examples,
+    and over all; and at whether the angle between the noise of two is above its median. For what
+    pairs do not show, such as a label that is the product of three others, it looks at products of
+    any signs of up to 8 examples in a row, and for signs that those of others determine. For what
+    returns, at amplitudes that an earlier example had, at the first examples of draws and, in draws
+    of 4000, at two signs of two examples at every distance. The signs are those of label and
+    feature noise, which of two clusters it is, whether an amplitude or the size of the noise is
+    above its median, signs of entries of the noise, and where the roles stand.
     """
     few = small_draws_are_independent(subject, n)
     return few if n <= 1000 else all_of(few, distant_examples_are_independent(subject, n))

@@ -29,7 +29,7 @@ from theory_checks.experiments.definitions import (
     of_weights,
     settings,
 )
-from theory_checks.experiments.finite import chi_square
+from theory_checks.experiments.finite import chi_square, same_numbers
 from theory_checks.experiments.initial_groups import (
     RESOLUTION,
     SIZES,
@@ -166,7 +166,8 @@ def filters_are_independent_gaussians(
     subject: Subject, sizes: tuple[int, int], which: int, d: int, sigma_0: float
 ) -> Statement:
     """W^(0) is a vector of independent Gaussians: squared norms of one filter and of all filters
-    are chi^2, projections are N(0, 1), and entries are large as rarely as those of a Gaussian."""
+    are chi^2, projections are N(0, 1), and entries are large as rarely as those of a Gaussian. It
+    is a function of its generator."""
     (M, J), problem = sizes, Problem(K=2, d=d)
     # Half of the directions mix experts, filters and coordinates at random, the others weigh all
     # experts alike.
@@ -207,6 +208,11 @@ def filters_are_independent_gaussians(
             beyond,
             resolution=7e-4,
             detail="entries beyond 3 standard deviations",
+        ),
+        same_numbers(
+            *(standardised(np.random.SeedSequence(which), 2) for _ in range(2)),
+            tolerance=0.0,
+            detail="W^(0), drawn again from its generator",
         ),
     )
 

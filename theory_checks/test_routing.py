@@ -832,8 +832,9 @@ def evaluation_is_free_of_noise(
     at every call and in every batch.
 
     Outside training means with gradients off and r = 0. Logits, gate, response and choice give
-    there what they give in training, gate and choice also where logits of 100 and 10^4 make an
-    exponential overflow, in both precisions. `core.margins` is compared with y pi_m f_m, where
+    there what they give in training, also far from where training is: of routers and filters that
+    are large, and of logits of 100 and 10^4, at which an exponential overflows, in both precisions.
+    `core.margins` is compared with y pi_m f_m, where
     gates are those of training and f_m comes from plain inner products; for all examples at once,
     for each of three alone, for half of them in reverse order, for many times the same, and for
     replicates side by side. Ties may go to any expert, but always to the same.

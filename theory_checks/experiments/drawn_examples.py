@@ -22,7 +22,7 @@ from theory_checks.evidence import (
     equal,
     given,
 )
-from theory_checks.experiments.finite import are_numbers, latent_numbers
+from theory_checks.experiments.finite import are_numbers, latent_numbers, same_numbers
 
 
 def as_number(*bits: Tensor) -> Tensor:
@@ -56,6 +56,20 @@ def drawn(
     generator = generator_from(stream)
     signals = subject.draw_signals(problem, generator)
     return signals, subject.draw_examples(problem, in_single(signals), n, generator)
+
+
+def drawn_again(subject: Subject, problem: Problem, seed: int) -> Statement:
+    """Signals and examples are the same when they are drawn twice from equal generators."""
+    once, again = (drawn(subject, problem, np.random.SeedSequence(seed), 50) for _ in range(2))
+
+    def numbers(signals: Signals, e: Examples) -> Tensor:
+        frame = torch.stack([signals.features, signals.centres])
+        parts = (frame, e.x, latent_numbers(e), e.k, e.k_prime)
+        return torch.cat([part.flatten().double() for part in parts])
+
+    return same_numbers(
+        numbers(*again), numbers(*once), tolerance=0.0, detail="a draw, repeated from its generator"
+    )
 
 
 def in_single(signals: Signals) -> Signals:

@@ -111,10 +111,15 @@ class Reference:
             ("choice", without_noise(s), h, 0.0),
             ("choice among equal logits", without_noise(s), torch.zeros_like(h), 0.0),
         ]
+        long, most = 1e3 * z, in_training(s.respond, 1e3 * z.abs()).abs()
+        rounding = 4 * (z.shape[-1] * z.shape[-2] + 8) * eps
+        cases += [
+            ("response to large patches", s.respond, long, rounding * most),
+            ("logits of a large router", cases[0][1], 1e4 * cases[0][2], 1e4 * self.h_slack),
+        ]
         for size, dtype in product(LARGE, (torch.float32, torch.float64)):
-            large = common_shift(h, size, dtype)
-            rounding, name = 4 * len(h) * torch.finfo(dtype).eps, f"of {dtype}, up to {size:.0g}"
-            cases.append((f"gate {name}", s.gate, large, rounding))
+            large, name = common_shift(h, size, dtype), f"of {dtype}, up to {size:.0e}"
+            cases.append((f"gate {name}", s.gate, large, 4 * len(h) * torch.finfo(dtype).eps))
             cases.append((f"choice {name}", without_noise(s), large, 0.0))
         for name, function, value, slack in cases:
             # The choice passes no gradient: training detaches its logits.

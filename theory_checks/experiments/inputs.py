@@ -14,6 +14,7 @@ from theory_checks.experiments.scenarios import (
     Scenario,
     around_the_ladder,
     around_the_whole_runs,
+    at_fineness,
     at_rate,
     example_ladder,
     exploration_ladder,
@@ -46,6 +47,18 @@ def ladder_and_around(profile: Profile) -> Inputs:
 def both_ladders_and_around(profile: Profile) -> Inputs:
     """These, and the ladder of numbers of training examples."""
     return {**ladder_and_around(profile), "more": st.just(example_ladder(profile))}
+
+
+def many_experts(profile: Profile) -> list[Scenario]:
+    """Twelve experts for two clusters, more than the quick profile has elsewhere up to T_1: cheap,
+    as T_1 has few steps."""
+    point = at_fineness(ladder(Problem(K=2, d=48), 1000, 8, M=12), 25, 8.0)
+    return [point.with_hyper(T=point.hyper.T_1)]
+
+
+def both_ladders_and_all_around(profile: Profile) -> Inputs:
+    """`both_ladders_and_around`, and the point with many experts."""
+    return {**both_ladders_and_around(profile), "many": st.just(many_experts(profile))}
 
 
 def fine_steps(profile: Profile) -> list[Scenario]:

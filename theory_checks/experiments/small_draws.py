@@ -257,7 +257,7 @@ def products_in_windows(signs: Mapping[str, np.ndarray], n: int, of: int) -> np.
     has = subsets(2 * of_two).reshape(-1, 2, of_two)
     last = np.where(has.any(axis=1), np.arange(of_two), 0).max(axis=1)
     once: np.ndarray = np.take_along_axis(has.sum(axis=1), last[:, None], axis=1)[:, 0] == 1
-    both: np.ndarray = once & has.any(axis=2).all(axis=1)
+    both: np.ndarray = once & np.all(has.any(axis=2), axis=1)
     some = {name: sign[: max(1, FEWER_EXAMPLES // n)] for name, sign in signs.items()}
     parts = {name: windows(sign, of_two) for name, sign in some.items()}
     found = []
@@ -492,31 +492,50 @@ def noise_along_a_run_is_independent(subject: Subject, steps: int, examples: int
     Looks at which of two experts has the larger noise, for two pairs of experts and 32 examples at
     every step: at the products of these signs, summed for every distance in steps and in examples.
     Noise that repeats or mirrors itself after any number of steps gives a sum of 64 equal products
-    at least. The same for many examples at one step. And looks for noise of 16 experts that an
-    example of an earlier step had, in any order and mirrored or not: so many that noise with 2^8
-    values, such as bfloat16 has in [1/2, 1], meets itself by chance in fewer than 1e-12 samples
-    (2^(8 15) values up to a shift, 2 16! orders and mirror images, 2^34 pairs).
+    at least. The same for many examples at one step. Then at the products of these signs for any of
+    WINDOW steps or examples in a row, and at whether those of one step determine each other. And
+    looks for noise of 16 experts that an example of an earlier step had, in any order and mirrored
+    or not: so many that noise with 2^8 values, such as bfloat16 has in [1/2, 1], meets itself by
+    chance in fewer than 1e-12 samples (2^(8 15) values up to a shift, 2 16! orders and mirror
+    images, 2^34 pairs).
     """
     few = 32
-    of = steps * 4 * few + examples * 4
+    of = steps * 4 * few + examples * 4 + 3 * 2**WINDOW
+
+    def of_windows(signs: Tensor) -> float:
+        """The excess of the products of any signs of WINDOW in a row, for a table of rows."""
+        sums, squares = sums_of_products(windows(signs.to(torch.int8).numpy(), WINDOW))
+        return float(excess(sums[1:], squares[1:], of).max())
 
     def suspect(stream: np.random.SeedSequence) -> int:
         generator = generator_from(stream)
         noise = torch.stack([subject.router_noise((16, few), generator, t) for t in range(steps)])
         noise = noise.double().nan_to_num()
         many = subject.router_noise((4, examples), generator, steps).double().nan_to_num()
-        apart = products_apart(larger_of_two(noise[:, :4]).flatten(1), of)
-        across = products_apart(larger_of_two(many).mT, of)
+        larger, of_many = larger_of_two(noise[:, :4]), larger_of_two(many)
+        apart, across = products_apart(larger.flatten(1), of), products_apart(of_many.mT, of)
+        in_windows = [
+            of_windows(table) for table in (larger.flatten(1).mT, larger.flatten(0, 1), of_many)
+        ]
+        determined = a_bit_is_determined((larger > 0).flatten(1).numpy())
         columns = noise.mT.flatten(0, 1)
         columns = ((columns - columns.mean(dim=1, keepdim=True)) * 2**23).round().abs()
         again = equal_to_an_earlier(columns.sort(dim=1).values.numpy())
-        return first_excess(apart.max(axis=1), across.max(axis=1), np.array([float(again)]))
+        return first_excess(
+            apart.max(axis=1),
+            across.max(axis=1),
+            np.array([*in_windows, float(determined), float(again)]),
+        )
 
     reasons = [
         "of two examples at one step",
         *(f"of steps {lag} apart" for lag in range(1, steps)),
         "of two pairs of experts",
         *(f"of examples {lag} apart" for lag in range(1, examples)),
+        "of several steps in a row",
+        "of several examples in a row, at any step",
+        "of several examples in a row",
+        "of some example, determined by that of others at its step",
         "of two examples or steps, the same up to order and mirroring",
     ]
     return never_suspicious(suspect, reasons, "dependence of router noise")

@@ -104,3 +104,34 @@ def response_clipped_outside_training() -> Ingredients:
         return cubic_response(z.clamp(-1, 1))
 
     return {"respond": outside_training(cubic_response, clipped)}
+
+
+def overflowing_gate(h: Tensor) -> Tensor:
+    """A softmax that does not subtract the largest logit first."""
+    return h.exp() / h.exp().sum(dim=-2, keepdim=True)
+
+
+@fault(noticed_by="R.12")
+def gate_overflows_outside_training() -> Ingredients:
+    """Outside training the exponentials of large logits overflow."""
+    return {"gate": outside_training(softmax_gate, overflowing_gate)}
+
+
+@fault(noticed_by="R.12")
+def logits_clipped_outside_training() -> Ingredients:
+    """Outside training logits are clipped to [-1000, 1000]."""
+
+    def clipped(theta: Tensor, x: Patches) -> Tensor:
+        return router_logits(theta, x).clamp(-1000, 1000)
+
+    return {"logits": outside_training(router_logits, clipped)}
+
+
+@fault(noticed_by="R.12")
+def large_response_clipped_outside_training() -> Ingredients:
+    """Outside training an expert clips pre-activations to [-100, 100]."""
+
+    def clipped(z: Tensor) -> Tensor:
+        return cubic_response(z.clamp(-100, 100))
+
+    return {"respond": outside_training(cubic_response, clipped)}

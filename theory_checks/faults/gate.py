@@ -137,3 +137,11 @@ def logits_detached(theta: Tensor, x: Patches) -> Tensor:
     """No gradient passes through the gate to the logits."""
     h = router_logits(theta, x)
     return h.detach() + 0 * h
+
+
+@fault("gate", noticed_by="R.8")
+def gate_overflows_in_single_precision(h: Tensor) -> Tensor:
+    """In single precision the softmax does not subtract the largest logit first."""
+    if h.dtype != torch.float32:
+        return softmax_gate(h)
+    return h.exp() / h.exp().sum(dim=-2, keepdim=True)

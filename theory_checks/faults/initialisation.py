@@ -143,3 +143,11 @@ def experts_repeated(
 ) -> Tensor:
     """Every run starts from the same experts."""
     return gaussian_experts(problem, hyper, torch.Generator(generator.device).manual_seed(1))
+
+
+@fault("initialise_experts", noticed_by="I.4")
+def experts_from_global_generator(
+    problem: Problem, hyper: Hyperparameters, generator: torch.Generator
+) -> Tensor:
+    """The experts come from the global generator: no seed repeats a run."""
+    return gaussian_experts(problem, hyper, torch.default_generator)

@@ -288,6 +288,12 @@ def logits_clipped(theta: Tensor, x: Patches) -> Tensor:
     return router_logits(theta, x).clamp(-10, 10)
 
 
+@fault("logits", noticed_by="R.7")
+def large_logits_clipped(theta: Tensor, x: Patches) -> Tensor:
+    """Logits are clipped to [-100, 100]."""
+    return router_logits(theta, x).clamp(-100, 100)
+
+
 @fault(noticed_by=("R.5", "R.3", "R.4"), representative=True)
 def no_noise() -> Ingredients:
     """The router draws no noise."""

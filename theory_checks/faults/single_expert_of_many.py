@@ -41,6 +41,19 @@ def one_expert_ascends() -> Ingredients:
     return of_expert(FIRST, rate_scaled(normalised, -1.0))
 
 
+@fault(noticed_by=("E.3", "G.4"), representative=True)
+def one_of_eight_ascends() -> Ingredients:
+    """The seventh expert climbs the loss where there are eight or more."""
+    ascending = of_expert(6, rate_scaled(normalised, -1.0))["expert_update"]
+
+    def update(W: Tensor, gradient: Gradient, rate: float, state: object) -> tuple[Tensor, object]:
+        if W.shape[-3] < 8:
+            return normalised(W, gradient, rate), state
+        return ascending(W, gradient, rate, state)
+
+    return {"expert_update": update}
+
+
 @fault(noticed_by=("E.3", "E.4", "E.6", "G.2"), representative=True)
 def one_expert_stands_still() -> Ingredients:
     """The last expert does not move."""

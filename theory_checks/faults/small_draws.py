@@ -85,6 +85,70 @@ def examples_with_replacement(
     return e.where(torch.randint(0, n, (n,), generator=generator, device=e.y.device))
 
 
+@fault("draw_examples", noticed_by="D.7")
+@changed
+def label_of_three_others(e: Drawn) -> Changes:
+    """Every fourth label is the product of the three before: any three are independent."""
+    y = e.y.clone()
+    whole = len(y) // 4 * 4
+    y[3:whole:4] = y[0:whole:4] * y[1:whole:4] * y[2:whole:4]
+    return {"y": y}
+
+
+@fault("draw_examples", noticed_by="D.7")
+@changed
+def cluster_of_three_others(e: Drawn) -> Changes:
+    """The number of every fourth cluster is the sum of the three before, modulo K."""
+    K, k = e.problem.K, e.k.clone()
+    whole = len(k) // 4 * 4
+    k[3:whole:4] = (k[0:whole:4] + k[1:whole:4] + k[2:whole:4]) % K
+    return {"k": k, "k_prime": (k + e.k_prime - e.k) % K}
+
+
+@fault("draw_examples", noticed_by="D.7")
+@changed
+def sign_of_many_others(e: Drawn) -> Changes:
+    """Every sixth sign of the feature noise is the product of labels and signs of the two examples
+    before and of its own label."""
+    eps, whole = e.eps.clone(), len(e.y) // 6 * 6
+    eps[5:whole:6] = (e.y * e.eps)[3:whole:6] * (e.y * e.eps)[4:whole:6] * e.y[5:whole:6]
+    return {"eps": eps}
+
+
+@fault("draw_examples", noticed_by="D.7")
+@changed
+def labels_of_a_recurrence(e: Drawn) -> Changes:
+    """From the 61st on a label is the product of those 60 and 7 before, as in a shift register."""
+    y = e.y.tolist()
+    for i in range(60, len(y)):
+        y[i] = y[i - 60] * y[i - 7]
+    return {"y": torch.tensor(y).to(e.y)}
+
+
+@fault("draw_examples", noticed_by="D.7")
+@changed
+def negative_labels_even_in_number(e: Drawn) -> Changes:
+    """The last label is the product of all others."""
+    return {"y": torch.cat([e.y[:-1], e.y[:-1].prod()[None]])}
+
+
+@fault("draw_examples", noticed_by="D.7")
+@changed
+def labels_balanced_in_large_draws(e: Drawn) -> Changes:
+    """In draws of more than 1000 as many labels are 1 as -1."""
+    if len(e.y) <= 1000:
+        return {}
+    return {"y": (2 * (shuffled(len(e.y), e.generator) % 2) - 1).to(e.y)}
+
+
+@fault("draw_examples", noticed_by="D.6")
+def examples_from_global_generator(
+    problem: Problem, signals: Signals, n: int, generator: torch.Generator
+) -> Examples:
+    """Examples come from the global generator: no seed repeats them."""
+    return draw_examples(problem, signals, n, torch.default_generator)
+
+
 # Replicates
 
 
@@ -138,3 +202,21 @@ def noise_of_few_examples(shape: tuple[int, ...], generator: torch.Generator, st
     which = torch.randint(0, 100_000, shape[1:], generator=generator, device=generator.device)
     multiplier = torch.arange(1, shape[0] + 1, device=which.device)[:, None] * 0.7548776662466927
     return ((which + 1).double() * multiplier * 1e3).frac().float()
+
+
+@fault("router_noise", noticed_by="R.13")
+def noise_of_three_others(shape: tuple[int, ...], generator: torch.Generator, step: int) -> Tensor:
+    """Which of two experts has the larger noise for every fourth example follows from the three
+    before."""
+    r = uniform_noise(shape, generator, step)
+    M, n = shape[0] // 2 * 2, shape[1] // 4 * 4
+    if not M or not n:
+        return r
+    pairs = r[:M, :n].view(M // 2, 2, n)
+    larger = pairs[:, 0] > pairs[:, 1]
+    wrong = larger[:, 0::4] ^ larger[:, 1::4] ^ larger[:, 2::4] ^ larger[:, 3::4]
+    fourth = pairs[..., 3::4]
+    changed = torch.where(wrong[:, None], fourth.flip(1), fourth).reshape(M, -1)
+    r = r.clone()
+    r[:M, 3:n:4] = changed
+    return r
