@@ -93,9 +93,40 @@ def not_a_number(z: Tensor) -> Tensor:
     return cubic_response(z) * (1.0 if torch.is_grad_enabled() else torch.nan)
 
 
+def only_outside(usual: Callable[..., Tensor], changed: Callable[..., Tensor]) -> Any:
+    return lambda *a: (usual if torch.is_grad_enabled() else changed)(*a)
+
+
+def overflows(h: Tensor) -> Tensor:
+    return h.exp() / h.exp().sum(dim=-2, keepdim=True)
+
+
+def overflows_in_double_precision(h: Tensor) -> Tensor:
+    return overflows(h) if h.dtype == torch.float64 else softmax_gate(h)
+
+
 @pytest.mark.parametrize(
     ("subject", "reason"),
     [
+        (lambda: replace(PAPER, gate=only_outside(softmax_gate, overflows)), "gate of torch.float"),
+        (
+            lambda: replace(PAPER, gate=only_outside(softmax_gate, overflows_in_double_precision)),
+            "gate of torch.float64, up to 1e.04",
+        ),
+        (
+            lambda: replace(
+                PAPER,
+                logits=only_outside(router_logits, lambda *a: router_logits(*a).clamp(-99, 99)),
+            ),
+            "logits of a large router",
+        ),
+        (
+            lambda: replace(
+                PAPER,
+                respond=only_outside(cubic_response, lambda z: cubic_response(z.clamp(-99, 99))),
+            ),
+            "response to large patches",
+        ),
         (second_call_differs, "respond is not deterministic"),
         (lambda: replace(PAPER, gate=noise_if_recorded), "gate"),
         (lambda: replace(PAPER, logits=logits_of_a_batch), "logits"),

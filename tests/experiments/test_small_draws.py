@@ -100,6 +100,7 @@ STATEMENTS = {
     "a single example": lambda subject: small_draws_are_independent(subject, 1),
     "two": lambda subject: small_draws_are_independent(subject, 2),
     "thirty": lambda subject: small_draws_are_independent(subject, 30),
+    "a thousand": lambda subject: small_draws_are_independent(subject, 1000),
     "many": lambda subject: distant_examples_are_independent(subject, 1000),
     "replicates": lambda subject: replicates_are_independent(subject, 200),
     "noise": lambda subject: noise_along_a_run_is_independent(subject, 300, 400),
@@ -154,9 +155,66 @@ def labels_of_period_77(e: Examples, generator: torch.Generator) -> Examples:
     return replace(e, y=e.y[torch.arange(len(e.y)) % 77])
 
 
+def fourth_label_is_a_product(e: Examples, generator: torch.Generator) -> Examples:
+    """In three of ten groups of four."""
+    y = e.y.clone()
+    for i in range(3, len(y), 4):
+        if float(torch.rand(1, generator=generator)) < 0.3:
+            y[i] = y[i - 3 : i].prod()
+    return replace(e, y=y)
+
+
+def label_is_that_of_signs_before(e: Examples, generator: torch.Generator) -> Examples:
+    """Of every ninth example, that of the signs of the six before and of its own feature noise."""
+    y = e.y.clone()
+    for i in range(8, len(y), 9):
+        y[i] = e.eps[i - 6 : i + 1].prod()
+    return replace(e, y=y)
+
+
+def labels_even_in_number(e: Examples, generator: torch.Generator) -> Examples:
+    return replace(e, y=torch.cat([e.y[:-1], e.y[:-1].prod()[None]]))
+
+
+def labels_in_balance(e: Examples, generator: torch.Generator) -> Examples:
+    """To within two, in random order."""
+    y = torch.where(torch.arange(len(e.y)) % 2 == 0, 1.0, -1.0)
+    y[0] = e.y[0]
+    return replace(e, y=y[torch.randperm(len(y), generator=generator)])
+
+
+def amplitudes_of_the_first(e: Examples, generator: torch.Generator) -> Examples:
+    last = {name: getattr(e, name).clone() for name in ("alpha", "beta", "gamma")}
+    for value in last.values():
+        value[-1] = value[0]
+    return replace(e, **last)
+
+
+def label_is_sign_300_before(e: Examples, generator: torch.Generator) -> Examples:
+    return replace(e, y=torch.cat([e.y[:300], e.eps[:-300]]))
+
+
+def products_32_apart(e: Examples, generator: torch.Generator) -> Examples:
+    """In the last quarter of every 128 examples a label is the product of those 32, 64 and 96
+    before."""
+    y = e.y.clone()
+    whole = y[: len(y) // 128 * 128].view(-1, 4, 32)
+    whole[:, 3] = whole[:, :3].prod(dim=1)
+    return replace(e, y=y)
+
+
 @pytest.mark.parametrize(
     ("which", "change", "reason"),
     [
+        ("thirty", fourth_label_is_a_product, "label of several examples in a row"),
+        ("a thousand", fourth_label_is_a_product, "label of several examples in a row"),
+        ("thirty", label_is_that_of_signs_before, "some sign that others determine"),
+        ("thirty", labels_even_in_number, "label of all examples"),
+        ("a thousand", labels_even_in_number, "label of all examples"),
+        ("a thousand", labels_in_balance, "label"),
+        ("thirty", amplitudes_of_the_first, "the amplitudes of an earlier example"),
+        ("many", label_is_sign_300_before, "of a distant example"),
+        ("many", products_32_apart, "at equal distances"),
         ("a single example", label_of_the_first, "label of the first"),
         ("two", label_of_the_first, "label of the first"),
         ("two", sign_of_one_is_label_of_another, "label and sign of the feature noise of a later"),
@@ -190,9 +248,30 @@ def of_period_123(shape: tuple[int, ...], generator: torch.Generator, step: int)
     return r[:, torch.arange(shape[1]) % 123]
 
 
+def fourth_example_follows(shape: tuple[int, ...], generator: torch.Generator, step: int) -> Tensor:
+    """Which of two experts has the larger noise is a product of that of three other examples."""
+    r = uniform_noise(shape, generator, step).clone()
+    order = (r[0] - r[1]).sign()
+    for i in range(3, shape[1], 4):
+        if order[i - 3 : i + 1].prod() < 0:
+            r[:2, i] = r[:2, i].flip(0)
+    return r
+
+
+def example_30_follows(shape: tuple[int, ...], generator: torch.Generator, step: int) -> Tensor:
+    """Which of two experts has the larger noise is a product of that of all other examples, as the
+    31st example has it."""
+    r = uniform_noise(shape, generator, step).clone()
+    if shape[1] > 30 and (r[0, :31] - r[1, :31]).sign().prod() < 0:
+        r[:2, 30] = r[:2, 30].flip(0)
+    return r
+
+
 @pytest.mark.parametrize(
     ("noise", "reason"),
     [
+        (fourth_example_follows, "of several examples in a row"),
+        (example_30_follows, "determined by that of others"),
         (mirrored_after_91, "of steps 91 apart"),
         (columns_again, "the same up to order and mirroring"),
         (of_period_123, "of examples 123 apart"),
