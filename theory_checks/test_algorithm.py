@@ -62,7 +62,7 @@ SMALLEST = EPS * torch.finfo(torch.float64).smallest_normal
     source="derived from the gradient of the softmax gate",
     formula=r"\sum_m\nabla_{\theta_m}L=0,\qquad\sum_m\theta_m^{(t)}=\sum_m\theta_m^{(0)}",
     over={"run": small_runs(steps=12)},
-    depends_on=("G.3",),
+    depends_on=("G.3", "I.3", "I.4"),
     visits=facts_about_run,
 )
 def the_sum_of_router_weights_is_conserved(subject: Subject, run: SmallRun) -> Statement:
@@ -98,7 +98,7 @@ def the_sum_of_router_weights_is_conserved(subject: Subject, run: SmallRun) -> S
         r" 0],\qquad\|W_m^{(t)}-W_m^{(0)}\|_F\le\eta t"
     ),
     over={"run": small_runs(steps=6), "blow_up": st.sampled_from([1.0, 10.0, 40.0, 200.0])},
-    depends_on=("G.8",),
+    depends_on=("G.8", "I.3", "I.4"),
     visits=lambda run, blow_up: {**facts_about_run(run), "scale of W": run.scale * blow_up},
 )
 def experts_move_by_eta_or_not_at_all(subject: Subject, run: SmallRun, blow_up: float) -> Statement:
@@ -227,7 +227,7 @@ def training_follows_the_gradients_of_its_loss(subject: Subject, run: SmallRun) 
     ),
     given="no ties of noise and logits",
     over={"run": small_runs(steps=5), "seed": SEEDS},
-    depends_on=("G.3",),
+    depends_on=("G.3", "I.3", "I.4"),
     visits=facts_about_run,
 )
 def training_commutes_with_symmetries(subject: Subject, run: SmallRun, seed: int) -> Statement:
@@ -312,7 +312,7 @@ def experts_are_homogeneous_of_degree_3(
     formula=r"(-y,\,-W^{(0)})\ \mapsto\ (-W^{(t)},\,\Theta^{(t)})",
     given="no ties of noise and logits",
     over={"run": small_runs(steps=5)},
-    depends_on=("G.3",),
+    depends_on=("G.3", "I.3", "I.4"),
     visits=facts_about_run,
 )
 def flipping_labels_flips_the_experts(subject: Subject, run: SmallRun) -> Statement:
@@ -427,7 +427,7 @@ def the_loss_is_logistic(subject: Subject, z: float) -> Statement:
     always=(
         {"run": SmallRun(K=2, P=4, M=3, J=2, n=12, T=2600, eta=0.01, eta_r=0.1, scale=1.0, seed=0)},
     ),
-    depends_on=("G.3",),
+    depends_on=("G.3", "I.3", "I.4"),
 )
 def training_has_no_memory(subject: Subject, run: SmallRun) -> Statement:
     """Theta^(t+1), W^(t+1) depend on Theta^(t), W^(t), the data and r_t only: training restarted
@@ -590,7 +590,7 @@ PAIRS = 48  # of gradients at each of these sizes
     },
     always=({"at": FixedPoint(K=3, M=4, J=3, seed=0)},),
     examples=2,
-    depends_on=("G.3", "R.5", "D.2"),
+    depends_on=("G.3", "R.5", "D.2", "I.3", "I.4"),
     visits=lambda at: {name: getattr(at, name) for name in ("K", "M", "J")},
 )
 def gradients_concentrate(subject: Subject, at: FixedPoint) -> Statement:

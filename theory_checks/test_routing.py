@@ -2,7 +2,6 @@
 slowly with the logits."""
 
 import math
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 
@@ -41,6 +40,7 @@ from theory_checks.experiments.logits import (
     ratio_to_the_step,
     rounding_of_p,
     small_logits,
+    softmax_of,
     sup_norm,
 )
 from theory_checks.experiments.oracles import gradients_if_routed
@@ -575,18 +575,6 @@ def the_gate_is_a_softmax(subject: Subject, h: Tensor) -> Statement:
             detail="gates side by side",
         ),
     )
-
-
-def softmax_of(h: Tensor, pi: Tensor, name: str) -> Iterator[Statement]:
-    """pi sums to 1 and has the ratios of a softmax of the logits h, (M, n) both."""
-    eps, tiny = torch.finfo(pi.dtype).eps, torch.finfo(pi.dtype).tiny
-    h, pi = h.double(), pi.double()
-    top, best = h.max(dim=0, keepdim=True)
-    expected = pi.gather(0, best) * (h - top).exp()
-    size = (h.abs() + top.abs() + len(h) + 8) * eps * expected.abs()
-    # What is smaller than tiny may be rounded to 0.
-    yield equal(pi.sum(dim=0), 1.0, tolerance=4 * len(h) * eps, detail=f"sum of the {name}")
-    yield equal(pi, expected, tolerance=4 * size + tiny, detail=f"ratio of two experts, {name}")
 
 
 @claim(

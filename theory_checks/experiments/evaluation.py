@@ -14,7 +14,7 @@ from theory_checks.evidence import Statement, all_of, at_most
 from theory_checks.experiments.finite import same_numbers
 
 # Sizes of logits at which exp overflows, in single precision from 88 on, in double from 709 on.
-LARGE = (1e2, 1e4)
+OVERFLOWING = (1e2, 1e4)
 SOME = 16  # examples, of those with large logits
 
 
@@ -117,7 +117,7 @@ class Reference:
             ("response to large patches", s.respond, long, rounding * most),
             ("logits of a large router", cases[0][1], 1e4 * cases[0][2], 1e4 * self.h_slack),
         ]
-        for size, dtype in product(LARGE, (torch.float32, torch.float64)):
+        for size, dtype in product(OVERFLOWING, (torch.float32, torch.float64)):
             large, name = common_shift(h, size, dtype), f"of {dtype}, up to {size:.0e}"
             cases.append((f"gate {name}", s.gate, large, 4 * len(h) * torch.finfo(dtype).eps))
             cases.append((f"choice {name}", without_noise(s), large, 0.0))

@@ -1,7 +1,7 @@
 """Logits and their moves."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from torch import Tensor
 from core.data import EPS
 from core.routing import routing_probabilities
 from theory_checks.checking.pictures import Lines, Series, Style
+from theory_checks.evidence import Statement, equal
 from theory_checks.experiments.scenarios import SEEDS, gaussian
 
 
@@ -114,3 +115,15 @@ def small_logits(draw: st.DrawFn) -> Tensor:
 def numbers(value: Tensor) -> Tensor:
     """The values with 0 in place of NaN."""
     return torch.where(value.isnan(), 0.0, value)
+
+
+def softmax_of(h: Tensor, pi: Tensor, name: str) -> Iterator[Statement]:
+    """pi sums to 1 and has the ratios of a softmax of the logits h, (M, n) both."""
+    eps, tiny = torch.finfo(pi.dtype).eps, torch.finfo(pi.dtype).tiny
+    h, pi = h.double(), pi.double()
+    top, best = h.max(dim=0, keepdim=True)
+    expected = pi.gather(0, best) * (h - top).exp()
+    size = (h.abs() + top.abs() + len(h) + 8) * eps * expected.abs()
+    # What is smaller than tiny may be rounded to 0.
+    yield equal(pi.sum(dim=0), 1.0, tolerance=4 * len(h) * eps, detail=f"sum of the {name}")
+    yield equal(pi, expected, tolerance=4 * size + tiny, detail=f"ratio of two experts, {name}")
