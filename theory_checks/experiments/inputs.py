@@ -135,12 +135,14 @@ def in_any_case(profile: Profile) -> list[Scenario]:
 
 
 def many_replicates(profile: Profile) -> list[Scenario]:
-    """Small problems, of which many replicates are cheap; the symmetry holds for every n and d."""
+    """Small problems at eta = sigma_0/16, of which many replicates are cheap; the symmetry holds
+    for every n, d and eta."""
     replicates = profile.symmetric_replicates
-    return [
+    points = (
         ladder(Problem(K=4, d=16), 100, replicates),
         ladder(Problem(K=3, d=64), 250, replicates, M=6),
-    ]
+    )
+    return [at_fineness(point, 16, point.hyper.sigma_0**0.5) for point in points]
 
 
 facts_about_scenario = facts_about("K", "d", "n", "replicates")

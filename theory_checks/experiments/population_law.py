@@ -16,7 +16,6 @@ from itertools import permutations, product
 
 import numpy as np
 import torch
-from scipy.optimize import brentq
 from scipy.special import log_ndtr, ndtr, ndtri
 from torch import Tensor
 
@@ -35,6 +34,7 @@ FLOW_STEP = 0.25  # relative change of the largest entry in a step of the flow
 MIDPOINTS = 512  # of an amplitude law
 HIGHEST = 6.0  # standard deviations: the winner of a near tie is higher with chance below 1e-16
 CELLS = 20_000  # of its density
+HALVINGS = 50  # of an interval of amplitude ratios: to rounding
 LOWEST_CELL = 10  # below, the density varies within a cell; it has 1e-8 of the mass there
 
 
@@ -145,16 +145,15 @@ def most_unclear(K: int, J: int, x: float) -> float:
 
 
 def ratio_at_level(problem: Problem, part: float) -> float:
-    """The ratio of amplitudes r at which P(alpha <= r gamma) passes this part of P(alpha <=
-    gamma)."""
+    """The ratio of amplitudes r at which P(alpha <= r gamma) passes this part of P(alpha <= gamma),
+    by bisection, as to import SciPy's root finders takes longer."""
     most = float(chance_below(problem.alpha, problem.gamma, np.array(1.0)))
-    return float(
-        brentq(
-            lambda r: float(chance_below(problem.alpha, problem.gamma, np.array(r))) - part * most,
-            1e-3,
-            1.0,
-        )
-    )
+    low, high = 0.0, 1.0
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        below = float(chance_below(problem.alpha, problem.gamma, np.array(middle))) < part * most
+        low, high = (middle, high) if below else (low, middle)
+    return high
 
 
 def level_of(problem: Problem, part: float) -> float:

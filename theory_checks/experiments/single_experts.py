@@ -129,12 +129,13 @@ def searched(signals: Signals, seed: int) -> OnSignals:
     """The best of 64 random searches over f-values on signals, from Gaussian starts, by the
     enumerated error.
 
-    Each of 4000 moves changes one value at random and is kept if the error does not rise.
+    Each of 1000 moves changes one value at random and is kept if the error does not rise. (K = 3,
+    eight seeds: some search has reached 1/8 after 31 moves.)
     """
     generator = torch.Generator().manual_seed(seed)
     values = gaussian(generator, 64, 2 * signals.features.shape[-2])
     error = enumerated_error(*values.hsplit(2))
-    for _ in range(4000):
+    for _ in range(1000):
         which = torch.randint(0, values.shape[1], (64, 1), generator=generator)
         tried = values.scatter(1, which, 3 * gaussian(generator, 64, 1))
         new = enumerated_error(*tried.hsplit(2))

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,7 +27,7 @@ LOOK_EVERY = 10  # steps between two looks at the training error
 Value = TypeVar("Value")
 # training examples simulated at a time: few enough for workers to share a scenario, enough to share
 # the overhead
-BLOCK = 8000
+BLOCK = 10_000
 
 
 def groups_occupied(signals: Signals, W: torch.Tensor) -> bool:
@@ -94,8 +95,11 @@ class Trained:
         waits for the rest.
         """
         seeds = self.seeds(scenario)
-        size = max(1, BLOCK // scenario.hyper.n)
-        blocks = [seeds[i : i + size] for i in range(0, len(seeds), size)]
+        # An even number of nearly equal size, so that neither of two workers waits for the other.
+        count = -(-len(seeds) // max(1, BLOCK // scenario.hyper.n))
+        count = min(len(seeds), count + count % 2) if count > 1 else count
+        ends = [len(seeds) * i // count for i in range(count + 1)]
+        blocks = [seeds[start:end] for start, end in pairwise(ends)]
         folder = self._folder(scenario)
         parts = [
             (folder / f"{i}.pt", partial(self._simulate, scenario, block))
