@@ -604,28 +604,24 @@ def gradients_concentrate(subject: Subject, at: FixedPoint) -> Statement:
     n^(-0.45), where n^(-0.25) is excluded, and at most like n^(-0.55), where n^(-0.75) is excluded.
     """
 
-    def statement(part: int, name: str, power: int) -> Statement:
-        def draw(stream: np.random.SeedSequence, size: int) -> np.ndarray:
-            generator = generator_from(stream)
-            norms = [
-                at.differences(subject, part, n, size // 2, generator)
-                for n in (FEW_EXAMPLES, MANY_EXAMPLES)
-            ]
-            return torch.cat(norms).pow(power).numpy()
+    def draw(stream: np.random.SeedSequence, size: int) -> np.ndarray:
+        generator = generator_from(stream)
+        norms = [
+            at.differences(subject, n, size // 8, generator) for n in (FEW_EXAMPLES, MANY_EXAMPLES)
+        ]
+        found = torch.stack(norms, dim=1)  # (2, 2, pairs)
+        return torch.stack([found, 1 / found]).flatten().numpy()
 
-        def trend(norms: np.ndarray) -> Statement:
-            few, many = np.split(norms, 2)
-            values = {FEW_EXAMPLES: few, MANY_EXAMPLES: many}
-            ratio = MANY_EXAMPLES / FEW_EXAMPLES
+    def trends(found: np.ndarray) -> Statement:
+        ratio, members = MANY_EXAMPLES / FEW_EXAMPLES, []
+        for (power, how), norms in zip(
+            ((1, ""), (-1, "^(-1)")), found.reshape(2, 2, 2, -1), strict=True
+        ):
             close, far = (ratio ** -(power * 0.5 - e) for e in (0.05, 0.25))
-            return changes_at_most(values, close, beyond=far, detail=name)
+            for name, (few, many) in zip(("W", "theta"), norms, strict=True):
+                values = {FEW_EXAMPLES: few, MANY_EXAMPLES: many}
+                detail = f"norm(g - g'){how} in {name}"
+                members.append(changes_at_most(values, close, beyond=far, detail=detail))
+        return all_of(*members)
 
-        return about_draws(2 * PAIRS, draw, trend)
-
-    return all_of(
-        *(
-            statement(part, f"norm(g - g'){how} in {name}", power)
-            for part, name in enumerate(("W", "theta"))
-            for power, how in ((1, ""), (-1, "^(-1)"))
-        )
-    )
+    return about_draws(8 * PAIRS, draw, trends)

@@ -192,10 +192,10 @@ class FixedPoint:
     seed: int
 
     def differences(
-        self, subject: Subject, part: int, n: int, size: int, generator: torch.Generator
+        self, subject: Subject, n: int, size: int, generator: torch.Generator
     ) -> Tensor:
-        """norm(g - g') of the gradients, in W (part 0) or theta (part 1), of two independent halves
-        of n examples and their router noise each, (size,)."""
+        """norm(g - g') of the gradients in W and in theta of two independent halves of n examples
+        and their router noise each, (2, size)."""
         problem = Problem(K=self.K, d=2 * self.K + 1)
         hyper = Hyperparameters(M=self.M, J=self.J, n=n, sigma_0=1.0, eta=1.0, eta_r=1.0, T=1)
         fixed = torch.Generator().manual_seed(self.seed)
@@ -206,5 +206,5 @@ class FixedPoint:
         noise = subject.router_noise((2 * size, self.M, n), generator, 0).double()
         x, y = stack([examples.patches for examples in drawn]), torch.stack([e.y for e in drawn])
         start = Parameters(theta.expand(2 * size, -1, -1), W.expand(2 * size, -1, -1, -1))
-        g = gradients(subject, start, x, y, noise)[part].value.flatten(1)
-        return (g[:size] - g[size:]).norm(dim=1)
+        found = (part.value.flatten(1) for part in gradients(subject, start, x, y, noise))
+        return torch.stack([(g[:size] - g[size:]).norm(dim=1) for g in found])
