@@ -15,7 +15,7 @@ from theory_checks.checking.run import Run
 from theory_checks.experiments import trajectories
 from theory_checks.experiments.ladders import sampling_error
 from theory_checks.experiments.scenarios import Scenario, at_rate, ladder
-from theory_checks.experiments.trajectories import DECIDE, SEARCH, Trained
+from theory_checks.experiments.trajectories import DECIDE, SEARCH, Trained, in_blocks
 
 
 def small(replicates: int = 6, n: int = 4000) -> Scenario:
@@ -36,18 +36,37 @@ def test_blocks_are_simulated_once_and_put_together_in_order(
     )
     trained, scenario = Trained(run, SEARCH), small()
     found = trained.trajectory(scenario)
-    assert blocks == [2, 2, 2]
+    assert blocks == [1, 2, 1, 2]
     assert len(found.W) == 6
     assert Trained(run, SEARCH).trajectory(scenario) is found
     trajectories._put_together.cache_clear()  # as in another worker
     again = Trained(run, SEARCH).trajectory(scenario)
-    assert blocks == [2, 2, 2]
+    assert blocks == [1, 2, 1, 2]
     assert torch.equal(found.W, again.W)
     for i, seed in enumerate(trained.seeds(scenario)):
         drawn = trained.replicate(scenario, seed)
         assert torch.equal(found.parameters(0).W[i], drawn.start.W)
         assert torch.equal(found.signals.features[i], drawn.signals.features)
         assert torch.equal(found.signals.centres[i], drawn.signals.centres)
+
+
+@pytest.mark.parametrize(
+    ("items", "most", "sizes"),
+    [
+        (1, 3, [1]),
+        (3, 3, [3]),
+        (4, 3, [2, 2]),
+        (7, 3, [1, 2, 2, 2]),  # three blocks would do, but two workers would not share them
+        (3, 1, [1, 1, 1]),
+        (24, 10, [6, 6, 6, 6]),
+    ],
+)
+def test_blocks_are_nearly_equal_and_even_in_number(
+    items: int, most: int, sizes: list[int]
+) -> None:
+    blocks = in_blocks(range(items), most)
+    assert [len(block) for block in blocks] == sizes
+    assert [i for block in blocks for i in block] == list(range(items))
 
 
 def test_a_run_that_only_explores_looks_at_the_training_error_at_its_ends(run: Run) -> None:

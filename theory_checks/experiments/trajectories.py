@@ -44,6 +44,16 @@ WATCHED: Mapping[str, Watch] = {
 }
 
 
+def in_blocks(items: Sequence[Value], most: int) -> list[Sequence[Value]]:
+    """The items in blocks of nearly equal size, at most `most` each: one block, or an even number
+    where there are items for it, so that neither of two workers waits for the other."""
+    count = -(-len(items) // most)
+    if count > 1:
+        count = min(len(items), count + count % 2)
+    ends = [len(items) * i // count for i in range(count + 1)]
+    return [items[start:end] for start, end in pairwise(ends)]
+
+
 def stages(hyper: Hyperparameters) -> tuple[int, ...]:
     """Steps from T_1 to T at which parameters are kept: both ends and two between, at equal
     ratios. T alone where it comes first."""
@@ -95,11 +105,7 @@ class Trained:
         waits for the rest.
         """
         seeds = self.seeds(scenario)
-        # An even number of nearly equal size, so that neither of two workers waits for the other.
-        count = -(-len(seeds) // max(1, BLOCK // scenario.hyper.n))
-        count = min(len(seeds), count + count % 2) if count > 1 else count
-        ends = [len(seeds) * i // count for i in range(count + 1)]
-        blocks = [seeds[start:end] for start, end in pairwise(ends)]
+        blocks = in_blocks(seeds, max(1, BLOCK // scenario.hyper.n))
         folder = self._folder(scenario)
         parts = [
             (folder / f"{i}.pt", partial(self._simulate, scenario, block))
