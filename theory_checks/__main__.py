@@ -13,6 +13,7 @@ tune_process()
 
 from theory_checks.commands import (
     CommandError,
+    blame,
     check,
     claims,
     compare,
@@ -29,6 +30,7 @@ COMMANDS: tuple[ModuleType, ...] = (
     check,
     claims,
     reproduce,
+    blame,
     compare,
     report,
     faults,

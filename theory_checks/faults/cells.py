@@ -28,6 +28,7 @@ from theory_checks.checking.search import check, reason
 from theory_checks.evidence.ledger import Ledger
 from theory_checks.faults import FAULTS
 from theory_checks.faults.edit import Edit
+from theory_checks.faults.taken_back import TakenBack, taken_back
 from theory_checks.faults.workers import Unanswered, Workers
 from theory_checks.report.serial import plain, restored
 from theory_checks.report.write import write_whole
@@ -89,21 +90,22 @@ def budget() -> Ledger:
     return ledger(DEFAULT_ALPHA, claims().values())
 
 
-def edit_of(subject: str) -> Edit | None:
-    """The edit of core that a subject, module:NAME, stands for, if any."""
+def edit_of(subject: str) -> Edit | TakenBack | None:
+    """The change of core that a subject, module:NAME, stands for, if any."""
     module, _, name = subject.partition(":")
     found = FAULTS.get(name) if module == __package__ else None
-    return found.edit if found else None
+    return found.edit if found else taken_back(subject)
 
 
 @functools.cache
 def subject_hash(name: str) -> str:
     """Changes with the source of the Subject, or with the edit of core that it stands for; "" if
     there is no such Subject."""
-    if edit := edit_of(name):
-        return fingerprint(PAPER, edit)
+    edit = edit_of(name)
     try:
-        return fingerprint(load_subject(name))
+        if isinstance(edit, TakenBack):
+            return fingerprint(load_subject(edit.subject), edit.sources())
+        return fingerprint(PAPER, edit) if edit else fingerprint(load_subject(name))
     except ValueError:
         return ""
 

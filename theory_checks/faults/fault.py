@@ -8,6 +8,7 @@ from typing import Any
 
 from core import PAPER, Subject
 from theory_checks.faults.edit import Edit
+from theory_checks.faults.put_back import differing
 
 Ingredients = Mapping[str, Any]
 
@@ -92,8 +93,7 @@ class Fault:
     @property
     def broken(self) -> tuple[str, ...]:
         """The ingredients in which it differs from the paper."""
-        paper = vars(PAPER)
-        return tuple(n for n, value in vars(self.subject).items() if value is not paper[n])
+        return differing(self.subject)
 
     def about(self, claim: str) -> bool:
         """Whether a claim, given by its id, is about the part that is broken."""

@@ -8,6 +8,7 @@ import contextlib
 import importlib.util
 import multiprocessing
 import os
+import pkgutil
 import signal
 import sys
 import threading
@@ -35,12 +36,16 @@ def _begin(core: Path | None) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _ready(function: Callable[..., Any], core: Path | None) -> int:
-    """The id of this process, which has imported the module of the function to read its argument.
+def _ready(function: str, core: Path | None) -> int:
+    """The id of this process, which has imported the module of the function, module:NAME.
 
-    Raises ImportError if its `core` is not the one in that folder, because what started it imports
-    core, too.
+    Raises ImportError if that fails, or if its `core` is not the one in that folder, because what
+    started it imports core, too.
     """
+    try:
+        pkgutil.resolve_name(function)
+    except Exception as error:  # whatever a core raises that its user has edited
+        raise ImportError(f"{type(error).__name__}: {error}") from None
     origin = getattr(importlib.util.find_spec("core"), "origin", None)
     if core and not (origin and Path(origin).is_relative_to(core)):
         raise ImportError(f"core is imported from {origin}, not from {core}")
@@ -157,4 +162,5 @@ class Workers:
 
 def _started(function: Callable[..., Any], core: Path | None) -> _Process:
     pool = ProcessPoolExecutor(1, mp_context=SPAWN, initializer=_begin, initargs=(core,))
-    return _Process(pool, pool.submit(_ready, function, core), core)
+    name = f"{function.__module__}:{function.__qualname__}"
+    return _Process(pool, pool.submit(_ready, name, core), core)
