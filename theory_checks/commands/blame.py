@@ -11,7 +11,7 @@ ended. Status 1 if a violation follows no part of the change.
 import argparse
 import importlib
 import tempfile
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -125,42 +125,41 @@ def chosen_files(subject: str, revision: str, jobs: int) -> "Files":
     if not files:
         raise CommandError(f"core/ does what it did at {revision}: no file of it differs in code")
     single = Files(subject, commit, tuple((name,) for name in files))
-    errors = import_errors(single, [NOTHING], jobs)
-    if NOTHING in errors:
+    errors: dict[Parts, str] = {}  # of all sets of files that were tried, "" where there is none
+
+    def works(sets: "Collection[Parts]") -> "Collection[Parts]":
+        untried = [kept for kept in dict.fromkeys(sets) if kept not in errors]
+        errors.update(import_errors(single, untried, jobs))
+        return [kept for kept in sets if not errors[kept]]
+
+    if not works([NOTHING]):
         raise CommandError(
             f"core at {revision} cannot be used with the claims as they are now ({errors[NOTHING]})"
         )
-
-    def works(sets: "Collection[Parts]") -> "Collection[Parts]":
-        failed = import_errors(single, sets, jobs)
-        return [kept for kept in sets if kept not in failed]
-
     return Files(subject, commit, apart(files, works))
 
 
-def import_errors(files: "Files", sets: "Collection[Parts]", jobs: int) -> "dict[Parts, str]":
-    """Why core and the claims cannot be imported if these files alone stay changed; without the
-    sets of files with which they can."""
+def import_errors(files: "Files", sets: "Sequence[Parts]", jobs: int) -> "dict[Parts, str]":
+    """Why core and the claims cannot be imported if these files alone stay changed; "" if they
+    can."""
     from tqdm import tqdm
 
     from theory_checks.faults.blame import import_error
     from theory_checks.faults.taken_back import taken_back
     from theory_checks.faults.workers import Workers
 
-    kept_sets, errors = list(dict.fromkeys(sets)), {}
-    names = [files.subject(kept) for kept in kept_sets]
+    names = [files.subject(kept) for kept in sets]
     with tempfile.TemporaryDirectory(prefix="theory-blame-") as folder, Workers(jobs) as workers:
-        cores = []
-        for number, name in enumerate(names):
-            copy = taken_back(name)
-            path = Path(folder) / str(number)
+        cores = [Path(folder) / str(number) for number in range(len(sets))]
+        copies = map(taken_back, names)
+        for core, copy in zip(cores, copies, strict=True):
             if copy:
-                copy.write_copy(path)
-            cores.append(path if copy else None)
-        calls = [(name,) for name in names]
-        outcomes = workers.outcomes(import_error, calls, None, cores)
-        bar = tqdm(outcomes, "what imports", len(calls), leave=False, unit="core", disable=None)
-        for number, answer in bar:
-            if str(answer):
-                errors[kept_sets[number]] = str(answer)
-    return errors
+                copy.write_copy(core)
+        outcomes = workers.outcomes(
+            import_error,
+            [(name,) for name in names],
+            None,
+            [c if c.exists() else None for c in cores],
+        )
+        bar = tqdm(outcomes, "what imports", len(sets), leave=False, unit="core", disable=None)
+        return {sets[number]: str(answer) for number, answer in bar}

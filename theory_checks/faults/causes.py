@@ -138,29 +138,28 @@ def apart(
     works: from sets of the parts that stay changed to those of the sets that work.
     """
     every = frozenset(parts)
-    singles = [frozenset({part}) for part in parts]
-    fine = works([kept for part in singles for kept in (part, every - part)])
     groups = {part: frozenset({part}) for part in parts}
-    for part in singles:
-        for stays in (False, True):
-            if (part if stays else every - part) not in fine:
-                group = _smallest(part, every, works, stays, every)
-                joined = group.union(*(groups[name] for name in group))
-                groups |= dict.fromkeys(joined, joined)
+    fine = works([kept for part in groups.values() for kept in (part, every - part)])
+    if len(fine) == 2 * len(parts):
+        return tuple((part,) for part in parts)
+    for part in parts:
+        for stays in (True, False):
+            joined = _smallest(groups[part], every, works, stays)
+            joined = joined.union(*(groups[name] for name in joined))
+            groups |= dict.fromkeys(joined, joined)
     return tuple(dict.fromkeys(tuple(p for p in parts if p in groups[part]) for part in parts))
 
 
 def _smallest(
-    part: Parts,
-    every: Parts,
-    works: Callable[[Collection[Parts]], Collection[Parts]],
-    stays: bool,
-    group: Parts,
+    parts: Parts, every: Parts, works: Callable[[Collection[Parts]], Collection[Parts]], stays: bool
 ) -> Parts:
-    """A group around a part, within one that works when it alone stays, or is taken back: this one
-    works, too, and does not without any single one of its other parts."""
-    for name in sorted(group - part):
-        smaller = group - {name}
-        if works([smaller if stays else every - smaller]):
-            return _smallest(part, every, works, stays, smaller)
+    """A group with these parts that works when it alone stays, or when it alone is taken back: the
+    parts themselves or, if they do not work, one that does not without any single other part."""
+
+    def work(group: Parts) -> bool:
+        return bool(works([group if stays else every - group]))
+
+    group = parts if work(parts) else every
+    while smaller := next((group - {p} for p in sorted(group - parts) if work(group - {p})), None):
+        group = smaller
     return group
