@@ -248,11 +248,20 @@ def violation(*causes: Parts, cures: tuple[Parts, ...] = (), **checked: str) -> 
         (
             violation(A | B, cures=(A | B,), gate="error", loss="vacuous"),
             "gate with loss",
-            "gone without gate and loss; error if only gate stays changed; vacuous if only loss"
-            " stays changed",
+            "gone without gate and loss; error with only gate changed; vacuous with only loss"
+            " changed",
         ),
-        (violation(NOTHING), "none", "the paper's Subject violates it, too"),
-        (violation(), "unclear", ""),
+        (violation(NOTHING), "none", "violated with the paper's Subject, too"),
+        (
+            replace(violation(A, cures=(A,), loss="killed"), verdict="error"),
+            "gate",
+            "violated where there is no error",
+        ),
+        (
+            replace(violation(), checked={NOTHING: Result("inconclusive")}),
+            "unclear",
+            "inconclusive with the paper's Subject",
+        ),
     ],
 )
 def test_causes_in_words(found: Violation, cause: str, why: str) -> None:
@@ -261,7 +270,7 @@ def test_causes_in_words(found: Violation, cause: str, why: str) -> None:
     assert found.is_traced == (cause not in ("none", "unclear"))
     line = table([found], CHANGE).splitlines()[1]
     assert line.split("  ", 2)[0] == "R.8"
-    assert " ".join(line.split()) == f"R.8 violated {cause} {why}".strip()
+    assert " ".join(line.split()) == f"R.8 {found.verdict} {cause} {why}".strip()
 
 
 def test_the_headline_counts_what_violations_follow() -> None:
@@ -273,9 +282,11 @@ def test_the_headline_counts_what_violations_follow() -> None:
 
 def test_files_are_taken_back_in_their_groups() -> None:
     change = Files("core:PAPER", "abc", (("data.py", "model.py"), ("seeds.py",)))
-    assert change.parts == ("data.py, model.py", "seeds.py")
+    assert change.parts == ("data.py + model.py", "seeds.py")
+    assert change.note == ("Taken back together, as they do not import apart: data.py + model.py.")
+    assert replace(change, groups=(("data.py",), ("seeds.py",))).note == CHANGE.note == ""
     assert change.subject(frozenset(change.parts)) == "core:PAPER"
-    for kept, back in (("data.py, model.py", "seeds.py"), ("seeds.py", "data.py+model.py")):
+    for kept, back in (("data.py + model.py", "seeds.py"), ("seeds.py", "data.py+model.py")):
         assert change.subject(frozenset({kept})).endswith(f"taken_back:core:PAPER@abc@{back}")
     assert change.subject(NOTHING).endswith("@abc@data.py+model.py+seeds.py")
 
@@ -344,7 +355,7 @@ def test_what_the_paper_violates_too_follows_nothing(
 
     monkeypatch.setattr("theory_checks.faults.cells.computed", always_killed)
     assert main(["blame", "test_blame:ALLOWED", "--claim", "R.7", "--output", str(tmp_path)]) == 1
-    assert "the paper's Subject violates it, too" in capsys.readouterr().out
+    assert "violated with the paper's Subject, too" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -427,8 +438,9 @@ def test_the_edited_file_is_blamed(clone: Path) -> None:
     done = against(clone, "--against", "HEAD", *claims)
     assert done.returncode == 0, done.stderr
     lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
-    assert "R.8 violated model.py, routing.py" in lines  # which do not import apart
+    assert "R.8 violated model.py + routing.py" in lines
     assert "I.3 violated updates.py" in lines
+    assert "Taken back together, as they do not import apart: model.py + routing.py." in done.stdout
     assert "Traceback" not in done.stderr
     edit(clone, "model.py", "from core.routing import steepness\n", "import nothing_there\n")
     done = against(clone, "--against", "HEAD")

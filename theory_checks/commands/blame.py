@@ -74,7 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
         title = f"What the violations of {report['subject']} follow"
         write(arguments, "blame", report, md=markdown(found, verdicts, change, title))
     print(table(found, change))
-    print(headline(found, verdicts))
+    print(f"{headline(found, verdicts)} {change.note}".strip())
     print(arguments.output / "blame.md")
     return int(not all(violation.is_traced for violation in found))
 

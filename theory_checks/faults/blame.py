@@ -26,6 +26,10 @@ class Change(Protocol):
     def without(self) -> str:
         """What there is without the change."""
 
+    @property
+    def note(self) -> str:
+        """What has to be known about the parts, in a sentence; "" if nothing."""
+
     def subject(self, kept: Parts) -> str:
         """The name, module:NAME, of what there is if these parts alone stay changed."""
 
@@ -41,6 +45,7 @@ class Ingredients:
     variant: str
     parts: tuple[str, ...]
     without = "the paper's Subject"
+    note = ""
 
     def subject(self, kept: Parts) -> str:
         """The variant with the other ingredients put back."""
@@ -66,16 +71,26 @@ class Files:
     @property
     def parts(self) -> tuple[str, ...]:
         """The files of each group."""
-        return tuple(map(", ".join, self.groups))
+        return tuple(map(" + ".join, self.groups))
 
     @property
     def without(self) -> str:
         """The revision."""
         return f"core at {self.revision}"
 
+    @property
+    def note(self) -> str:
+        """Which files are in one group, and why."""
+        joined = [" + ".join(group) for group in self.groups if len(group) > 1]
+        return (
+            f"Taken back together, as they do not import apart: {', '.join(joined)}."
+            if joined
+            else ""
+        )
+
     def subject(self, kept: Parts) -> str:
         """The subject, on core with the files of the other groups taken back."""
-        back = {file for group in self.groups if ", ".join(group) not in kept for file in group}
+        back = {file for group in self.groups if " + ".join(group) not in kept for file in group}
         if not back:
             return self.checked
         return TakenBack(self.checked, self.revision, tuple(sorted(back))).name
@@ -118,6 +133,11 @@ class Violation:
         """The verdicts that neither confirm the violation nor are without it."""
         verdicts = {kept: verdict_of(result) for kept, result in self.checked.items()}
         return {kept: v for kept, v in verdicts.items() if remains(self.verdict, v) is None}
+
+    @property
+    def hides_another(self) -> bool:
+        """Whether it is an error without which the claim is violated."""
+        return self.verdict == RAISED and "violated" in map(verdict_of, self.checked.values())
 
 
 def verdict_of(result: Result) -> str:
@@ -195,7 +215,7 @@ def remark(violation: Violation, change: Change) -> str:
     """What was seen of a violation when parts were taken back, in words."""
     causes, cures = violation.causes.causes, violation.causes.cures
     if NOTHING in causes:
-        return f"{change.without} violates it, too"
+        return f"{violation.verdict} with {change.without}, too"
     involved = NOTHING.union(*causes)
     alone = all(len(cause) == 1 for cause in causes)
     gone = " or without ".join(together(cure, " and ") for cure in cures)
@@ -208,12 +228,11 @@ def remark(violation: Violation, change: Change) -> str:
         suffices = ["each of these suffices"] if len(causes) > 1 else []
         text = ": ".join([*suffices, *([f"gone without {gone}"] if gone else [])])
     unclear = (
-        f"{verdict} if only {together(kept, ' and ')} stays changed"
-        if kept
-        else f"{verdict} of {change.without}"
+        f"{verdict} with " + (f"only {together(kept, ' and ')} changed" if kept else change.without)
         for kept, verdict in violation.unclear.items()
     )
-    return "; ".join(filter(None, [text, *unclear]))
+    behind = "violated where there is no error" if violation.hides_another else ""
+    return "; ".join(filter(None, [text, *unclear, behind]))
 
 
 def all_of(parts: Parts) -> str:
@@ -246,7 +265,7 @@ def markdown(found: Sequence[Violation], checked: Counter[str], change: Change, 
     lines = [
         f"# {title}",
         "",
-        headline(found, checked),
+        f"{headline(found, checked)} {change.note}".strip(),
         "",
         "| claim | verdict | follows | | statement | observed |",
         "|---|---|---|---|---|---|",
