@@ -104,14 +104,15 @@ def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A package in a repository, changed since its only commit."""
     folder = tmp_path / "repository" / "core"
     folder.mkdir(parents=True)
-    for name in ("__init__", "kept", "commented", "edited", "gone"):
-        (folder / f"{name}.py").write_text(f"{name} = 1\n")
+    (folder / "past").mkdir()
+    for name in ("__init__", "kept", "commented", "edited", "past/gone"):
+        (folder / f"{name}.py").write_text(f"{name.rpartition('/')[2]} = 1\n")
     git("init", "-q", folder=folder.parent)
     git("add", ".", folder=folder)
     git("commit", "-qm", "one", folder=folder)
     (folder / "commented.py").write_text("# one\ncommented = (1)\n")
     (folder / "edited.py").write_text("edited = 2\n")
-    (folder / "gone.py").unlink()
+    shutil.rmtree(folder / "past")
     (folder / "part").mkdir()
     (folder / "part" / "new.py").write_text("new = 1\n")
     monkeypatch.setattr(taken_back, "SOURCE", folder)
@@ -121,17 +122,17 @@ def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def test_changed_files_are_those_whose_code_differs(source: Path) -> None:
-    assert changed(resolved("HEAD")) == ("edited.py", "gone.py", "part/new.py")
+    assert changed(resolved("HEAD")) == ("edited.py", "part/new.py", "past/gone.py")
     git("add", ".", folder=source)
     git("commit", "-qm", "two", folder=source)
     assert changed(resolved("HEAD")) == ()
-    assert changed(resolved("HEAD~1")) == ("edited.py", "gone.py", "part/new.py")
+    assert changed(resolved("HEAD~1")) == ("edited.py", "part/new.py", "past/gone.py")
 
 
 def test_a_copy_has_the_files_of_the_revision_and_the_others_as_they_are(
     source: Path, tmp_path: Path
 ) -> None:
-    for back in (("edited.py",), ("gone.py", "part/new.py")):
+    for back in (("edited.py",), ("part/new.py", "past/gone.py")):
         copy = TakenBack("core:PAPER", resolved("HEAD"), back)
         assert taken_back.taken_back(copy.name) == copy
         folder = tmp_path / back[0]
@@ -140,14 +141,14 @@ def test_a_copy_has_the_files_of_the_revision_and_the_others_as_they_are(
         assert written == copy.sources()
         assert written["commented.py"] == "# one\ncommented = (1)\n"
         assert written["edited.py"] == f"edited = {1 if 'edited.py' in back else 2}\n"
-        assert ("gone.py" in written) == ("gone.py" in back)
+        assert ("past/gone.py" in written) == ("past/gone.py" in back)
         assert ("part/new.py" in written) == ("part/new.py" not in back)
     assert (source / "part" / "new.py").exists()
 
 
 def test_the_hash_follows_what_is_taken_back_and_what_is_not(source: Path) -> None:
     one = TakenBack("core:PAPER", resolved("HEAD"), ("edited.py",))
-    other = replace(one, files=("gone.py",))
+    other = replace(one, files=("past/gone.py",))
     before = [subject_hash(copy.name) for copy in (one, other)]
     (source / "edited.py").write_text("edited = 3\n")
     subject_hash.cache_clear()
@@ -235,6 +236,7 @@ def violation(*causes: Parts, cures: tuple[Parts, ...] = (), **checked: str) -> 
             "gate or loss or select",
             "each alone suffices: gone only without all 3",
         ),
+        (violation(A, B), "gate or loss", "each of these suffices"),
         (
             violation(A | B, A | C, cures=(A,)),
             "gate with loss or gate with select",
@@ -278,6 +280,12 @@ def test_the_headline_counts_what_violations_follow() -> None:
     assert headline(found, Counter(violated=3, holds=7)) == (
         "3 of 10 claims violated or in error: 2 gate, 1 gate with loss."
     )
+
+
+def test_without_all_of_its_ingredients_a_variant_is_the_paper_s_subject() -> None:
+    assert CHANGE.subject(NOTHING) == "core:PAPER"
+    assert CHANGE.subject(A | B | C) == "m:V"
+    assert CHANGE.subject(A) == "theory_checks.faults.put_back:m:V@loss+select"
 
 
 def test_files_are_taken_back_in_their_groups() -> None:
