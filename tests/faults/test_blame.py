@@ -372,7 +372,7 @@ def test_what_the_paper_violates_too_follows_nothing(
         ("", "which variant? blame module:NAME, or --against REV for core/"),
         ("core:PAPER", "subject 'core:PAPER': has the paper's ingredients alone; --against REV"),
         ("core:NOBODY", "module 'core' has no 'NOBODY'"),
-        ("test_blame:ALLOWED --claim R.7", "nothing to blame: of 1 claim, 1 holds (quick profile"),
+        ("test_blame:ALLOWED --claim R.7", "no violation among 1 claim (1 holds; quick profile"),
         ("test_blame:ALLOWED --claim Q.9", "no claim 'Q.9'"),
         ("test_blame:ALLOWED --jobs 0", "jobs 0: needs a whole number >= 1"),
         ("test_blame:ALLOWED --seed x", "seed x: needs a whole number >= 0"),

@@ -58,8 +58,8 @@ def run(arguments: argparse.Namespace) -> int:
         if not found:
             seen = ", ".join(f"{number} {verdict}" for verdict, number in verdicts.items())
             raise CommandError(
-                f"nothing to blame: of {plural(verdicts.total(), 'claim')}, {seen}"
-                f" ({arguments.profile} profile, seed {arguments.seed})"
+                f"nothing to blame: no violation among {plural(verdicts.total(), 'claim')} ({seen};"
+                f" {arguments.profile} profile, seed {arguments.seed})"
             )
         report = {
             "schema": 1,
