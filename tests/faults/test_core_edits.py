@@ -11,6 +11,7 @@ import pytest
 
 import core
 from theory_checks.__main__ import main
+from theory_checks.checking import fingerprint
 from theory_checks.checking.claim import DEFAULT_SEED
 from theory_checks.checking.run import load_subject
 from theory_checks.faults import FAULTS
@@ -87,6 +88,17 @@ def test_an_edit_has_a_hash_of_its_own() -> None:
     assert edit_of("core:PAPER") is None
     hashes = {subject_hash(name) for name in [*names, "core:PAPER"]}
     assert len(hashes) == len(EDITS) + 1
+
+
+def test_the_hash_of_an_edit_is_the_same_wherever_core_lies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = f"theory_checks.faults:{EDITS[0].name}"
+    here = subject_hash(name)
+    monkeypatch.setattr(core, "__path__", [str(tmp_path / "core")])
+    for known in (subject_hash, fingerprint._source):
+        known.cache_clear()
+    assert subject_hash(name) == here
 
 
 def test_designated_claims_notice(tmp_path: Path) -> None:
