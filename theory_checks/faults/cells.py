@@ -166,15 +166,29 @@ class Row:
 
 
 @dataclass(frozen=True)
+class About:
+    """What a file of results says of a fault, for those who do not import it.
+
+    broken: the ingredients in which it differs from the paper, or the file of core that it edits.
+    """
+
+    family: str
+    broken: tuple[str, ...]
+    wrong: str
+
+
+@dataclass(frozen=True)
 class Content:
     """What a file of results contains.
 
     claims: the hash of each claim, by profile and id.
     rows: the results.
+    faults: by name, what is broken, in the file that comes with the package.
     """
 
     claims: Mapping[str, Mapping[str, str]]
     rows: tuple[Row, ...]
+    faults: Mapping[str, About] | None = None
 
 
 class Store:
@@ -208,20 +222,52 @@ class Store:
 
     def save(self) -> None:
         """Writes the file, a line for each row."""
-        survived = vars(Result())
-        claims: dict[str, dict[str, str]] = {}
-        rows: dict[tuple[str, str, int], dict[str, Any]] = {}
-        for cell, result in self.results.items():
-            of_subject, of_claim = key(cell)
-            claims.setdefault(cell.profile, {})[cell.claim] = of_claim
-            alike = (cell.subject, cell.profile, cell.seed)
-            row = rows.setdefault(alike, {**vars(cell), "hash": of_subject, "cells": {}})
-            row.pop("claim", None)
-            row["cells"][cell.claim] = {
-                name: value for name, value in vars(result).items() if value != survived[name]
-            }
-        lines = ",\n".join(map(_compact, rows.values()))
-        write_whole(self.path, f'{{"claims":{_compact(claims)},\n"rows":[\n{lines}\n]}}\n')
+        write_whole(self.path, _text(self.results, {}))
+
+
+KNOWN = Path(__file__).with_name("matrix.json")  # the kill matrix that comes with the package
+
+
+def write_known(results: Mapping[Cell, Result], path: Path = KNOWN) -> None:
+    """Writes the results as they come with the package: what was found is left out of kills, as the
+    fault says what is wrong, and numbers have three digits."""
+    short = {
+        cell: replace(
+            result,
+            margin=None if result.margin is None else float(f"{result.margin:.3g}"),
+            samples=0,
+            detail=result.detail[:200] if result.outcome == RAISED else "",
+        )
+        for cell, result in results.items()
+    }
+    names = {cell.subject.rpartition(":")[2] for cell in short}
+    about = {
+        name: About(f.family, f.broken or (f.edit.file if f.edit else "",), f.wrong)
+        for name, f in FAULTS.items()
+        if name in names
+    }
+    write_whole(path, _text(short, about))
+
+
+def _text(results: Mapping[Cell, Result], faults: Mapping[str, About]) -> str:
+    """The content of a file of results."""
+    survived = vars(Result())
+    claims: dict[str, dict[str, str]] = {}
+    rows: dict[tuple[str, str, int], dict[str, Any]] = {}
+    for cell, result in results.items():
+        of_subject, of_claim = key(cell)
+        claims.setdefault(cell.profile, {})[cell.claim] = of_claim
+        alike = (cell.subject, cell.profile, cell.seed)
+        row = rows.setdefault(alike, {**vars(cell), "hash": of_subject, "cells": {}})
+        row.pop("claim", None)
+        row["cells"][cell.claim] = {
+            name: value for name, value in vars(result).items() if value != survived[name]
+        }
+    parts = [f'"claims":{_compact(claims)}']
+    if faults:
+        parts.append(f'"faults":{_compact(faults)}')
+    lines = ",\n".join(map(_compact, rows.values()))
+    return "{" + ",\n".join([*parts, f'"rows":[\n{lines}\n]']) + "}\n"
 
 
 def _compact(value: Any) -> str:
