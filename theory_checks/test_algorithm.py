@@ -85,7 +85,9 @@ def the_sum_of_router_weights_is_conserved(subject: Subject, run: SmallRun) -> S
             coefficient = float((log_slope.exp() * f).abs().max())
             largest = float(parameters.theta.abs().max())
             tolerance += EPS * run.M * ((run.n + run.M) * run.eta_r * coefficient * s + 4 * largest)
-    return equal(np.array(drift), 0, tolerance=tolerance, detail="drift of sum_m theta_m")
+    return equal(
+        np.array(drift), 0, tolerance=tolerance, detail="drift of sum_m theta_m", axes=("step",)
+    )
 
 
 @claim(
@@ -136,8 +138,14 @@ def experts_move_by_eta_or_not_at_all(subject: Subject, run: SmallRun, blow_up: 
     found, steps, total, off = map(torch.stack, (lengths, expected, totals, tolerances))
     bound = run.eta * torch.arange(1, run.T + 1, dtype=torch.float64)[:, None].expand(-1, run.M)
     return all_of(
-        equal(found, steps, tolerance=off, detail="length of a step"),
-        at_most(total, bound, tolerance=off.cumsum(dim=0), detail="distance from the start"),
+        equal(found, steps, tolerance=off, detail="length of a step", axes=("step", "expert")),
+        at_most(
+            total,
+            bound,
+            tolerance=off.cumsum(dim=0),
+            detail="distance from the start",
+            axes=("step", "expert"),
+        ),
     )
 
 
@@ -193,6 +201,7 @@ def training_follows_the_gradients_of_its_loss(subject: Subject, run: SmallRun) 
                 run.eta_r * fine_theta,
                 tolerance=run.eta_r * doubt_theta + 4 * EPS * before.theta.abs(),
                 detail=f"step {t} of theta",
+                axes=("expert", "coordinate"),
             )
         )
         norm = fine_W.flatten(1).norm(dim=1)[:, None, None]
@@ -205,7 +214,13 @@ def training_follows_the_gradients_of_its_loss(subject: Subject, run: SmallRun) 
         # A relative error e of a vector turns its direction by at most 2 e.
         uncertain = torch.where(clear, 2 * doubt / norm + 4 * EPS * before.W.abs() / run.eta, EPS)
         experts.append(
-            equal(moved, direction, tolerance=uncertain, detail=f"direction of step {t} of W")
+            equal(
+                moved,
+                direction,
+                tolerance=uncertain,
+                detail=f"direction of step {t} of W",
+                axes=("expert", "filter", "coordinate"),
+            )
         )
     of_experts = given(
         all_of(*experts),
@@ -293,13 +308,15 @@ def experts_are_homogeneous_of_degree_3(
             f_far.detach(),
             factor**3 * f,
             tolerance=abs(factor) ** 3 * tolerance + underflow,
-            detail="f of c z",
+            detail="f of c z, against c^3 f(z)",
+            axes=("input",),
         ),
         equal(
             (slope * far.detach()).sum(dim=(-2, -1)),
             3 * f_far.detach(),
             tolerance=4 * (abs(factor) ** 3 * tolerance + underflow),
-            detail="<grad f, z> at c z",
+            detail="<grad f, z> at c z, against 3 f",
+            axes=("input",),
         ),
     )
 
@@ -361,14 +378,22 @@ def responses_add_up(subject: Subject, shape: tuple[int, int], seed: int) -> Sta
             each.sum(dim=-1),
             tolerance=(units + 16) * EPS * each.abs().sum(dim=-1),
             detail="f and the sum of its parts",
+            axes=("input",),
         ),
         equal(
             slope.flatten(1),
             own,
             tolerance=8 * EPS * own.abs(),
             detail="gradient of f and of its parts",
+            axes=("input", "pre-activation"),
         ),
-        equal(subject.respond(unit), 1.0, tolerance=8 * EPS, detail="f at one pre-activation of 1"),
+        equal(
+            subject.respond(unit),
+            1.0,
+            tolerance=8 * EPS,
+            detail="f at one pre-activation of 1",
+            axes=("pre-activation",),
+        ),
     )
 
 
@@ -398,20 +423,29 @@ def the_loss_is_logistic(subject: Subject, z: float) -> Statement:
             at,
             tolerance=8 * EPS * (1 + at.abs()),
             detail="l(-z) - l(z)",
+            axes=(("margin", at),),
         ),
-        equal(subject.loss(torch.zeros_like(at)), math.log(2), tolerance=8 * EPS, detail="l(0)"),
-        equal(sign, -1.0, tolerance=0, detail="sign of the slope"),
+        equal(
+            subject.loss(torch.zeros_like(at)),
+            math.log(2),
+            tolerance=8 * EPS,
+            detail="l(0)",
+            axes=("example",),
+        ),
+        equal(sign, -1.0, tolerance=0, detail="sign of the slope", axes=(("margin", at),)),
         equal(
             log_size.exp(),
             log_slope.exp(),
             tolerance=(8 + 4 * at.abs()) * EPS * log_slope.exp() + SMALLEST,
             detail="size of the slope",
+            axes=(("margin", at),),
         ),
         equal(
             log_size,
             log_slope,
             tolerance=8 * EPS * (1 + at.abs()),
             detail="log of the size of the slope",
+            axes=(("margin", at),),
         ),
     )
 
@@ -562,10 +596,12 @@ def every_step_of_a_run_is_that_of_the_algorithm(subject: Subject, run: LongRun)
         doubt = hyper.eta_r * expected.doubt_theta + 4 * SINGLE * at.theta.abs().amax(dim=1)
         found[step_theta].append((off_theta, doubt))
     start = Parameters(kept["theta"][:, 0], kept["W"][:, 0])
+    looked_at = [f"{t} of replicate {t % run.replicates}" for t in range(run.T)]
     statements.append(starts_as_drawn(trained, start, calls))
     for detail, pairs in found.items():
         off, tolerance = map(torch.stack, zip(*pairs, strict=True))
-        statements.append(equal(off, 0, tolerance=tolerance, detail=detail))
+        axes = (("step", looked_at), "expert")[: off.dim()]
+        statements.append(equal(off, 0, tolerance=tolerance, detail=detail, axes=axes))
     return all_of(*statements)
 
 

@@ -1,7 +1,8 @@
 """Definition 3.1: the data that a Subject draws follow the distribution D."""
 
+import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
@@ -16,19 +17,29 @@ from core.seeds import generator_from
 from theory_checks.checking.claim import Kind, claim
 from theory_checks.evidence import Statement, all_of, cells_follow, follows_law, mean_equals
 from theory_checks.experiments.drawn_examples import (
+    AMPLITUDES,
+    LABEL,
+    NO_OTHER_CLUSTER,
+    OWN_SIGNALS,
+    SIGN,
+    SIZE_OF_NOISE,
     Part,
     above_median,
     as_number,
     cell,
+    clusters,
     drawn,
     drawn_again,
+    facts_about_order,
     facts_about_problem,
     in_a_half,
     in_single,
+    medians,
     noise_patches,
     of_bits,
     one_patch_of_each,
     other_cluster,
+    other_clusters,
     signs,
 )
 from theory_checks.experiments.finite import (
@@ -69,11 +80,13 @@ def signals_are_orthonormal(subject: Subject, problem: Problem, seed: int) -> St
     """
     signals = subject.draw_signals(problem, torch.Generator().manual_seed(seed))
     v = torch.cat([signals.features, signals.centres])
+    names = [f"{letter}_{k}" for letter in "vc" for k in range(problem.K)]
     return same_numbers(
         v @ v.mT,
         torch.eye(2 * problem.K),
         tolerance=(2 * problem.K * 6 + 1) * problem.d * EPS,
-        detail="Gram matrix",
+        detail="inner product of two signals",
+        axes=(("signal", names), ("other signal", names)),
     )
 
 
@@ -100,12 +113,16 @@ def labels_clusters_signs_and_amplitudes(
     that of the signs and of whether each amplitude lies in a random half of its law. The clusters
     alone are tested more finely.
     """
-    K = problem.K
-    names = ("alpha", "beta", "gamma")
+    K, names = problem.K, AMPLITUDES
 
-    def table(number: Callable[[Examples], Tensor], cells: int, detail: str) -> Statement:
+    def table(
+        number: Callable[[Examples], Tensor],
+        axes: Sequence[tuple[str, Sequence[object]]],
+        detail: str,
+    ) -> Statement:
         """The cells of the examples (-1 where no law allows any), with whether each amplitude is
         above its median."""
+        cells = math.prod(len(places) for _, places in axes)
 
         def draw(stream: np.random.SeedSequence, size: int) -> np.ndarray:
             _, e = drawn(subject, problem, stream, size)
@@ -117,7 +134,15 @@ def labels_clusters_signs_and_amplitudes(
 
         # The last cell holds what is impossible.
         law = np.append(np.tile(of_bits(above), cells) / cells, 0.0)
-        return cells_follow(law, draw, resolution=0.06, detail=detail)
+        return cells_follow(
+            law,
+            draw,
+            resolution=0.06,
+            detail=detail,
+            axes=[*medians(), *axes],
+            of="examples",
+            beyond=NO_OTHER_CLUSTER,
+        )
 
     def without_k(e: Examples) -> Tensor:
         other = other_cluster(e, K)
@@ -136,7 +161,7 @@ def labels_clusters_signs_and_amplitudes(
         )
         return as_number(*inside, e.y > 0, e.eps > 0).numpy()
 
-    def clusters(stream: np.random.SeedSequence, size: int) -> np.ndarray:
+    def own_clusters(stream: np.random.SeedSequence, size: int) -> np.ndarray:
         return drawn(subject, problem, stream, size)[1].k.numpy()
 
     def distances(stream: np.random.SeedSequence, size: int) -> np.ndarray:
@@ -145,13 +170,24 @@ def labels_clusters_signs_and_amplitudes(
 
     above = [above_median(getattr(problem, name), torch.zeros(1))[1] for name in names]
     if K <= 4:
-        tables = [table(lambda e: cell(e, K), 4 * K * (K - 1), "joint table")]
+        everything = (LABEL, SIGN, other_clusters(K), clusters(K))
+        tables = [table(lambda e: cell(e, K), everything, "joint table")]
     else:
         pairs = np.append(np.full(K * (K - 1), 1 / (K * (K - 1))), 0.0)
         tables = [
-            table(without_k, 4 * (K - 1), "joint table without k"),
-            table(lambda e: e.k * 4 + signs(e), 4 * K, "joint table without k'"),
-            cells_follow(pairs, both_clusters, resolution=0.06, detail="k and k'"),
+            table(without_k, (LABEL, SIGN, other_clusters(K)), "joint table without k"),
+            table(
+                lambda e: e.k * 4 + signs(e), (LABEL, SIGN, clusters(K)), "joint table without k'"
+            ),
+            cells_follow(
+                pairs,
+                both_clusters,
+                resolution=0.06,
+                detail="k and k'",
+                axes=(other_clusters(K), clusters(K)),
+                of="examples",
+                beyond=NO_OTHER_CLUSTER,
+            ),
         ]
     inside = [
         in_a_half(getattr(problem, name), torch.zeros(1), halves + i)[1]
@@ -164,7 +200,8 @@ def labels_clusters_signs_and_amplitudes(
             law.cdf,
             lambda stream, size: far_off(getattr(drawn(subject, problem, stream, size)[1], name)),
             resolution=0.02,
-            detail=f"D_{name}",
+            detail=f"amplitude {name}",
+            of="examples",
         )
 
     def sign(name: str) -> Statement:
@@ -184,13 +221,28 @@ def labels_clusters_signs_and_amplitudes(
             signs_and_halves,
             resolution=0.03,
             detail="signs and halves of the amplitudes",
+            axes=[
+                *((name, ("outside a half of its law", "in that half")) for name in names),
+                LABEL,
+                SIGN,
+            ],
+            of="examples",
         ),
-        cells_follow(np.full(K, 1 / K), clusters, resolution=0.02, detail="k"),
+        cells_follow(
+            np.full(K, 1 / K),
+            own_clusters,
+            resolution=0.02,
+            detail="k",
+            axes=(clusters(K),),
+            of="examples",
+        ),
         cells_follow(
             np.append(0.0, np.full(K - 1, 1 / (K - 1))),
             distances,
             resolution=0.02,
             detail="k' - k modulo K",
+            axes=(("k' - k =", range(K)),),
+            of="examples",
         ),
         *map(sign, ("y", "eps", "y eps")),
         *map(amplitude, names),
@@ -228,7 +280,9 @@ def random_noise_is_gaussian(subject: Subject, problem: Problem, direction: int)
     size, of the label and the noise sign, and of whether each amplitude is above its median. D.4
     looks at the order of the patches.
     """
-    K, d, names = problem.K, problem.d, ("alpha", "beta", "gamma")
+    K, d, names = problem.K, problem.d, AMPLITUDES
+    own = [(f"one noise patch, along {v}:", ("against it", "with it")) for v in OWN_SIGNALS]
+    along_unit = ("projection of the noise", ("at most 0", "above 0"))
     size_of_noise = (problem.P - 3) * d
     unit = torch.randn(
         size_of_noise, generator=torch.Generator().manual_seed(direction), dtype=torch.float64
@@ -303,36 +357,60 @@ def random_noise_is_gaussian(subject: Subject, problem: Problem, direction: int)
             squared_norms,
             resolution=0.03,
             detail="squared norm of all noise",
+            of="examples",
         ),
         follows_law(
-            chi_square(d), first_norms, resolution=0.03, detail="squared norm of one patch"
+            chi_square(d),
+            first_norms,
+            resolution=0.03,
+            detail="squared norm of one patch",
+            of="examples",
         ),
-        follows_law(ndtr, projections, resolution=0.03, detail="projection across patches"),
-        follows_law(ndtr, along_a_signal, resolution=0.03, detail="projection on a signal"),
-        follows_law(ndtr, across_patches, resolution=0.03, detail="first and last patch together"),
+        follows_law(
+            ndtr, projections, resolution=0.03, detail="projection across patches", of="examples"
+        ),
+        follows_law(
+            ndtr, along_a_signal, resolution=0.03, detail="projection on a signal", of="examples"
+        ),
+        follows_law(
+            ndtr,
+            across_patches,
+            resolution=0.03,
+            detail="first and last patch together",
+            of="examples",
+        ),
         cells_follow(
             np.full(64, 1 / 64),
             towards_own_signals,
             resolution=0.05,
             detail="signs towards the example's own signals",
+            axes=[*own, SIZE_OF_NOISE, LABEL, SIGN],
+            of="examples",
         ),
         cells_follow(
             table,
             joint,
             resolution=0.06,
             detail="sign of the projection and size with labels and clusters",
+            axes=[along_unit, SIZE_OF_NOISE, LABEL, SIGN, other_clusters(K), clusters(K)],
+            of="examples",
+            beyond=NO_OTHER_CLUSTER,
         ),
         cells_follow(
             of_bits([*[0.5] * 4, *above]),
             towards_and_amplitudes,
             resolution=0.05,
             detail="signs towards own signals, size and amplitudes",
+            axes=[*own, SIZE_OF_NOISE, *medians()],
+            of="examples",
         ),
         cells_follow(
             of_bits([0.5, 0.5, *above]),
             projection_and_amplitudes,
             resolution=0.05,
             detail="sign of the projection, size and amplitudes",
+            axes=[along_unit, SIZE_OF_NOISE, *medians()],
+            of="examples",
         ),
     )
 
@@ -376,10 +454,7 @@ def patches_come_in_random_order(subject: Subject, problem: Problem) -> Statemen
 
     def with_amplitudes(stream: np.random.SeedSequence, size: int) -> np.ndarray:
         _, e = drawn(subject, problem, stream, size)
-        above = (
-            above_median(getattr(problem, name), getattr(e, name))[0]
-            for name in ("alpha", "beta", "gamma")
-        )
+        above = (above_median(getattr(problem, name), getattr(e, name))[0] for name in AMPLITUDES)
         return (triples(e) * 8 + as_number(*above)).numpy()
 
     def with_noise(stream: np.random.SeedSequence, size: int) -> np.ndarray:
@@ -401,19 +476,35 @@ def patches_come_in_random_order(subject: Subject, problem: Problem) -> Statemen
         ]
     )
     median = float(chdtri((P - 3) * problem.d, 0.5))
+    orders = ("", [facts_about_order(*places) for places in itertools.permutations(range(P), 3)])
     return all_of(
-        cells_follow(np.full(groups, 1 / groups), joint, resolution=0.08, detail="joint table"),
+        cells_follow(
+            np.full(groups, 1 / groups),
+            joint,
+            resolution=0.08,
+            detail="order of the patches, with labels and clusters",
+            axes=[LABEL, SIGN, other_clusters(K), clusters(K), orders],
+            of="examples",
+        ),
         cells_follow(
             np.tile(bits, places) / places,
             with_amplitudes,
             resolution=0.08,
-            detail="with amplitudes",
+            detail="order of the patches, with amplitudes",
+            axes=[*medians(), orders],
+            of="examples",
         ),
         cells_follow(
             np.full(4 * places, 1 / (4 * places)),
             with_noise,
             resolution=0.08,
-            detail="with random noise",
+            detail="order of the patches, with random noise",
+            axes=[
+                ("an entry of the random noise", ("at most 0", "above 0")),
+                SIZE_OF_NOISE,
+                orders,
+            ],
+            of="examples",
         ),
     )
 
@@ -492,10 +583,7 @@ def examples_are_independent(
     def amplitudes(e: Examples) -> Tensor:
         """Whether alpha, beta, gamma are above their medians, as a number below 8."""
         return as_number(
-            *(
-                above_median(getattr(problem, name), getattr(e, name))[0]
-                for name in ("alpha", "beta", "gamma")
-            )
+            *(above_median(getattr(problem, name), getattr(e, name))[0] for name in AMPLITUDES)
         )
 
     def noise_and_order(e: Examples) -> Tensor:
@@ -530,12 +618,38 @@ def examples_are_independent(
         cells = of.values * of_other.values
         uniform = np.full(cells, 1 / cells)
         detail = f"{of.name} of an example with {of_other.name} of another"
-        return cells_follow(uniform, partial(pairs, of, of_other), resolution=0.06, detail=detail)
+        return cells_follow(
+            uniform,
+            partial(pairs, of, of_other),
+            resolution=0.06,
+            detail=detail,
+            axes=[*of_other.of("another example"), *of.of("an example")],
+            of="pairs of examples",
+        )
 
     parts = (
-        Part("labels and clusters", labels_and_clusters, 24),
-        Part("amplitudes", amplitudes, 8),
-        Part("noise and order", noise_and_order, 8),
+        Part(
+            "labels and clusters",
+            labels_and_clusters,
+            24,
+            (
+                ("cluster of the feature noise", ("k + 2 (mod 3)", "k + 1 (mod 3)")),
+                LABEL,
+                SIGN,
+                clusters(3),
+            ),
+        ),
+        Part("amplitudes", amplitudes, 8, medians()),
+        Part(
+            "noise and order",
+            noise_and_order,
+            8,
+            (
+                ("random noise along a direction", ("at most 0", "above 0")),
+                SIZE_OF_NOISE,
+                ("feature signal in the", ("second half", "first half")),
+            ),
+        ),
     )
     generator = torch.Generator().manual_seed(direction)
     signals = in_single(subject.draw_signals(problem, generator))

@@ -150,17 +150,32 @@ def the_load_is_balanced(
             lambda stream, size: (one_number @ first_step(stream, size)).numpy(),
             resolution=0.03,
             detail="cluster and expert at t = 0",
+            axes=(("to expert", range(M)), ("cluster", range(K))),
+            of="examples",
         ),
         cells_follow(
             np.full(M * M, 1 / M**2),
             lambda s, n: (one_number @ first_step(s, 2 * n)[1].view(2, n)).numpy(),
             resolution=0.04,
             detail="experts of two examples at t = 0",
+            axes=(("second example to expert", range(M)), ("first example to expert", range(M))),
+            of="pairs",
         ),
         cells_follow(
-            later.flatten().numpy(), at_the_end, resolution=0.03, detail="cluster and expert at T_1"
+            later.flatten().numpy(),
+            at_the_end,
+            resolution=0.03,
+            detail="cluster and expert at T_1",
+            axes=(("to expert", range(M)), ("cluster", range(K))),
+            of="examples",
         ),
-        at_most((p - 1 / M).abs().amax(dim=0), spread, tolerance=1e-12, detail="p_m against 1/M"),
+        at_most(
+            (p - 1 / M).abs().amax(dim=0),
+            spread,
+            tolerance=1e-12,
+            detail="p_m against 1/M",
+            axes=("example",),
+        ),
     )
 
 

@@ -83,13 +83,16 @@ def groups_are_multinomial(
             chi_square(problem.d),
             squared_norms,
             resolution=0.05,
-            detail="squared norm of a filter",
+            detail="squared norm of a filter, over sigma_0^2 / d",
+            of="initialisations",
         ),
         cells_follow(
             np.full(K**M, K**-M),
             lambda s, n: (groups(draw(s, n)) * weights).sum(dim=-1).numpy(),
             resolution=0.07,
             detail="assignment of experts to groups",
+            axes=[(f"expert {m} in group", range(K)) for m in range(M)],
+            of="initialisations",
         ),
         mean_equals(
             chance_of_occupied_groups(K, M),
@@ -125,6 +128,7 @@ def the_cluster_gap_has_its_exact_law(subject: Subject, K: int, J: int) -> State
         partial(drawn_gaps, subject, cluster_gap, K, J),
         resolution=RESOLUTION,
         detail="cluster gap",
+        of="experts",
     )
 
 
@@ -139,7 +143,7 @@ def the_cluster_gap_has_its_exact_law(subject: Subject, K: int, J: int) -> State
 def the_router_starts_at_zero(subject: Subject, problem: Problem, M: int, seed: int) -> Statement:
     """Theta^(0) = 0."""
     theta = subject.initialise_router(problem, of_size(M, 2), torch.Generator().manual_seed(seed))
-    return equal(theta, 0.0, tolerance=0.0, detail="Theta^(0)")
+    return equal(theta, 0.0, tolerance=0.0, detail="Theta^(0)", axes=("expert", "coordinate"))
 
 
 @claim(
@@ -189,19 +193,22 @@ def filters_are_independent_gaussians(
             chi_square(d),
             lambda s, n: standardised(s, n)[:, which % (M * J)].square().sum(-1).numpy(),
             resolution=0.05,
-            detail="one filter",
+            detail="squared norm of one filter, over sigma_0^2 / d",
+            of="initialisations",
         ),
         follows_law(
             chi_square(M * J * d),
             lambda s, n: standardised(s, n).square().sum((-2, -1)).numpy(),
             resolution=0.05,
-            detail="all filters",
+            detail="squared norm of all filters, over sigma_0^2 / d",
+            of="initialisations",
         ),
         follows_law(
             ndtr,
             lambda s, n: (standardised(s, n).flatten(1) @ unit).numpy(),
             resolution=0.05,
-            detail="projection",
+            detail="projection of all filters, over sigma_0 / d^(1/2)",
+            of="initialisations",
         ),
         mean_equals(
             2 * ndtr(-3),
@@ -259,6 +266,7 @@ def the_filter_gap_has_its_exact_law(subject: Subject, K: int, J: int, M: int) -
             partial(drawn_gaps, subject, filter_gap, K, J),
             resolution=RESOLUTION,
             detail="filter gap",
+            of="experts",
         ),
         mean_at_most(
             1 / (6 * math.pi), some_tie, resolution=0.03, detail="some expert nearly ties"

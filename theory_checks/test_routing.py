@@ -28,6 +28,7 @@ from theory_checks.evidence import (
     frequency_at_most,
     mean_at_least,
     mean_equals,
+    none_of,
 )
 from theory_checks.experiments.coupled_choices import rise_at_the_steepest
 from theory_checks.experiments.evaluation import Reference
@@ -96,26 +97,34 @@ def probabilities_of_a_symmetric_choice(
     )
     wrong = ((shifted != chosen) | (relabelled != chosen)) & unique
     return all_of(
-        equal(p.sum(dim=0), 1.0, tolerance=rounding_of_p(M), detail="sum of p"),
+        equal(p.sum(dim=0), 1.0, tolerance=rounding_of_p(M), detail="sum of p", axes=("example",)),
         equal(
             routing_probabilities(h + shift),
             p,
             tolerance=rounding_of_p(M) + shift_error,
             detail="p after a common shift",
+            axes=("expert", "example"),
         ),
         equal(
             routing_probabilities(h[order]),
             p[order],
             tolerance=rounding_of_p(M),
             detail="p after relabelling",
+            axes=("expert", "example"),
         ),
         equal(
             routing_probabilities(torch.zeros_like(h)),
             1 / M,
             tolerance=rounding_of_p(M),
             detail="p at h = 0",
+            axes=("expert", "example"),
         ),
-        at_most(wrong.double(), 0.0, detail="choices that a shift or relabelling changes"),
+        none_of(
+            wrong,
+            detail="choices that a shift or relabelling changes",
+            of="choices",
+            axes=("example",),
+        ),
     )
 
 
@@ -145,6 +154,8 @@ def probabilities_are_lipschitz(
             sup_norm(routing_probabilities(other) - routing_probabilities(h)),
             M**2 * step,
             tolerance=2 * rounding_of_p(M),
+            detail="largest change of p against M^2 times that of h",
+            axes=("example",),
         ),
         *rise_at_the_steepest(subject, h[:, :1], 1e-6, float(M**2), perturbation[2] % 4800),
         exact_first=True,
@@ -201,6 +212,8 @@ def probabilities_move_at_most_twice_as_far_as_logits(
             sup_norm(routing_probabilities(other) - routing_probabilities(h)),
             2 * step,
             tolerance=2 * rounding_of_p(M),
+            detail="largest change of p against twice that of h",
+            axes=("example",),
         ),
         *rise_at_the_steepest(subject, h[:, :1], min(max(size, 1e-6), 0.1), 2.0, seed % 4800),
         equal(
@@ -208,6 +221,7 @@ def probabilities_move_at_most_twice_as_far_as_logits(
             2 * delta - (2 * delta) ** M / M,
             tolerance=2 * rounding_of_p(M),
             detail="rise at h = 0, where the bound is sharp",
+            axes=("example",),
         ),
         exact_first=True,
     )
@@ -264,13 +278,41 @@ def experts_further_than_the_noise_are_never_chosen(
     )
     return all_of(
         *drawn,
-        at_most(p, room, tolerance=rounding_of_p(M), detail="p_m against its room"),
-        at_least(p, room**M / M, tolerance=rounding_of_p(M), detail="p_m against room^M / M"),
-        at_most((p > 0).double(), (room > 0).double(), detail="possible although out of reach"),
-        at_most(gap, 1.0, tolerance=2 * size, detail="gap of the chosen expert to the top"),
-        at_most(crossing.double(), 0.0, detail="choices across a gap of 1 + 1e-6"),
+        at_most(
+            p,
+            room,
+            tolerance=rounding_of_p(M),
+            detail="p_m against its room",
+            axes=("expert", "example"),
+        ),
+        at_least(
+            p,
+            room**M / M,
+            tolerance=rounding_of_p(M),
+            detail="p_m against room^M / M",
+            axes=("expert", "example"),
+        ),
+        at_most(
+            (p > 0).double(),
+            (room > 0).double(),
+            detail="possible although out of reach",
+            axes=("expert", "example"),
+        ),
+        at_most(
+            gap,
+            1.0,
+            tolerance=2 * size,
+            detail="gap of the chosen expert to the top",
+            axes=("example",),
+        ),
+        none_of(crossing != 0, detail="choices across a gap of 1 + 1e-6", of="choices"),
         exact_first=True,
     )
+
+
+def of_two(what: str, M: int) -> list[tuple[str, range]]:
+    """The axes of the number first M + second, of the experts of two."""
+    return [(f"{which} {what} to expert", range(M)) for which in ("second", "first")]
 
 
 @claim(
@@ -369,10 +411,20 @@ def the_router_of_training_draws_from_p(subject: Subject, h: Tensor, steps: int)
     along = np.outer(p[:, 0], p[:, 0]).ravel()
     return all_of(
         cells_follow(
-            across, neighbours, resolution=0.02, detail="experts of two neighbouring examples"
+            across,
+            neighbours,
+            resolution=0.02,
+            detail="experts of two neighbouring examples",
+            axes=of_two("example", M),
+            of="pairs",
         ),
         cells_follow(
-            across, pairs_of_examples, resolution=0.02, detail="experts of two distant examples"
+            across,
+            pairs_of_examples,
+            resolution=0.02,
+            detail="experts of two distant examples",
+            axes=of_two("example", M),
+            of="pairs",
         ),
         *(
             cells_follow(
@@ -380,17 +432,26 @@ def the_router_of_training_draws_from_p(subject: Subject, h: Tensor, steps: int)
                 partial(ends_of_few, n),
                 resolution=0.08,
                 detail=f"experts of the first and the last of {n} examples",
+                axes=of_two("example", M),
+                of="pairs",
             )
             for n in (2, 3)
         ),
         cells_follow(
-            along, pairs_of_steps, resolution=0.02, detail="experts of one example at two steps"
+            along,
+            pairs_of_steps,
+            resolution=0.02,
+            detail="experts of one example at two steps",
+            axes=of_two("step", M),
+            of="examples",
         ),
         cells_follow(
             np.full(M * M, 1 / M**2),
             steps_of_training,
             resolution=0.03,
             detail="experts at two steps of training",
+            axes=of_two("step", M),
+            of="examples",
         ),
     )
 
@@ -467,7 +528,9 @@ def expected_gradient_through_the_routing_probabilities(
         expected = float((p * table).sum() / n)
         sample = draw(np.random.SeedSequence(seed), 256)
         beyond = np.nan_to_num(np.concatenate([sample - high, low - sample]), nan=np.inf)
-        inside = at_most(beyond, slack, detail=f"gradients in {name} beyond their range")
+        inside = at_most(
+            beyond, slack, detail=f"gradients in {name} beyond their range", axes=("draw",)
+        )
 
         def clipped(stream: np.random.SeedSequence, size: int) -> np.ndarray:
             return np.nan_to_num(draw(stream, size), nan=np.inf).clip(low - slack, high + slack)
@@ -518,6 +581,7 @@ def logits_are_sums_of_inner_products(
                 times * products.sum(dim=(-2, -1)),
                 tolerance=times * 2 * (problem.P * problem.d + 2) * EPS * size,
                 detail=f"logits of a router times {times:g}",
+                axes=("expert", "example"),
             )
             for times in (1.0, 1e4)
         )
@@ -560,19 +624,25 @@ def the_gate_is_a_softmax(subject: Subject, h: Tensor) -> Statement:
         *softmax_of(h, pi, "gate"),
         *softmax_of(h.float(), numbers(subject.gate(h.float())), "gate in single precision"),
         equal(
-            slope, derived, tolerance=16 * len(h) * EPS * weight.abs().amax(), detail="derivative"
+            slope,
+            derived,
+            tolerance=16 * len(h) * EPS * weight.abs().amax(),
+            detail="derivative of the gate, in a direction",
+            axes=("expert", "example"),
         ),
         equal(
             numbers(subject.gate(many)),
             pi.repeat(1, 101)[:, :805],
             tolerance=4 * EPS,
-            detail="gate of many examples",
+            detail="gate of many examples, against that of few",
+            axes=("expert", "example"),
         ),
         equal(
             numbers(subject.gate(batch)),
             numbers(torch.stack([subject.gate(part) for part in batch])),
             tolerance=4 * EPS,
-            detail="gates side by side",
+            detail="gates of replicates side by side, against each alone",
+            axes=("replicate", "expert", "example"),
         ),
     )
 
@@ -635,7 +705,12 @@ def noise_is_fresh(subject: Subject, distance: int, step: int, later: int) -> St
 
     return all_of(
         cells_follow(
-            np.full(M * M, 1 / M**2), pairs, resolution=0.03, detail="choices at equal logits"
+            np.full(M * M, 1 / M**2),
+            pairs,
+            resolution=0.03,
+            detail="choices at equal logits",
+            axes=of_two("choice", M),
+            of="pairs",
         ),
         *(
             cells_follow(
@@ -643,6 +718,7 @@ def noise_is_fresh(subject: Subject, distance: int, step: int, later: int) -> St
                 partial(all_of_few, n),
                 resolution=0.08,
                 detail=f"choices of {n} examples, between two experts",
+                axes=[(f"example {i} to expert", range(2)) for i in range(n)],
             )
             for n in (2, 3)
         ),
@@ -651,12 +727,16 @@ def noise_is_fresh(subject: Subject, distance: int, step: int, later: int) -> St
             at_unequal_logits,
             resolution=0.03,
             detail="choices at unequal logits",
+            axes=(("expert", range(M)),),
+            of="choices",
         ),
         cells_follow(
             np.full(most_M, 1 / most_M),
             among_many,
             resolution=0.03,
             detail=f"choices among {most_M} experts",
+            axes=(("expert", range(most_M)),),
+            of="choices",
         ),
     )
 
@@ -697,7 +777,8 @@ def the_choice_is_the_largest_perturbed_logit(
                 gap,
                 0.0,
                 tolerance=2 * eps * (1 + score.abs().amax(dim=-2)),
-                detail=f"{tuple(at.shape)}: gap",
+                detail=f"h + r of shape {tuple(at.shape)}: gap of the chosen expert to the top",
+                axes=("replicate", "example")[-gap.dim() :],
             )
         )
     return all_of(*statements)

@@ -23,14 +23,18 @@ from theory_checks.evidence import (
     mean_at_most,
 )
 from theory_checks.experiments.drawn_examples import (
+    LABEL,
     above_median,
     as_number,
+    clusters,
     given_opposite_signs,
     labels_of_orbit,
+    medians,
     of_bits,
     opposite_signs,
     orbit,
     orbit_in_place,
+    other_clusters,
     some_opposite_signs,
     terms_on_orbits,
 )
@@ -95,7 +99,9 @@ def the_margins_of_an_orbit_sum_to_zero(
     f = build(classifier, subject, problem, signals)
     terms = terms_on_orbits(problem, signals, examples, f).flatten(1)
     tolerance = 4 * problem.P * EPS * terms.abs().sum(dim=1)
-    found = equal(terms.sum(dim=1), 0, tolerance=tolerance, detail="sum of four margins")
+    found = equal(
+        terms.sum(dim=1), 0, tolerance=tolerance, detail="sum of four margins", axes=("orbit",)
+    )
     return given_opposite_signs(found, subject, problem, signals, seed)
 
 
@@ -151,7 +157,18 @@ def orbit_members_follow_the_data_law(subject: Subject, problem: Problem) -> Sta
         # The last cell holds what is impossible.
         table = np.append(np.tile(above, 2 * K * (K - 1)) / (2 * K * (K - 1)), 0.0)
         return cells_follow(
-            table, draw, resolution=0.06, detail=f"cell and amplitudes of {'ABCD'[which]}"
+            table,
+            draw,
+            resolution=0.06,
+            detail=f"cell and amplitudes of {'ABCD'[which]}",
+            axes=[
+                *medians([f"{role} amplitude" for role in laws]),
+                LABEL,
+                other_clusters(K),
+                clusters(K),
+            ],
+            of="examples",
+            beyond="feature noise of the own cluster, or another one's centre",
         )
 
     def amplitude(which: int, role: str, law: AmplitudeLaw) -> Statement:
@@ -160,6 +177,7 @@ def orbit_members_follow_the_data_law(subject: Subject, problem: Problem) -> Sta
             lambda stream, size: members(stream, size, which)[4][role].numpy(),
             resolution=0.03,
             detail=f"{role} amplitude of {'ABCD'[which]}",
+            of="examples",
         )
 
     found = all_of(
@@ -325,7 +343,13 @@ def centre_blind_classifiers_err_on_a_quarter(
     attained = OnSignals(signals, s, torch.zeros_like(s))
     error = enumerated_error(attained.s, attained.b)
     return all_of(
-        equal(both.sum(dim=1), 0, tolerance=tolerance, detail="sum of the margins of A and C"),
+        equal(
+            both.sum(dim=1),
+            0,
+            tolerance=tolerance,
+            detail="sum of the margins of A and C",
+            axes=("orbit",),
+        ),
         equal(error, 1 / 4, tolerance=0, detail="enumerated error"),
         margins_as_enumerated(attained, examples),
     )
@@ -436,7 +460,13 @@ def the_floor_needs_no_orthonormal_signals(
     terms = labels_of_orbit(e.y)[..., None] * f(values)[same].view(x.shape[:-1])
     tolerance = 4 * problem.P * EPS * terms.abs().flatten(1).sum(dim=1)
     return all_of(
-        equal(terms.flatten(1).sum(dim=1), 0, tolerance=tolerance, detail="sum of four margins"),
+        equal(
+            terms.flatten(1).sum(dim=1),
+            0,
+            tolerance=tolerance,
+            detail="sum of four margins",
+            axes=("orbit",),
+        ),
         mean_at_least(
             1 / 8,
             errors_of(f, variant, problem, signals),
@@ -491,6 +521,7 @@ def layers_without_interaction_obey_the_orbit(
         0,
         tolerance=4 * problem.P * EPS * terms.abs().flatten(1).sum(dim=1),
         detail="sum of four margins, patch by patch",
+        axes=("orbit",),
     )
     met = []
     batch = x.transpose(0, 1).flatten(0, 1)  # all A, then all B, and so on

@@ -35,7 +35,7 @@ def test_equal_rates_are_rarely_told_apart(rate):
 def test_a_clear_lead_holds_and_the_opposite_is_violated():
     assert chance((0.6, 0.05), Verdict.HOLDS) >= 0.99
     assert chance((0.05, 0.9), Verdict.VIOLATED) >= 0.99
-    assert "24/40 > 1/16" in judged((24, 1)).detail
+    assert "24/40 and 1/16" in judged((24, 1)).detail
 
 
 def test_what_cannot_be_compared_is_refused():

@@ -2,7 +2,7 @@
 knows nothing of the paper."""
 
 from .comparisons import happens_more_often
-from .exact import at_least, at_most, equal
+from .exact import at_least, at_most, equal, none_of
 from .findings import finding
 from .pooled import exceptions_at_most
 from .statements import (
@@ -51,4 +51,5 @@ __all__ = [
     "mean_at_least",
     "mean_at_most",
     "mean_equals",
+    "none_of",
 ]

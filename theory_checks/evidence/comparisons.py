@@ -16,7 +16,7 @@ import numpy.typing as npt
 from . import design, laws
 from .sampling import Array, require_budget, require_level, zeros_and_ones
 from .statements import REPLICATES_STOPPED
-from .verdict import Evidence, HypothesesNotMet, Verdict
+from .verdict import Compared, Evidence, HypothesesNotMet, Verdict
 
 
 @dataclass(frozen=True)
@@ -69,9 +69,32 @@ class MoreOften:
             false_alarm=alpha,
             false_pass=design.FALSE_PASS,
             stopped=REPLICATES_STOPPED[verdict],
-            detail=f"{self.detail}: {a}/{m} > {b}/{n}, p = {more:.2g}",
+            detail=(
+                f"{self.detail}: {a}/{m} and {b}/{n}, claimed more often in the first, p ="
+                f" {more:.2g}"
+            ),
             path=((samples, ahead),),
             spread=1.0,
+            sense=">=",
+            compared=self._compared(a, b),
+        )
+
+    def _compared(self, a: int, b: int) -> Compared:
+        """Both shares with their 95 % intervals; equal shares are what is rejected."""
+        counted = ((a, len(self.first)), (b, len(self.second)))
+        low, high = zip(
+            *(laws.clopper_pearson(*c, design.FALSE_PASS) for c in counted), strict=True
+        )
+        both = (a + b) / (len(self.first) + len(self.second))
+        return Compared(
+            self.detail,
+            ("first", "second"),
+            (),
+            tuple(count / of for count, of in counted),
+            (both, both),
+            low,
+            high,
+            values="share of replicates",
         )
 
     def _resolution(self, b: int) -> float:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import bdtrik, betainc, betainccinv, betaincinv, gammaln, xlogy
@@ -127,8 +128,25 @@ def hoeffding_radius(samples: float, tail: float) -> float:
     return math.sqrt(math.log(1 / tail) / (2 * samples))
 
 
-def kolmogorov_distance(observations: Array, cdf: Callable[[Array], Array]) -> float:
-    """sup_x |F_n(x) - F(x)| for any law F, atoms included.
+@dataclass(frozen=True)
+class Gap:
+    """Where an empirical law is furthest from the claimed one.
+
+    distance: sup_x |F_n(x) - F(x)|
+    at: the x
+    below: whether the shares are those of values below x instead of at most x
+    observed, claimed: shares
+    """
+
+    distance: float
+    at: float
+    below: bool
+    observed: float
+    claimed: float
+
+
+def largest_gap(observations: Array, cdf: Callable[[Array], Array]) -> Gap:
+    """Where |F_n(x) - F(x)| is largest, for any law F, atoms included.
 
     Between two neighbouring observations F_n is constant and F rises from F(x_i) to F(x_{i+1}-);
     the left limit is the value at the float before, which for a continuous law is F(x_{i+1}) up to
@@ -145,9 +163,19 @@ def kolmogorov_distance(observations: Array, cdf: Callable[[Array], Array]) -> f
             raise ValueError(
                 f"cdf must return one value in [0, 1] for each observation, but returned {values}"
             )
-    above = np.searchsorted(x, x, side="right") / n - here
-    below = before - np.searchsorted(x, x, side="left") / n
-    return float(max(np.abs(above).max(), np.abs(below).max()))
+    up_to = np.searchsorted(x, x, side="right") / n
+    until = np.searchsorted(x, x, side="left") / n
+    sides = ((np.abs(up_to - here), up_to, here), (np.abs(before - until), until, before))
+    (away, seen, claimed), below = max(
+        zip(sides, (False, True), strict=True), key=lambda side: float(side[0][0].max())
+    )
+    i = int(away.argmax())
+    return Gap(float(away[i]), float(x[i]), below, float(seen[i]), float(claimed[i]))
+
+
+def kolmogorov_distance(observations: Array, cdf: Callable[[Array], Array]) -> float:
+    """sup_x |F_n(x) - F(x)| for any law F, atoms included."""
+    return largest_gap(observations, cdf).distance
 
 
 def kolmogorov_p_value(distance: float, samples: int) -> float:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from . import design, laws
 from .sampling import Array, require_budget, require_level, zeros_and_ones
 from .statements import REPLICATES_STOPPED
-from .verdict import Evidence, HypothesesNotMet, Verdict
+from .verdict import Compared, Evidence, HypothesesNotMet, Verdict
 
 TRUE_PASSES = 0.99  # the least probability with which a true statement, at its level, holds
 
@@ -96,12 +96,32 @@ class Pooled:
             false_pass=design.FALSE_PASS,
             stopped=REPLICATES_STOPPED[verdict],
             detail=(
-                f"{self.detail}: {count}/{n} = {rate:.6g} <= {self.level:.6g} (95 %: {low:.3g} to"
-                f" {high:.3g}){at}; {where}"
+                f"{self.detail}: {count}/{n} = {rate:.6g} (95 %: {low:.3g} to {high:.3g}), claimed"
+                f" <= {self.level:.6g}{at}; {where}"
             ),
             path=((n, rate),),
             averages=True,
             spread=1.0,
+            sense="<=",
+            interval=(low, high),
+            compared=self._compared(),
+        )
+
+    def _compared(self) -> Compared:
+        """The rate at each point, with its 95 % interval, and the level."""
+        counted = [(int(events.sum()), len(events)) for events in self.points.values()]
+        low, high = zip(
+            *(laws.clopper_pearson(*c, design.FALSE_PASS) for c in counted), strict=True
+        )
+        return Compared(
+            self.detail,
+            tuple(self.points),
+            (),
+            tuple(count / of for count, of in counted),
+            (self.level,) * len(counted),
+            low,
+            high,
+            values="share of replicates",
         )
 
 

@@ -16,7 +16,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from . import betting, design, laws
+from . import betting, design, laws, tables
 from .sampling import (
     FIRST_BATCH,
     UNSEEN_BATCH,
@@ -31,7 +31,7 @@ from .sampling import (
     thinned,
     within,
 )
-from .verdict import Evidence, HypothesesNotMet, Verdict
+from .verdict import Compared, Evidence, HypothesesNotMet, Verdict
 
 STOPPED = {
     Verdict.VIOLATED: "evidence of violation",
@@ -39,6 +39,8 @@ STOPPED = {
     Verdict.INCONCLUSIVE: "budget spent",
 }
 REPLICATES_STOPPED = {**STOPPED, Verdict.INCONCLUSIVE: "replicates spent"}
+DRAWN_POINTS = 100  # of a distribution function
+FAR_OFF = 1e100  # values from here on are not drawn
 IMPOSSIBLE = "no violation of this size is possible"
 
 
@@ -126,7 +128,8 @@ class Mean:
             if verdict is not Verdict.INCONCLUSIVE:
                 break
         estimate = min(max(total / count, self.low), self.high)
-        relation = "=" if len(self.sides) == 2 else ("<=" if self.sides == (1,) else ">=")
+        sense = "~" if len(self.sides) == 2 else ("<=" if self.sides == (1,) else ">=")
+        claimed = f"{'' if sense == '~' else f'{sense} '}{self.bound:.6g}"
         return Evidence(
             verdict=verdict,
             observed=estimate,
@@ -138,10 +141,11 @@ class Mean:
             false_alarm=alpha,
             false_pass=design.FALSE_PASS,
             stopped=stopped if verdict is Verdict.HOLDS else STOPPED[verdict],
-            detail=_line(self.detail or "mean", f"{estimate:.6g} {relation} {self.bound:.6g}"),
+            detail=_line(self.detail or "mean", f"{estimate:.6g}, claimed {claimed}"),
             path=thinned(path),
             averages=True,
             spread=self.high - self.low,
+            sense=sense,
         )
 
     @property
@@ -225,12 +229,16 @@ def mean_equals(
 
 @dataclass(frozen=True)
 class Cells:
-    """Observed cells 0 .. k-1 have these probabilities."""
+    """Observed cells 0 .. k-1 have these probabilities.
+
+    table: what the cells mean
+    """
 
     probabilities: Array
     draw: Draw
     resolution: float
     detail: str
+    table: tables.Table
 
     def __post_init__(self) -> None:
         require_between("resolution", self.resolution, 0, 1)
@@ -265,19 +273,38 @@ class Cells:
         passing = distance + laws.hoeffding_radius(n, design.FALSE_PASS) <= self.resolution
         if verdict is Verdict.INCONCLUSIVE and passing:
             verdict = Verdict.HOLDS
-        what = self.detail or "total variation"
-        return _distance_evidence(verdict, path, self.resolution, alpha, what)
+        furthest, compared = tables.compared(counts, p, self.table, self.detail)
+        seen = (
+            f"{furthest}; total variation {distance:.3g}, resolution {self.resolution:g}"
+            if verdict is not Verdict.HOLDS
+            else f"total variation {distance:.3g}, resolution {self.resolution:g}"
+        )
+        found = _distance_evidence(verdict, path, self.resolution, alpha, _line(self.detail, seen))
+        return replace(found, compared=compared)
 
 
 def cells_follow(
-    probabilities: npt.ArrayLike, draw: Draw, *, resolution: float, detail: str = ""
+    probabilities: npt.ArrayLike,
+    draw: Draw,
+    *,
+    resolution: float,
+    detail: str = "",
+    axes: tables.Digits = (),
+    of: str = "draws",
+    beyond: str = "what no law allows",
 ) -> Cells:
     """Cells 0 .. k-1 have these probabilities; the resolution is in total variation. A single
-    observation in a cell of probability 0 refutes the statement."""
+    observation in a cell of probability 0 refutes the statement.
+
+    axes: what the digits of a cell's number are, the first one changing fastest, for example
+        ("label", (-1, 1)): the evidence names the cells, or sums of cells, that are furthest off
+    of: what a draw is, in the plural
+    beyond: what cells are that have larger numbers than the axes make
+    """
     p = np.asarray(probabilities, dtype=float)
     if p.ndim != 1 or p.size == 0 or not (p >= 0).all() or not abs(p.sum() - 1) <= 1e-9:
         raise ValueError(f"probabilities = {p} must be nonnegative and add up to 1, not {p.sum()}")
-    return Cells(p / p.sum(), draw, resolution, detail)
+    return Cells(p / p.sum(), draw, resolution, detail, tables.table(axes, len(p), of, beyond))
 
 
 # Laws on the line
@@ -285,12 +312,16 @@ def cells_follow(
 
 @dataclass(frozen=True)
 class Law:
-    """Observations follow the law with this cdf."""
+    """Observations follow the law with this cdf.
+
+    of: what is observed, in the plural
+    """
 
     cdf: Callable[[Array], Array]
     draw: Draw
     resolution: float
     detail: str
+    of: str
 
     def __post_init__(self) -> None:
         require_between("resolution", self.resolution, 0, 1)
@@ -325,19 +356,48 @@ class Law:
             verdict = Verdict.HOLDS
         else:
             verdict = Verdict.INCONCLUSIVE
-        what = self.detail or "Kolmogorov-Smirnov distance"
-        return _distance_evidence(verdict, path, self.resolution, alpha, what)
+        seen = f"Kolmogorov-Smirnov distance {distance:.3g}, resolution {self.resolution:g}"
+        if verdict is not Verdict.HOLDS:
+            gap = laws.largest_gap(observations, self.cdf)
+            seen = (
+                f"{100 * gap.observed:.3g} % of {size} {self.of} are"
+                f" {'below' if gap.below else 'at most'} {gap.at:.3g}, claimed"
+                f" {100 * gap.claimed:.3g} %; {seen}"
+            )
+        found = _distance_evidence(verdict, path, self.resolution, alpha, _line(self.detail, seen))
+        return replace(found, compared=self._compared(observations))
+
+    def _compared(self, observations: Array) -> Compared:
+        """Both distribution functions, at some of the observations."""
+        x = np.sort(observations)
+        places = np.linspace(0, len(x) - 1, DRAWN_POINTS).astype(int)
+        places = places[np.abs(x[places]) < FAR_OFF]
+        return Compared(
+            self.detail,
+            (),
+            tuple(map(float, x[places])),
+            tuple(map(float, np.searchsorted(x, x[places], side="right") / len(x))),
+            tuple(map(float, np.asarray(self.cdf(x[places]), dtype=float))),
+            axis=self.detail or "value",
+            values=f"share of {self.of} up to it",
+        )
 
 
 def follows_law(
-    cdf: Callable[[Array], Array], draw: Draw, *, resolution: float, detail: str = ""
+    cdf: Callable[[Array], Array],
+    draw: Draw,
+    *,
+    resolution: float,
+    detail: str = "",
+    of: str = "draws",
 ) -> Law:
     """Observations follow the law with this cdf, which need not be continuous; the resolution is in
     Kolmogorov-Smirnov distance.
 
     cdf: vectorised and right-continuous
+    of: what is observed, in the plural
     """
-    return Law(cdf, draw, resolution, detail)
+    return Law(cdf, draw, resolution, detail, of)
 
 
 # Frequencies over expensive replicates
@@ -420,14 +480,26 @@ class Frequency:
             stopped=STOPPED[verdict],
             detail=_line(
                 self.detail or "frequency",
-                f"{count}/{n} = {rate:.6g} {relation} {self.bound:.6g} (95 %: {low:.3g} to"
-                f" {high:.3g})",
+                f"{count}/{n} = {rate:.6g} (95 %: {low:.3g} to {high:.3g}), claimed {relation}"
+                f" {self.bound:.6g}",
             ),
             path=thinned(
                 [(i, float(seen / i)) for i, seen in enumerate(np.cumsum(self.events), start=1)]
             ),
             averages=True,
             spread=1.0,
+            sense=relation,
+            interval=(low, high),
+            compared=Compared(
+                self.detail,
+                (f"{n} replicates",),
+                (),
+                (rate,),
+                (self.bound,),
+                (low,),
+                (high,),
+                values="share of replicates",
+            ),
         )
 
 
@@ -500,7 +572,7 @@ class AllOf:
 
     def judge(self, stream: np.random.SeedSequence, alpha: float, budget: int) -> Evidence:
         """Judges members in order, each with its own child of the stream and a proportional part of
-        the budget, up to the first that is violated.
+        the budget, up to the first that is violated; after it only those that need no samples.
 
         The worst verdict decides. Among equal verdicts, members that sample go before exact ones
         (exact_first: the other way round), and of these the member closest to its bound decides.
@@ -509,23 +581,26 @@ class AllOf:
         total = sum(needs)
         require_budget(budget, total)
         found: list[Evidence] = []
+        first_violated: int | None = None
         for member, need, child in zip(self.members, needs, children(stream), strict=False):
+            if first_violated is not None and need:
+                continue
             found.append(member.judge(child, part, budget * need // max(total, 1)))
-            if found[-1].verdict is Verdict.VIOLATED:
-                break
+            if found[-1].verdict is Verdict.VIOLATED and first_violated is None:
+                first_violated = len(found) - 1
         ranks = [
             (e.verdict.severity, (e.false_pass == 0) == self.exact_first, e.closeness)
             for e in found
         ]
-        worst = ranks.index(max(ranks))
-        name = f"{self.detail}, " if self.detail else ""
+        worst = ranks.index(max(ranks)) if first_violated is None else first_violated
+        name = f"{self.detail}: " if self.detail else ""
         return replace(
             found[worst],
             samples=sum(evidence.samples for evidence in found),
             met=sum(evidence.met for evidence in found),
             tried=sum(evidence.tried for evidence in found),
             false_alarm=alpha if total else 0.0,
-            detail=f"{name}member {worst + 1} of {len(self.members)}: {found[worst].detail}",
+            detail=f"{name}{found[worst].detail}",
             members=tuple(found),
             worst=worst,
         )
@@ -590,11 +665,11 @@ def given(statement: Statement, *, met: int, tried: int, hypotheses: str, least:
 
 
 def _line(detail: str, comparison: str) -> str:
-    return f"{detail}: {comparison}"
+    return f"{detail}: {comparison}" if detail else comparison
 
 
 def _distance_evidence(
-    verdict: Verdict, path: list[tuple[int, float]], resolution: float, alpha: float, what: str
+    verdict: Verdict, path: list[tuple[int, float]], resolution: float, alpha: float, detail: str
 ) -> Evidence:
     samples, distance = path[-1]
     return Evidence(
@@ -608,7 +683,8 @@ def _distance_evidence(
         false_alarm=alpha,
         false_pass=design.FALSE_PASS,
         stopped=STOPPED[verdict],
-        detail=_line(what, f"{distance:.6g}, resolution {resolution:.6g}"),
+        detail=detail,
         path=thinned(path),
         spread=1.0,
+        sense="~",
     )

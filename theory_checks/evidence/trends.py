@@ -23,7 +23,7 @@ import numpy as np
 from . import design, laws
 from .sampling import Array, finite, require_between, require_budget, require_level
 from .statements import REPLICATES_STOPPED
-from .verdict import Evidence, HypothesesNotMet, NotANumber, Verdict
+from .verdict import Compared, Evidence, HypothesesNotMet, NotANumber, Verdict
 
 
 @lru_cache(maxsize=64)
@@ -105,14 +105,34 @@ class Trend:
             false_pass=design.FALSE_PASS,
             stopped=REPLICATES_STOPPED[verdict],
             detail=(
-                f"{self.detail}: {change:.3g} times as large at {high} as at {low} <="
-                f" {self.factor:.3g}, exponent {math.log(change) / stretch:.2f}"
+                f"{self.detail}: {change:.3g} times as large at {high} as at {low}, claimed <="
+                f" {self.factor:.3g} times; exponent {math.log(change) / stretch:.2f}"
                 if change > 0
                 else f"{self.detail}: 0 at {high}"
             )
             + f"; medians {np.median(x):.3g}, {np.median(y):.3g}",
             path=((samples, change),),
             spread=math.inf,
+            sense="<=",
+            compared=self._compared(),
+        )
+
+    def _compared(self) -> Compared:
+        """The medians at both sizes, with the quartiles, and the largest median that is claimed."""
+        medians = [float(np.median(values)) for values in self.values]
+        low, high = (
+            tuple(float(np.quantile(values, q)) for values in self.values) for q in (0.25, 0.75)
+        )
+        return Compared(
+            self.detail,
+            tuple(map(str, self.sizes)),
+            (),
+            tuple(medians),
+            (medians[0], self.factor * medians[0]),
+            low,
+            high,
+            axis="size",
+            values="median, with quartiles",
         )
 
     def _change(self) -> float:

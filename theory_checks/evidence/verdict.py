@@ -59,6 +59,30 @@ class Exceptions:
 
 
 @dataclass(frozen=True)
+class Compared:
+    """What was expected and what was seen, side by side, for a picture.
+
+    what: is compared, one line
+    names: of the events or points; empty where `at` tells them apart
+    at: the places on a line; empty where there are names
+    observed, expected: one value for each of them
+    low, high: ends of an interval around each observed value; empty if there is none
+    axis: what `at` is, or what has the names
+    values: what is observed and expected
+    """
+
+    what: str
+    names: tuple[str, ...]
+    at: tuple[float, ...]
+    observed: tuple[float, ...]
+    expected: tuple[float, ...]
+    low: tuple[float, ...] = ()
+    high: tuple[float, ...] = ()
+    axis: str = ""
+    values: str = "share"
+
+
+@dataclass(frozen=True)
 class Evidence:
     """A verdict with everything that is needed to judge it, as plain Python values, so that it can
     be sent as JSON.
@@ -83,10 +107,15 @@ class Evidence:
         the last estimate
     averages: whether these estimates are means of the draws so far
     spread: one of n draws can change `observed` by at most spread / n
-    members: the evidence of each member of a conjunction, up to the first that is violated
+    members: the evidence of each member of a conjunction, up to the first that is violated; after
+        it, of those that need no samples
     worst: the index of the member whose evidence this is
     claimed: of a finding: what is claimed, in words
     exceptions: of a finding: how often that failed, point by point
+    sense: what is claimed of `observed`: <= or >= its bound, or ~ where two things are claimed to
+        be equal and `bound` is their claimed value or, for a difference, how large it may be
+    interval: exact 95 % interval of `observed`, where it is a share of replicates
+    compared: what was expected and what was seen, for a picture
     """
 
     verdict: Verdict
@@ -109,6 +138,9 @@ class Evidence:
     worst: int = 0
     claimed: str = ""
     exceptions: tuple[Exceptions, ...] = ()
+    sense: str = ""
+    interval: tuple[float, float] | None = None
+    compared: Compared | None = None
 
     @property
     def closeness(self) -> float:

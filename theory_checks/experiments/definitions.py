@@ -91,17 +91,23 @@ def of_alignments(at: Setting) -> Iterator[Statement]:
         tabulated(lambda b, m: max(scores(b, m)), BATCH, at.M),
         tolerance=0.0,
         detail="max_j a_mjk of the group k and of the best",
+        axes=("replicate", "expert"),
     )
     yield equal(
         measures.every_group_occupied(a).double(),
         [float(set(of_batch) == set(range(at.K))) for of_batch in group],
         tolerance=0.0,
         detail="E_init",
+        axes=("replicate",),
     )
     expected = tabulated(gap, BATCH, at.M)
     rounding = 2 * EPS * np.where(np.isfinite(expected), np.abs(expected), 0)
     yield equal(
-        numbers(measures.cluster_gap(a)), expected, tolerance=rounding, detail="cluster gap"
+        numbers(measures.cluster_gap(a)),
+        expected,
+        tolerance=rounding,
+        detail="cluster gap",
+        axes=("replicate", "expert"),
     )
 
 
@@ -164,13 +170,19 @@ def of_outcomes(at: Setting) -> Iterator[Statement]:
         tabulated(error, BATCH, at.K),
         tolerance=2 * EPS,
         detail="error by cluster",
+        axes=("replicate", "cluster"),
     )
     yield equal(
-        counts, tabulated(count, BATCH, at.M, at.K), tolerance=0.0, detail="dispatched examples"
+        counts,
+        tabulated(count, BATCH, at.M, at.K),
+        tolerance=0.0,
+        detail="dispatched examples",
+        axes=("replicate", "expert", "cluster"),
     )
     yield equal(
         measures.dispatch_entropy(counts),
         tabulated(entropy, BATCH),
         tolerance=slack,
         detail="dispatch entropy",
+        axes=("replicate",),
     )

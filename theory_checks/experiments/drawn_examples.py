@@ -2,6 +2,7 @@
 of an example, with the law of that number where the events are independent; and the orbit of
 Theorem 4.1's proof, four examples whose margins add up to 0."""
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,8 +22,45 @@ from theory_checks.evidence import (
     at_most,
     equal,
     given,
+    none_of,
 )
 from theory_checks.experiments.finite import are_numbers, latent_numbers, same_numbers
+
+# What cells of joint tables are, in words.
+LABEL = ("label", ("-1", "+1"))
+SIGN = ("sign of the feature noise", ("-1", "+1"))
+SIZE_OF_NOISE = ("size of the random noise", ("at most its median", "above its median"))
+AMPLITUDES = ("alpha", "beta", "gamma")
+ROLES = ("feature signal", "cluster centre", "feature noise")
+OWN_SIGNALS = ("v_k", "v_k'", "c_k")
+NO_OTHER_CLUSTER = "feature noise of the example's own cluster, or not a number"
+
+
+def clusters(K: int) -> tuple[str, Sequence[object]]:
+    """The axis of k."""
+    return "cluster", range(K)
+
+
+def other_clusters(K: int) -> tuple[str, Sequence[object]]:
+    """The axis of `other_cluster`."""
+    return "cluster of the feature noise", [f"k + {i} (mod {K})" for i in range(1, K)]
+
+
+def medians(names: Sequence[str] = AMPLITUDES) -> list[tuple[str, Sequence[object]]]:
+    """The axes of whether each amplitude is above its median."""
+    return [(name, ("at most its median", "above its median")) for name in names]
+
+
+def facts_about_order(feature: int, centre: int, noise: int) -> tuple[str, ...]:
+    """Where the three roles stand, in words: each place, and each two in their order."""
+    places = {"feature signal": feature, "cluster centre": centre, "feature noise": noise}
+    return (
+        *(f"{role} at place {place}" for role, place in places.items()),
+        *(
+            f"{one} {'before' if places[one] < places[other] else 'after'} {other}"
+            for one, other in itertools.combinations(places, 2)
+        ),
+    )
 
 
 def as_number(*bits: Tensor) -> Tensor:
@@ -145,25 +183,61 @@ def one_patch_of_each(
             role_patches(signals, e),
             tolerance=rounding,
             detail="patches of the three roles",
+            axes=("example", ("role", ROLES), "coordinate"),
         ),
-        at_least(places.diff(dim=1), 1, detail="distance between the places of two roles"),
+        at_least(
+            places.diff(dim=1),
+            1,
+            detail="distance between the places of two roles",
+            axes=("example", "gap"),
+        ),
+        none_of(
+            e.k == e.k_prime,
+            detail="feature noise along the cluster's own feature",
+            of="examples",
+            axes=("example",),
+        ),
+        equal(
+            torch.stack([e.y, e.eps]).abs(),
+            1,
+            tolerance=0,
+            detail="size of the signs",
+            axes=(("sign", ("y", "eps")), "example"),
+        ),
+        at_least(
+            amplitudes,
+            problem.C1,
+            tolerance=rounding,
+            detail="amplitudes against C1",
+            axes=(("amplitude", AMPLITUDES), "example"),
+        ),
         at_most(
-            (e.k == e.k_prime).double(), 0, detail="feature noise along the cluster's own feature"
+            amplitudes,
+            problem.C2,
+            tolerance=rounding,
+            detail="amplitudes against C2",
+            axes=(("amplitude", AMPLITUDES), "example"),
         ),
-        equal(torch.stack([e.y, e.eps]).abs(), 1, tolerance=0, detail="size of the signs"),
-        at_least(amplitudes, problem.C1, tolerance=rounding, detail="amplitudes against C1"),
-        at_most(amplitudes, problem.C2, tolerance=rounding, detail="amplitudes against C2"),
+        detail=f"in {str(signals.features.dtype).removeprefix('torch.')}",
     )
 
 
 @dataclass(frozen=True)
 class Part:
     """Part of what an example is made of: a function to whole numbers below `values`, all of them
-    equally likely."""
+    equally likely.
+
+    axes: the digits of the number, the first one changing fastest
+    """
 
     name: str
     number: Callable[[Examples], Tensor]
     values: int
+    axes: Sequence[tuple[str, Sequence[object]]]
+
+    def of(self, example: str) -> list[tuple[str, Sequence[object]]]:
+        """The axes, for this one of two examples."""
+        return [(f"{example}: {name}", places) for name, places in self.axes]
 
 
 def orbit(

@@ -132,6 +132,7 @@ class Reference:
                     training.double(),
                     tolerance=slack,
                     detail=f"{name} outside training against training{again}",
+                    axes=("expert", "example")[-training.dim() :],
                 )
 
     def evaluated(self, batches: list[Tensor], detail: str) -> Statement:
@@ -158,12 +159,20 @@ class Reference:
                 (h.amax(dim=0)[chosen] - own(self.h) - slack).nan_to_num(torch.inf),
                 0.0,
                 detail=f"{detail}: gap of the chosen expert to the largest logit",
+                axes=("example",),
             ),
             same_numbers(
                 margin.flatten().double(),
                 y.flatten() * pi * f,
                 tolerance=pi.abs() * own(self.f_slack) + moved * (f.abs() + own(self.f_slack)),
                 detail=f"{detail}: y F against y pi_m f_m",
+                axes=("example",),
             ),
-            same_numbers(again, margin, tolerance=0.0, detail=f"{detail}: y F computed twice"),
+            same_numbers(
+                again,
+                margin,
+                tolerance=0.0,
+                detail=f"{detail}: y F computed twice",
+                axes=("replicate", "example"),
+            ),
         )

@@ -8,7 +8,8 @@ from scipy.special import chdtr
 from torch import Tensor
 
 from core import Examples
-from theory_checks.evidence import NotANumber, Statement, at_most, equal
+from theory_checks.evidence import NotANumber, Statement, equal, none_of
+from theory_checks.evidence.exact import Axes
 
 
 def as_numbers(values: Tensor, what: str) -> Tensor:
@@ -20,19 +21,24 @@ def as_numbers(values: Tensor, what: str) -> Tensor:
 
 def are_numbers(values: Tensor, detail: str) -> Statement:
     """No entry is NaN or infinite."""
-    return at_most((~values.isfinite()).double(), 0.0, detail=f"{detail}: not a number")
+    return none_of(~values.isfinite(), detail=f"{detail}: not a number")
 
 
 def same_numbers(
-    observed: Tensor, expected: Tensor, *, tolerance: Tensor | float, detail: str
+    observed: Tensor,
+    expected: Tensor,
+    *,
+    tolerance: Tensor | float,
+    detail: str,
+    axes: Axes = (),
 ) -> Statement:
     """`equal`; violated where an observed or expected entry, or the tolerance that follows from
     them, is not a finite number."""
     slack = torch.as_tensor(tolerance, dtype=torch.float64)
     known = observed.isfinite() & expected.isfinite() & slack.isfinite()
     if not bool(known.all()):
-        return at_most((~known).double(), 0.0, detail=f"{detail}: not a number")
-    return equal(observed, expected, tolerance=slack, detail=detail)
+        return none_of(~known, detail=f"{detail}: not a number", axes=axes)
+    return equal(observed, expected, tolerance=slack, detail=detail, axes=axes)
 
 
 def latent_numbers(e: Examples) -> Tensor:

@@ -125,5 +125,17 @@ def softmax_of(h: Tensor, pi: Tensor, name: str) -> Iterator[Statement]:
     expected = pi.gather(0, best) * (h - top).exp()
     size = (h.abs() + top.abs() + len(h) + 8) * eps * expected.abs()
     # What is smaller than tiny may be rounded to 0.
-    yield equal(pi.sum(dim=0), 1.0, tolerance=4 * len(h) * eps, detail=f"sum of the {name}")
-    yield equal(pi, expected, tolerance=4 * size + tiny, detail=f"ratio of two experts, {name}")
+    yield equal(
+        pi.sum(dim=0),
+        1.0,
+        tolerance=4 * len(h) * eps,
+        detail=f"sum of the {name}",
+        axes=("example",),
+    )
+    yield equal(
+        pi,
+        expected,
+        tolerance=4 * size + tiny,
+        detail=f"{name}, from that of the largest logit",
+        axes=("expert", "example"),
+    )

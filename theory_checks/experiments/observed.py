@@ -68,6 +68,10 @@ def starts_as_drawn(run: Trajectory, start: Parameters, calls: Sequence[Draw]) -
         "Theta^(0)": (start.theta, [c.result for c in drawn["initialise_router"]]),
         "W^(0)": (start.W, [c.result for c in drawn["initialise_experts"]]),
     }
+    of_one = {
+        "Theta^(0)": ("expert", "coordinate"),
+        "W^(0)": ("expert", "filter", "coordinate"),
+    }
     for f in fields(Signals):
         returned = [getattr(call.result, f.name) for call in drawn["draw_signals"]]
         pairs[f.name] = getattr(run.signals, f.name), returned
@@ -80,6 +84,7 @@ def starts_as_drawn(run: Trajectory, start: Parameters, calls: Sequence[Draw]) -
                 torch.stack(returned).to(found.dtype).double(),
                 tolerance=0.0,
                 detail=f"{name} against what was drawn",
+                axes=("replicate", *of_one.get(name, ("cluster", "coordinate"))),
             )
             for name, (found, returned) in pairs.items()
         )

@@ -62,8 +62,10 @@ def never_suspicious(suspect: Suspect, reasons: Sequence[str], detail: str) -> S
 
     def about(found: np.ndarray) -> Statement:
         counted = Counter(reasons[number - 1] for number in found if number)
-        why = f": {counted.most_common(1)[0][0]}" if counted else ""
-        return frequency_at_most(BY_CHANCE, found > 0, resolution=0.9, detail=f"{detail}{why}")
+        why = f", more than chance explains, of {counted.most_common(1)[0][0]}" if counted else ""
+        return frequency_at_most(
+            BY_CHANCE, found > 0, resolution=0.9, detail=f"samples with {detail}{why}"
+        )
 
     return about_draws(SAMPLES, draw, about)
 

@@ -14,6 +14,10 @@ from core.training import descent, gradients, stack
 from theory_checks.evidence import Statement, equal
 from theory_checks.experiments.scenarios import LAWS, SEEDS, amplitude_laws, gaussian
 
+AXES = {
+    "W": ("replicate", "expert", "filter", "coordinate"),
+    "theta": ("replicate", "expert", "coordinate"),
+}
 HALF_THE_DIGITS = EPS**0.5
 WIDE = Uniform(0.5, 2.0)
 SHAPES = st.tuples(st.integers(1, 9), st.integers(1, 40))  # patches and filters
@@ -143,13 +147,14 @@ def agree(
 ) -> list[Statement]:
     """Equal up to a rounding that training amplifies, by design so little that half of the digits
     are the same."""
-    pairs = ((name, getattr(found, name), getattr(expected, name)) for name in ("W", "theta"))
+    pairs = ((name, getattr(found, name), getattr(expected, name)) for name in AXES)
     return [
         equal(
             a,
             b,
             tolerance=relative * (1 + float(b.abs().max())),
             detail=f"{name} {where}",
+            axes=AXES[name][-a.dim() :],
         )
         for name, a, b in pairs
     ]
