@@ -10,7 +10,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
+
+if TYPE_CHECKING:
+    from theory_checks.evidence.verdict import Compared
 
 MOST_POINTS = 200  # of a series; no screen shows more
 MOST_CELLS = 64  # rows or columns of a heat map; nobody reads more
@@ -127,6 +130,28 @@ class Heatmap:
 
 
 Picture = Lines | Heatmap
+
+
+def of_comparison(compared: Compared) -> Lines:
+    """Expected and observed side by side."""
+    x = compared.at or tuple(range(len(compared.names)))
+    lines = not compared.names
+    seen = Series(
+        "observed",
+        x,
+        compared.observed,
+        compared.low or None,
+        compared.high or None,
+        Style.LINE if lines else Style.BARS,
+    )
+    claimed = Series("claimed", x, compared.expected, style=Style.BOUND if lines else Style.POINTS)
+    return Lines(
+        f"Claimed and observed{f': {compared.what}' if compared.what else ''}",
+        compared.axis,
+        compared.values,
+        (seen, claimed),
+        ticks=compared.names,
+    )
 
 
 def compact(picture: Picture) -> Picture:

@@ -49,7 +49,11 @@ class Record:
         the rounding tolerance of exact claims
     coarsest: resolution and false_pass of the part that resolves least, over all inputs; null if no
         part of the claim samples
+    sense: what is claimed of `observed`: <= or >= its bound, or ~ where two things are claimed to
+        be equal and `bound` is their claimed value or, for a difference, how large it may be
+    interval: exact 95 % interval of `observed`, where it is a share of replicates
     detail: what was compared, in one line; the reason for error and not run
+    also: of a violated claim: the same of other parts of it that are violated
     examples: number of inputs judged
     discarded: number of inputs that did not satisfy the hypotheses
     samples: number of draws over all inputs
@@ -61,7 +65,8 @@ class Record:
         claims
     stopped: why sampling stopped
     visited: what the inputs covered, by name
-    worst_case: the input with the tightest evidence; the smallest violating one if there is any
+    worst_case: the input with the tightest evidence; one that violates the claim if there is any
+    shrunk: whether `worst_case` is the smallest of several inputs that violate the claim
     measured: one line for each of the first inputs that were sampled
     claimed: of a finding: what is claimed, in words
     exceptions: of a finding, for each point: its name, how often the claim failed among how many
@@ -94,7 +99,10 @@ class Record:
     tightness: float | None = None
     resolution: float | None = None
     coarsest: tuple[float, float] | None = None
+    sense: str = ""
+    interval: tuple[float, float] | None = None
     detail: str = ""
+    also: tuple[str, ...] = ()
     examples: Whole = 0
     discarded: Whole = 0
     samples: Whole = 0
@@ -105,6 +113,7 @@ class Record:
     stopped: str = ""
     visited: Mapping[str, str] = field(default_factory=dict)
     worst_case: str = ""
+    shrunk: bool = False
     measured: tuple[str, ...] = ()
     claimed: str = ""
     exceptions: tuple[tuple[str, int, int, float, float], ...] = ()

@@ -23,7 +23,7 @@ from theory_checks.checking.ambient import standard
 from theory_checks.checking.claim import DEFAULT_ALPHA, DEFAULT_SUBJECT, Claim
 from theory_checks.checking.contracts import Raised
 from theory_checks.checking.decide import context_of, search_then_decide, wanted_by
-from theory_checks.checking.pictures import compact
+from theory_checks.checking.pictures import compact, of_comparison
 from theory_checks.checking.record import RAISED, Record
 from theory_checks.checking.registry import described
 from theory_checks.checking.run import Run, digest
@@ -34,6 +34,7 @@ from theory_checks.report.words import SMALL_BUT_SIGNIFICANT, number
 
 HARDLY_EVER = 0.1  # a claim is vacuous if a smaller share of the inputs satisfies its hypotheses
 MOST_LISTED = 40  # sampled inputs that the record lists
+MOST_ALSO = 4  # other violated parts that a failure lists
 MOST_MARGINS = 120  # margins kept for comparisons, of inputs or members of a conjunction
 MOST_JUDGED_WHILE_SHRINKING = 60  # new inputs after a violation; Hypothesis may ask for hundreds
 
@@ -193,10 +194,16 @@ def inputs_tried(claim: Claim, run: Run) -> int:
 def _with_pictures(
     record: Record, claim: Claim, run: Run, evidence: Evidence, inputs: Mapping[str, Any], log: _Log
 ) -> Record:
-    """The record with the claim's pictures of the worst case. An error while drawing leaves the
-    verdict unchanged."""
+    """The record with the claim's pictures of the worst case, and with that of its evidence where
+    the claim has none or is violated. An error while drawing leaves the verdict unchanged."""
+    seen = (
+        (compact(of_comparison(evidence.compared)),)
+        if evidence.compared is not None
+        and (claim.picture is None or evidence.verdict is Verdict.VIOLATED)
+        else ()
+    )
     if claim.picture is None:
-        return record
+        return replace(record, pictures=seen)
     phase = DECIDE if evidence.verdict is Verdict.VIOLATED and evidence.samples else SEARCH
     judged = tuple((case, found) for found, case in log.judged.values())
     context = {**context_of(run, phase), "run": run, "judged": judged}
@@ -205,9 +212,9 @@ def _with_pictures(
             **wanted_by(claim.picture, context), **wanted_by(claim.picture, inputs)
         )
         pictures = drawn if isinstance(drawn, tuple) else (drawn,)
-        return replace(record, pictures=tuple(map(compact, pictures)))
+        return replace(record, pictures=(*map(compact, pictures), *seen))
     except Exception as error:
-        return replace(record, undrawn=f"{type(error).__name__}: {error}")
+        return replace(record, pictures=seen, undrawn=f"{type(error).__name__}: {error}")
 
 
 def _examined(
@@ -248,13 +255,17 @@ def _examined(
         tightness=evidence.tightness if evidence.false_pass == 0 else None,
         resolution=evidence.resolution,
         coarsest=None if coarsest is None else (coarsest[0], 2 * coarsest[1]),
+        sense=evidence.sense,
+        interval=evidence.interval,
         detail=evidence.detail,
+        also=_also_violated(evidence),
         false_alarm=float(run.ledger.share(claim.id)),
         false_pass=2
         # a violation may pass the search, or be suspicious and pass the decision
         * evidence.false_pass,
         stopped=evidence.stopped,
         worst_case=describe(inputs),
+        shrunk=log.shrinking > 0,
         claimed=evidence.claimed,
         exceptions=tuple((e.where, e.count, e.of, e.low, e.high) for e in evidence.exceptions),
         path=next(evidence.leaves())[1].path,
@@ -267,6 +278,12 @@ def _examined(
         ),
     )
     return Examined(_with_pictures(found, claim, run, evidence, inputs, log), inputs)
+
+
+def _also_violated(evidence: Evidence) -> tuple[str, ...]:
+    """What the other violated parts of a conjunction say."""
+    _, *others = (leaf for _, leaf in evidence.leaves())
+    return tuple(leaf.detail for leaf in others if leaf.verdict is Verdict.VIOLATED)
 
 
 def _margins(
@@ -353,7 +370,6 @@ def broken(claim: Claim, run: Run, error: Exception) -> Record:
 
 
 ADVICE = {
-    Verdict.VIOLATED.value: "the smallest violating input is below",
     Verdict.INCONCLUSIVE.value: (
         "the sample budget ran out before a decision; try a larger profile or another --theory-seed"
     ),
@@ -366,16 +382,40 @@ ADVICE = {
 
 def failure(record: Record) -> str:
     """The error message of a claim whose verdict is not `holds`."""
+    which = which_input(record)
     return "\n".join(
         [
             f"claim {record.id} {record.verdict}: {record.statement}",
-            (
-                f"  observed {number(record.observed)}, bound {number(record.bound)}, margin"
-                f" {number(record.margin)}: {record.detail}"
+            f"  seen: {record.detail}",
+            *(f"  also: {detail}" for detail in record.also[:MOST_ALSO]),
+            *(
+                [f"  also: {len(record.also) - MOST_ALSO} more parts, which the replay lists"]
+                if len(record.also) > MOST_ALSO
+                else []
             ),
+            f"  {how_far(record)}",
             *([f"  {SMALL_BUT_SIGNIFICANT}"] if record.violated_within_resolution else []),
-            f"  {ADVICE[record.verdict]}",
-            f"  input: {record.worst_case or '-'}",
+            *([f"  {ADVICE[record.verdict]}"] if record.verdict in ADVICE else []),
+            f"  {which}: {record.worst_case or '-'}",
             f"  seed {record.seed}; replay: {record.command}",
         ]
     )
+
+
+def how_far(record: Record) -> str:
+    """Observed value and bound, in words."""
+    if record.sense == "~" and record.bound == record.resolution:
+        return f"off by {number(record.observed)}, where {number(record.bound)} is allowed"
+    return (
+        f"observed {number(record.observed)} {record.sense or 'against'} {number(record.bound)},"
+        f" margin {number(record.margin)}"
+    )
+
+
+def which_input(record: Record) -> str:
+    """What the worst case is, in words."""
+    if record.verdict != Verdict.VIOLATED.value:
+        return "the input closest to the bound"
+    if record.shrunk:
+        return "the smallest input found that violates it"
+    return "an input that violates it" if record.examples > 1 else "the input, which violates it"

@@ -85,7 +85,7 @@ def replayed(claim: Claim, run: "Run") -> "Examined":
 def steps(claim: Claim, run: "Run", examined: "Examined") -> Iterator[str]:
     """What led to the verdict: the inputs, then the evidence of each phase on the worst of them."""
     from theory_checks.checking.decide import phases
-    from theory_checks.checking.search import describe
+    from theory_checks.checking.search import describe, which_input
     from theory_checks.evidence.ledger import SUSPICION
     from theory_checks.experiments.trajectories import SEARCH
 
@@ -96,12 +96,7 @@ def steps(claim: Claim, run: "Run", examined: "Examined") -> Iterator[str]:
     )
     yield from (f"  visited {name}: {summary}" for name, summary in record.visited.items())
     if examined.worst is not None:
-        which = (
-            "the smallest found that violates the claim"
-            if record.verdict == "violated"
-            else "the closest to the bound"
-        )
-        yield f"worst case, {which}:"
+        yield f"worst case, {which_input(record)}:"
         yield f"  {describe(examined.worst)}"
         for phase, evidence in phases(claim, run, examined.worst):
             stream = run.stream(claim.id, dict(examined.worst), phase).spawn_key[0]
@@ -114,7 +109,8 @@ def steps(claim: Claim, run: "Run", examined: "Examined") -> Iterator[str]:
             yield f"{name}, stream {stream:08x}, {level}:"
             yield from shown(evidence)
     observed = (
-        f", observed {number(record.observed, 6)}, bound {number(record.bound, 6)}"
+        f", observed {number(record.observed, 6)} {record.sense or 'against'}"
+        f" {number(record.bound, 6)}"
         if examined.worst is not None
         else ""
     )
@@ -123,11 +119,12 @@ def steps(claim: Claim, run: "Run", examined: "Examined") -> Iterator[str]:
 
 def shown(evidence: "Evidence", indent: str = "  ") -> Iterator[str]:
     """The evidence, its path and, for a conjunction, that of every member that was judged."""
-    numbers = ", ".join(
-        f"{name} {number(getattr(evidence, name), 6)}"
-        for name in ("observed", "bound", "margin", "resolution")
+    yield (
+        f"{indent}{evidence.verdict}: observed {number(evidence.observed, 6)}"
+        f" {evidence.sense or 'against'} {number(evidence.bound, 6)}, margin"
+        f" {number(evidence.margin, 6)}, resolution {number(evidence.resolution, 6)},"
+        f" {evidence.samples} samples; {evidence.stopped}"
     )
-    yield f"{indent}{evidence.verdict}: {numbers}, {evidence.samples} samples; {evidence.stopped}"
     yield f"{indent}  {evidence.detail}"
     if evidence.path and not evidence.members:
         chosen = evidence.path[:: -(-len(evidence.path) // MOST_STEPS)]

@@ -200,17 +200,8 @@ def _place(inside: float) -> float:
 
 def side(record: Record) -> int:
     """1 if the claim is that observed is at most its bound, -1 if at least, 0 if two things are
-    claimed to be equal; follows from the margin."""
-    if (
-        record.observed is None
-        or record.bound is None
-        or record.margin is None
-        or record.bound == record.resolution
-    ):
-        return 0  # a difference or a distance, whose bound allows for rounding or chance
-    inside = record.bound - record.observed
-    sides = (s for s in (1, -1) if math.isclose(record.margin, s * inside, abs_tol=1e-15))
-    return next(sides, 0)
+    claimed to be equal."""
+    return {"<=": 1, ">=": -1}.get(record.sense, 0)
 
 
 def standing(record: Record) -> Standing | None:
@@ -265,6 +256,8 @@ def observed_sequence(record: Record) -> Lines | None:
     bound, width = record.bound, record.resolution
     if len(record.path) < 2 or bound is None or width is None or not math.isfinite(bound + width):
         return None
+    if bound == width and record.pictures:
+        return None  # a distance, which tells less than what was claimed and observed
     samples, values = [n for n, _ in record.path], [y for _, y in record.path]
     ends = [samples[0], samples[-1]]
     observed = Series("running estimate", samples, values)
