@@ -51,6 +51,7 @@ from theory_checks.experiments.small_runs import (
     small_runs,
     started,
 )
+from theory_checks.experiments.stateless import require_stateless_experts
 
 SMALLEST = EPS * torch.finfo(torch.float64).smallest_normal
 
@@ -113,6 +114,7 @@ def experts_move_by_eta_or_not_at_all(subject: Subject, run: SmallRun, blow_up: 
     Subtracting the step from W rounds each entry by eps max(|W|, eta), hence the norm by sqrt(J d)
     times as much.
     """
+    require_stateless_experts(subject)
     begun = started(subject, run)
     start = Parameters(begun.start.theta, blow_up * begun.start.W)
     # True at any Theta: what is wrong with the router's update is no affair of the experts.
@@ -178,6 +180,7 @@ def training_follows_the_gradients_of_its_loss(subject: Subject, run: SmallRun) 
     sizes. The tolerance is the difference of the two, which is three times the truncation error of
     the finer one, plus rounding (eps times the sum of the losses over the step).
     """
+    require_stateless_experts(subject)
     begun = started(subject, run)
     x = Patches.of(begun.x.dense[0])
     iterates = begun.iterates(subject)
@@ -537,6 +540,7 @@ def every_step_of_a_run_is_that_of_the_algorithm(subject: Subject, run: LongRun)
     differentiates the subject's own loss, gate and response in double precision. Subtracting a step
     from W rounds every entry by eps max(|W|, eta).
     """
+    require_stateless_experts(subject)
     problem = Problem(K=run.K, d=run.d)
     scenario = ladder(problem, run.n, run.replicates, M=run.M, J=run.J)
     hyper = replace(scenario.hyper, T=run.T)

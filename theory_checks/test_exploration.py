@@ -74,6 +74,7 @@ from theory_checks.experiments.scenarios import (
     facts_about,
     given_on,
 )
+from theory_checks.experiments.stateless import require_stateless_experts
 from theory_checks.experiments.training_pictures import (
     growth_of_logits,
     integral_along_examples,
@@ -270,6 +271,7 @@ def experts_follow_the_population_law(
     values were 1.2, 1.1 and 1.7. At the point with twelve experts one of 208 failed. One expert
     that climbs, or moves at half speed, has errors of 12 and 3 units.
     """
+    require_stateless_experts(trained.run.subject)
 
     def strays(scenario: Scenario) -> Tensor:
         most = OF_A_STEP * sampling_error(scenario)
@@ -334,6 +336,7 @@ def the_winner_takes_all(
     the difference at least like d^(-0.3), the other norm, which cannot exceed 1 and so falls less
     steeply than d^(-2/3) from the start, like d^(-0.2). As d grows: P.6.
     """
+    require_stateless_experts(trained.run.subject)
 
     def large_gap(scenario: Scenario) -> Tensor:
         return cluster_gaps(trained, scenario) >= LARGE_GAP
@@ -392,6 +395,7 @@ def experts_learn_no_noise_and_no_centres(
     (`sampling_error`) of eta T_1, as all that is off the features (E.3). Both hold for every expert
     in all but 2 % of replicates, and neither grows along d in these units.
     """
+    require_stateless_experts(trained.run.subject)
 
     def learns(scenario: Scenario) -> Tensor:
         noise = noise_products(trained, scenario) / scale_of_noise_products(scenario)
@@ -458,6 +462,7 @@ def inverse_alignments_move_together(
     less is averaged than in E.3. Of 400 pilot replicates on other seeds none failed; the largest
     value was 2.0.
     """
+    require_stateless_experts(trained.run.subject)
 
     def off(scenario: Scenario) -> Tensor:
         error = error_of_first_integral(trained, scenario)

@@ -80,7 +80,7 @@ def _judge(claim: Claim, run: Run, inputs: Mapping[str, Any], phase: int, alpha:
     except Breach as reason:
         return _of_breach(reason)
     except HypothesesNotMet as reason:
-        return _without_numbers(Verdict.VACUOUS, "no draws", reason)
+        return _without_numbers(Verdict.VACUOUS, reason.stopped, reason)
     except NotANumber as reason:
         # No chance enters: whatever the claim says of numbers, these are none.
         return _without_numbers(Verdict.VIOLATED, "not a number", reason)

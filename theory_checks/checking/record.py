@@ -16,6 +16,7 @@ RAISED = "error"
 WORST_FIRST = tuple(words.VERDICT_WORDS)
 BROKEN = ("violated", RAISED)
 PASSED = ("finding", "holds")
+SAY_NOTHING = ("baseline fails", "not applicable")  # why a claim stopped
 
 Whole = Annotated[int, {"minimum": 0}]
 
@@ -130,6 +131,12 @@ class Record:
     def resolves(self) -> float | None:
         """The size from which a violation of any part of the claim would be detected."""
         return self.coarsest[0] if self.coarsest else self.resolution
+
+    @property
+    def says_nothing(self) -> bool:
+        """Whether the claim is no statement about this Subject: what it presumes is not given, or a
+        control's baseline fails. `detail` says which."""
+        return self.verdict == "vacuous" and self.stopped in SAY_NOTHING
 
     @property
     def passed(self) -> bool:

@@ -382,6 +382,8 @@ ADVICE = {
 
 def failure(record: Record) -> str:
     """The error message of a claim whose verdict is not `holds`."""
+    if record.says_nothing:
+        return f"claim {record.id} {record.detail}"
     which = which_input(record)
     return "\n".join(
         [

@@ -19,7 +19,14 @@ from .statements import (
     mean_equals,
 )
 from .trends import changes_at_most, falls_at_least, fitted_exponent
-from .verdict import Evidence, HypothesesNotMet, NotANumber, Verdict
+from .verdict import (
+    BaselineFails,
+    Evidence,
+    HypothesesNotMet,
+    NotANumber,
+    NotApplicable,
+    Verdict,
+)
 
 # Raise this when the same draws would give another verdict or margin: runs of different versions
 # are not compared.
@@ -27,9 +34,11 @@ VERSION = "2"
 
 __all__ = [
     "VERSION",
+    "BaselineFails",
     "Evidence",
     "HypothesesNotMet",
     "NotANumber",
+    "NotApplicable",
     "Statement",
     "Verdict",
     "about_draws",

@@ -23,7 +23,13 @@ from core import Hyperparameters, Problem
 from theory_checks.checking.claim import Claim, Kind, claim
 from theory_checks.checking.pictures import Heatmap
 from theory_checks.checking.profiles import Profile
-from theory_checks.evidence import HypothesesNotMet, Statement, exceptions_at_most
+from theory_checks.evidence import (
+    BaselineFails,
+    HypothesesNotMet,
+    Statement,
+    exceptions_at_most,
+)
+from theory_checks.evidence.laws import binomial_above
 from theory_checks.experiments.mixtures import ALMOST_ALL, SMALL_ERROR
 from theory_checks.experiments.replicates import LARGE_GAP, Finished, finished
 from theory_checks.experiments.router import clear_clusters
@@ -47,6 +53,7 @@ LEAST_STEPS = 5  # of exploration, for which Lemma 5.2 is looked at
 SPECIALISED = 1 / 8
 # of replicates: where a conclusion that fails may still happen, and one that survives may not
 SELDOM = 0.05
+HARDLY_BY_CHANCE = 1e-4  # of a baseline that is as claimed: probability that it seems not to be
 CONCLUSIONS = {
     "Lemma 5.2": (
         f"experts with a cluster gap of {LARGE_GAP} err on at most {SPECIALISED} of their own"
@@ -190,11 +197,24 @@ def not_as_claimed(trained: Trained, row: Control) -> np.ndarray:
     return exceptions[some_applies]
 
 
+def require_baseline(failures: np.ndarray, what: str) -> None:
+    """Raises BaselineFails if so many replicates fail with every hypothesis that the rate SELDOM is
+    rejected at HARDLY_BY_CHANCE: what fails without one of them may fail for the same reason."""
+    count, of = int(failures.sum()), len(failures)
+    if binomial_above(count, of, SELDOM) <= HARDLY_BY_CHANCE:
+        raise BaselineFails(
+            f"baseline fails: {what} are not as claimed in {count} of {of} replicates, so that this"
+            " control says nothing; see the claims that it builds on"
+        )
+
+
 def as_claimed(trained: Trained, base: Scenario, controls: Sequence[Control]) -> Statement:
     """Every conclusion that is claimed to fail or survive does so, and those that fail are true
-    with every hypothesis."""
+    with every hypothesis. Raises BaselineFails if they are not."""
     rows = [row for row in rows_of(base, controls) if row.fails or row.survives]
     exceptions = {row.name: not_as_claimed(trained, row) for row in rows}
+    if EVERY in exceptions:
+        require_baseline(exceptions[EVERY], f"conclusions with {EVERY}")
     detail = "replicates of which a conclusion is not as claimed"
     return exceptions_at_most(SELDOM, exceptions, detail=detail)
 
