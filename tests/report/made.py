@@ -26,6 +26,7 @@ def record(claim_id: str = "R.1", verdict: str = "holds", **fields: Any) -> Reco
         "bound": 0.5,
         "margin": 0.25,
         "resolution": 0.1,
+        "sense": "<=",
         "detail": "mean: 0.25 <= 0.5",
         "examples": 3,
         "samples": 1000,

@@ -141,6 +141,7 @@ def test_the_terminal_has_the_same_numbers_in_ascii(value: float | None, text: s
 
 
 def compared(
+    sense: str,
     observed: float,
     bound: float,
     margin: float,
@@ -151,6 +152,7 @@ def compared(
 ) -> Record:
     return record(
         verdict=verdict,
+        sense=sense,
         observed=observed,
         bound=bound,
         margin=margin,
@@ -163,54 +165,69 @@ def compared(
     ("found", "inside", "zone", "text"),
     [
         # Sampled: in units of the resolution.
-        (compared(0.25, 0.125, 0.125, 0.02), 6.25, 1, "6.2 resolutions to spare"),
-        (compared(0.124, 0.125, -0.001, 0.01), -0.1, 1, "beyond by 0.1 resolutions"),
-        (compared(0.20, 0.1, -0.1, 0.02, verdict="violated"), -5, 1, "beyond by 5 resolutions"),
+        (compared(">=", 0.25, 0.125, 0.125, 0.02), 6.25, 1, "6.2 resolutions to spare"),
+        (compared("<=", 0.124, 0.125, -0.001, 0.01), -0.1, 1, "beyond by 0.1 resolutions"),
         (
-            compared(0.11, 0.1, -0.01, 0.02, verdict="violated"),
+            compared("<=", 0.20, 0.1, -0.1, 0.02, verdict="violated"),
+            -5,
+            1,
+            "beyond by 5 resolutions",
+        ),
+        (
+            compared("<=", 0.11, 0.1, -0.01, 0.02, verdict="violated"),
             -0.5,
             1,
             "beyond by 0.5 resolutions, yet statistically significant",
         ),
         # Laws and equalities: never inside, off by their distance.
-        (compared(0.013, 0.02, 0.007, 0.02), -0.65, 1, "off by 0.65 resolutions"),
+        (compared("~", 0.013, 0.02, 0.007, 0.02), -0.65, 1, "off by 0.65 resolutions"),
         (
-            compared(0.013, 0.02, 0.007, 0.02, verdict="violated"),
+            compared("~", 0.013, 0.02, 0.007, 0.02, verdict="violated"),
             -0.65,
             1,
             "off by 0.65 resolutions, yet statistically significant",
         ),
-        (compared(0.56, 0.5, 0.04, 0.1), -0.6, 1, "off by 0.6 resolutions"),
-        (compared(0.0, 0.02, 0.02, 0.02), 0, 1, "no difference"),
+        (compared("~", 0.56, 0.5, 0.04, 0.1), -0.6, 1, "off by 0.6 resolutions"),
+        (compared("~", 0.0, 0.02, 0.02, 0.02), 0, 1, "no difference"),
         # Exact: in units of the bound, or of the tolerance where that is larger.
-        (compared(0.5, 2.0, 1.5, 1e-15, sampled=False), 0.75, 5e-16, "75 % of the bound to spare"),
-        (compared(1.0, 1.0, 0.0, 1e-15, sampled=False), 0, 1e-15, "at the bound"),
         (
-            compared(3.0, 1.0, -2.0, 1e-15, sampled=False, verdict="violated"),
+            compared("<=", 0.5, 2.0, 1.5, 1e-15, sampled=False),
+            0.75,
+            5e-16,
+            "75 % of the bound to spare",
+        ),
+        (compared("<=", 1.0, 1.0, 0.0, 1e-15, sampled=False), 0, 1e-15, "at the bound"),
+        (
+            compared("<=", 3.0, 1.0, -2.0, 1e-15, sampled=False, verdict="violated"),
             -2,
             1e-15,
             "beyond by 2 times the bound",
         ),
         (
-            compared(1 + 5e-13, 1.0, -5e-13, 1e-15, sampled=False, verdict="violated"),
+            compared("<=", 1 + 5e-13, 1.0, -5e-13, 1e-15, sampled=False, verdict="violated"),
             -5e-13,
             1e-15,
             "beyond by 500 tolerances",
         ),
-        (compared(1e-16, 0.0, -1e-16, 1e-15, sampled=False), -0.1, 1, "beyond by 0.1 tolerances"),
         (
-            compared(2e-15, 1e-15, -1e-15, 1e-15, sampled=False, verdict="violated"),
+            compared("<=", 1e-16, 0.0, -1e-16, 1e-15, sampled=False),
+            -0.1,
+            1,
+            "beyond by 0.1 tolerances",
+        ),
+        (
+            compared("~", 2e-15, 1e-15, -1e-15, 1e-15, sampled=False, verdict="violated"),
             -2,
             1,
             "off by 2 tolerances",
         ),
         (
-            compared(0.3, 0.0, -0.3, 0.0, sampled=False, verdict="violated"),
+            compared("<=", 0.3, 0.0, -0.3, 0.0, sampled=False, verdict="violated"),
             -math.inf,
             0,
             "beyond by 0.3, with no room for rounding",
         ),
-        (compared(0.0, 0.0, 0.0, 0.0, sampled=False), 0, 0, "no difference"),
+        (compared("~", 0.0, 0.0, 0.0, 0.0, sampled=False), 0, 0, "no difference"),
     ],
 )
 def test_how_far_from_the_bound(found: Record, inside: float, zone: float, text: str) -> None:
@@ -242,17 +259,18 @@ def test_where_nothing_can_be_compared_there_is_no_bar_or_an_arrow(
 def test_the_observed_sequence_is_shown_against_the_bound_and_what_is_not_resolved() -> None:
     path = ((100.0, 0.3), (200.0, 0.4))
     below = observed_sequence(
-        record(observed=0.4, bound=0.3, margin=-0.1, resolution=0.05, path=path)
+        record(observed=0.4, bound=0.3, margin=-0.1, resolution=0.05, path=path, sense="<=")
     )
     above = observed_sequence(
-        record(observed=0.4, bound=0.5, margin=-0.1, resolution=0.05, path=path)
+        record(observed=0.4, bound=0.5, margin=-0.1, resolution=0.05, path=path, sense=">=")
     )
     equal = observed_sequence(
-        record(observed=0.4, bound=0.3, margin=-0.05, resolution=0.05, path=path)
+        record(observed=0.4, bound=0.3, margin=-0.05, resolution=0.05, path=path, sense="~")
     )
-    law = observed_sequence(
-        record(observed=0.4, bound=0.05, margin=-0.35, resolution=0.05, path=path)
-    )
+    distance = {"observed": 0.4, "bound": 0.05, "margin": -0.35, "resolution": 0.05, "sense": "~"}
+    law = observed_sequence(record(**distance, path=path, pictures=()))
+    # Not beside a picture of what was claimed and observed.
+    assert observed_sequence(record(**distance, path=path)) is None
     assert below is not None
     assert above is not None
     assert equal is not None

@@ -196,10 +196,10 @@ def _with_pictures(
 ) -> Record:
     """The record with the claim's pictures of the worst case, and with that of its evidence where
     the claim has none or is violated. An error while drawing leaves the verdict unchanged."""
+    compared = next((leaf.compared for _, leaf in evidence.leaves() if leaf.compared), None)
     seen = (
-        (compact(of_comparison(evidence.compared)),)
-        if evidence.compared is not None
-        and (claim.picture is None or evidence.verdict is Verdict.VIOLATED)
+        (compact(of_comparison(compared)),)
+        if compared is not None and (claim.picture is None or evidence.verdict is Verdict.VIOLATED)
         else ()
     )
     if claim.picture is None:

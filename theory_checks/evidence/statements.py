@@ -146,7 +146,13 @@ class Mean:
             averages=True,
             spread=self.high - self.low,
             sense=sense,
+            compared=self._compared(estimate, count) if len(path) == 1 else None,
         )
+
+    def _compared(self, estimate: float, count: int) -> Compared:
+        """Both means. Where there are several estimates, their sequence tells more."""
+        names = (f"mean of {count} draws",)
+        return Compared(self.detail, names, (), (estimate,), (self.bound,), values="mean")
 
     @property
     def _step(self) -> float:
