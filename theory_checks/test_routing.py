@@ -826,7 +826,13 @@ def the_noise_of_every_step_is_uniform(subject: Subject, first: int) -> Statemen
         subject.router_noise((M, n), torch.Generator().manual_seed(first), first) for _ in range(2)
     )
     return all_of(
-        same_numbers(again, once, tolerance=0, detail="noise of one generator, drawn twice"),
+        same_numbers(
+            again,
+            once,
+            tolerance=0,
+            detail="noise of one generator, drawn twice",
+            axes=("expert", "example"),
+        ),
         about_draws(
             6,
             suspicious,

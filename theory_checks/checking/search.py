@@ -395,7 +395,7 @@ def failure(record: Record) -> str:
                 if len(record.also) > MOST_ALSO
                 else []
             ),
-            f"  {how_far(record)}",
+            *([f"  {how_far(record)}"] if number(record.observed) != "NaN" else []),
             *([f"  {SMALL_BUT_SIGNIFICANT}"] if record.violated_within_resolution else []),
             *([f"  {ADVICE[record.verdict]}"] if record.verdict in ADVICE else []),
             f"  {which}: {record.worst_case or '-'}",

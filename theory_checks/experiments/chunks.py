@@ -63,6 +63,12 @@ def chunks_end_where_each_ends_alone(subject: Subject, run: SmallRun) -> Sequenc
         expected = torch.cat([one[name] for one in alone])
         tolerance = HALF_THE_DIGITS * (1 + float(expected.abs().max()))
         statements.append(
-            equal(found, expected, tolerance=tolerance, detail=f"{name} of replicates in chunks")
+            equal(
+                found,
+                expected,
+                tolerance=tolerance,
+                detail=f"{name} of replicates in chunks",
+                axes=("replicate", *(f"axis {i}" for i in range(1, found.dim()))),
+            )
         )
     return statements

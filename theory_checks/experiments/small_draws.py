@@ -62,7 +62,7 @@ def never_suspicious(suspect: Suspect, reasons: Sequence[str], detail: str) -> S
 
     def about(found: np.ndarray) -> Statement:
         counted = Counter(reasons[number - 1] for number in found if number)
-        why = f", more than chance explains, of {counted.most_common(1)[0][0]}" if counted else ""
+        why = f" that chance does not explain: {counted.most_common(1)[0][0]}" if counted else ""
         return frequency_at_most(
             BY_CHANCE, found > 0, resolution=0.9, detail=f"samples with {detail}{why}"
         )
@@ -382,7 +382,12 @@ def no_two_are_equal(e: Examples) -> Statement:
             0.0,
             detail="examples with the random noise of another",
         ),
-        at_most(shared, 40.0, detail="examples with one amplitude or noise entry of another"),
+        at_most(
+            shared,
+            40.0,
+            detail="examples with one value of another",
+            axes=(("value", ("alpha", "beta", "gamma", *(f"noise entry {i}" for i in range(2)))),),
+        ),
     )
 
 
