@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from theory_checks.checking.profiles import QUICK
-from theory_checks.evidence import HypothesesNotMet, Verdict
+from theory_checks.evidence import BaselineFails, HypothesesNotMet, Verdict
 from theory_checks.experiments import controls
 from theory_checks.experiments.controls import (
     CONCLUSIONS,
@@ -64,3 +64,22 @@ def test_one_pooled_test_counts_a_replicate_once_and_rows_have_their_own(
     monkeypatch.setattr(controls, "conclusions", lambda trained, control: events)
     assert not_as_claimed(None, rows[1]).tolist() == [i == 3 for i in range(8)]  # type: ignore[arg-type]  # the shared runs are not read
     assert not_as_claimed(None, rows[0]).tolist() == [i != 3 for i in range(8)]  # type: ignore[arg-type]  # the shared runs are not read
+
+
+@pytest.mark.parametrize(("failures", "says_nothing"), [(0, False), (4, False), (5, True)])
+def test_a_control_whose_baseline_fails_says_so(
+    monkeypatch: pytest.MonkeyPatch, failures: int, says_nothing: bool
+) -> None:
+    """5 of 8 at a rate of 5 % have probability 1.5e-5, below HARDLY_BY_CHANCE; 4 have 3.7e-4."""
+    row = Control("row", setting(QUICK), fails=("fits",))
+
+    def found(trained: object, control: Control) -> dict[str, np.ndarray]:
+        true = np.zeros(8) if control.fails else (np.arange(8) >= failures).astype(float)
+        return dict.fromkeys(CONCLUSIONS, true)
+
+    monkeypatch.setattr(controls, "conclusions", found)
+    if not says_nothing:
+        as_claimed(None, setting(QUICK), [row])  # type: ignore[arg-type]  # the shared runs are not read
+        return
+    with pytest.raises(BaselineFails, match=r"baseline fails: .* in 5 of 8 replicates"):
+        as_claimed(None, setting(QUICK), [row])  # type: ignore[arg-type]  # the shared runs are not read

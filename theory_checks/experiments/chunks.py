@@ -18,6 +18,17 @@ def summed_filters(signals: Signals, at: Parameters) -> Tensor:
     return at.W.sum(dim=-2) @ signals.features.mT
 
 
+# The axes of one replicate's numbers.
+OF_A_REPLICATE = {
+    "features": ("cluster", "coordinate"),
+    "centres": ("cluster", "coordinate"),
+    "theta": ("step", "expert", "coordinate"),
+    "W": ("step", "expert", "filter", "coordinate"),
+    "training error": ("look",),
+    "watched": ("step", "expert", "cluster"),
+}
+
+
 def by_name(run: Trajectory) -> dict[str, Tensor]:
     """All numbers of a trajectory."""
     return {
@@ -68,7 +79,7 @@ def chunks_end_where_each_ends_alone(subject: Subject, run: SmallRun) -> Sequenc
                 expected,
                 tolerance=tolerance,
                 detail=f"{name} of replicates in chunks",
-                axes=("replicate", *(f"axis {i}" for i in range(1, found.dim()))),
+                axes=("replicate", *OF_A_REPLICATE[name]),
             )
         )
     return statements
