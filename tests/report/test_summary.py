@@ -37,8 +37,9 @@ def test_what_is_broken_comes_first_with_how_to_see_it() -> None:
         "Undecided",
         "Suspect: they hold, but build on claims that are violated or in error",
     ]
-    assert "- observed **0.1**, bound 0.02: mean: 0.25 \\<= 0.5" in text
-    assert "- smallest violating input: `` h=`a|b` ``" in text
+    assert "- seen: mean: 0.25 \\<= 0.5" in text
+    assert "- observed 0.1 \\<= 0.02, margin" in text
+    assert "- an input that violates it: `` h=`a|b` ``" in text
     assert "- claims that build on it: N.2, N.4" in text
     assert "```bash\npython -m theory_checks reproduce R.5 --seed 7\n```" in text
     assert "- ZeroDivisionError: division by zero" in text

@@ -30,7 +30,7 @@ from theory_checks.checking.run import Run, digest
 from theory_checks.evidence import Evidence, Verdict
 from theory_checks.evidence.verdict import ATTAINED
 from theory_checks.experiments.trajectories import DECIDE, SEARCH
-from theory_checks.report.words import SMALL_BUT_SIGNIFICANT, number
+from theory_checks.report.words import SMALL_BUT_SIGNIFICANT, how_far, number, which_input
 
 HARDLY_EVER = 0.1  # a claim is vacuous if a smaller share of the inputs satisfies its hypotheses
 MOST_LISTED = 40  # sampled inputs that the record lists
@@ -402,22 +402,3 @@ def failure(record: Record) -> str:
             f"  seed {record.seed}; replay: {record.command}",
         ]
     )
-
-
-def how_far(record: Record) -> str:
-    """Observed value and bound, in words."""
-    if record.sense == "~" and record.bound == record.resolution:
-        return f"off by {number(record.observed)}, where {number(record.bound)} is allowed"
-    return (
-        f"observed {number(record.observed)} {record.sense or 'against'} {number(record.bound)},"
-        f" margin {number(record.margin)}"
-    )
-
-
-def which_input(record: Record) -> str:
-    """What the worst case is, in words."""
-    if record.verdict != Verdict.VIOLATED.value:
-        return "the input closest to the bound"
-    if record.shrunk:
-        return "the smallest input found that violates it"
-    return "an input that violates it" if record.examples > 1 else "the input, which violates it"

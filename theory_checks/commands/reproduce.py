@@ -16,7 +16,7 @@ from theory_checks.checking.record import BROKEN
 from theory_checks.commands import add_options, refusing, run_options
 from theory_checks.commands.claims import available, find
 from theory_checks.report.document import EXIT_UNDECIDED
-from theory_checks.report.words import number
+from theory_checks.report.words import number, which_input
 
 if TYPE_CHECKING:
     from theory_checks.checking.run import Run
@@ -85,7 +85,7 @@ def replayed(claim: Claim, run: "Run") -> "Examined":
 def steps(claim: Claim, run: "Run", examined: "Examined") -> Iterator[str]:
     """What led to the verdict: the inputs, then the evidence of each phase on the worst of them."""
     from theory_checks.checking.decide import phases
-    from theory_checks.checking.search import describe, which_input
+    from theory_checks.checking.search import describe
     from theory_checks.evidence.ledger import SUSPICION
     from theory_checks.experiments.trajectories import SEARCH
 

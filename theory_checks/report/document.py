@@ -52,7 +52,7 @@ class Report(Results):
 
     def __repr__(self) -> str:
         """The verdict of the run, and a line for each claim that does not hold, worst first."""
-        failing = (record for record in in_order(self.records) if not record.passed)
+        failing = (r for r in in_order(self.records) if not (r.passed or r.says_nothing))
         return "\n".join(
             [headline(self), *(f"{r.id} {r.verdict}: {r.statement or r.detail}" for r in failing)]
         )

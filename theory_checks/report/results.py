@@ -93,10 +93,12 @@ def headline(results: Results) -> str:
         are = "is a finding" if verdicts["finding"] == 1 else "are findings"
         return f"{plural(verdicts['holds'], 'claim')} {hold}, {verdicts['finding']} {are}."
     violated, in_error = (verdicts[verdict] for verdict in BROKEN)
+    silent = sum(record.says_nothing for record in results.records)
     found = {
         "violated": violated,
         "in error (the code under test raised)": in_error,
-        "undecided": sum(not record.passed for record in results.records) - violated - in_error,
+        "undecided": sum(not r.passed for r in results.records) - violated - in_error - silent,
+        "not applicable, or without a baseline": silent,
     }
     parts = [f"{n} {'is' if n == 1 else 'are'} {what}" for what, n in found.items() if n]
     parts[0] = parts[0].replace(" ", f" of {claims} ", 1)

@@ -27,7 +27,7 @@ def markdown(results: Results, comparison: Comparison | None = None) -> str:
     text = environment.get_template("summary.md").render(
         results=results,
         headline=headline(results),
-        counts=counts(records)[0],
+        counts=[line for line in counts(records) if not line.startswith("suspect")],
         records=records,
         suspect=suspect,
         origin=origins(suspect),
@@ -36,7 +36,7 @@ def markdown(results: Results, comparison: Comparison | None = None) -> str:
             "Also violated or in error, but they build on the claims above": [
                 r for r in records if r.broken and r.id in suspect
             ],
-            "Undecided": [r for r in records if not r.broken and not r.passed],
+            "Undecided": [r for r in records if not (r.broken or r.passed or r.says_nothing)],
             "Suspect: they hold, but build on claims that are violated or in error": [
                 r for r in records if r.passed and r.id in suspect
             ],

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from theory_checks.checking.record import WORST_FIRST, Record
+from theory_checks.checking.record import SAY_NOTHING, WORST_FIRST, Record
 from theory_checks.report.results import origins, suspects
 from theory_checks.report.words import SUSPECT, cut, natural, number, percent, plural
 
@@ -16,40 +17,42 @@ if TYPE_CHECKING:
 
     from theory_checks.report.compare import Change, Comparison
 
+MOST_SEEN = 3  # lines about what was seen of a violated claim
 STATEMENT_WIDTH = 30  # characters that a statement needs; columns give way to it
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column of the table.
+    """One column of the table, as wide as what stands in it.
 
     name: its heading
-    width: in characters
     worth: on a narrow terminal the least worthy columns give way first
     cell: the text for a record
     align: < to the left, > to the right
     """
 
     name: str
-    width: int
     worth: int
     cell: Callable[[Record], str]
     align: str = ">"
 
-    def text(self, cell: str) -> str:
-        """The cell, padded to the width."""
-        return f"{cell:{self.align}{self.width}}"
+    def texts(self, records: Sequence[Record]) -> list[str]:
+        """The heading and the cells, all of one width."""
+        cells = [self.name, *map(self.cell, records)]
+        width = max(map(len, cells))
+        return [f"{cell:{self.align}{width}}" for cell in cells]
 
 
 COLUMNS = (
-    Column("", 5, 6, lambda r: r.id, align="<"),
-    Column("verdict", 12, 6, lambda r: r.verdict, align="<"),
-    Column("observed", 9, 5, lambda r: number(r.observed)),
-    Column("bound", 9, 4, lambda r: number(r.bound)),
-    Column("tight", 6, 2, lambda r: number(r.tightness, 2)),
-    Column("resolves", 9, 3, lambda r: number(r.resolves, 2)),
-    Column("samples", 8, 1, lambda r: str(r.samples)),
-    Column("s", 4, 0, lambda r: f"{r.seconds:.0f}"),
+    Column("", 6, lambda r: r.id, align="<"),
+    Column("verdict", 6, lambda r: r.verdict, align="<"),
+    Column("observed", 5, lambda r: number(r.observed)),
+    Column("", 4, lambda r: r.sense),
+    Column("bound", 4, lambda r: number(r.bound), align="<"),
+    Column("tight", 2, lambda r: number(r.tightness, 2)),
+    Column("resolves", 3, lambda r: number(r.resolves, 2)),
+    Column("samples", 1, lambda r: str(r.samples)),
+    Column("s", 0, lambda r: f"{r.seconds:.0f}"),
 )
 
 
@@ -64,28 +67,50 @@ def in_order(records: Iterable[Record]) -> list[Record]:
     )
 
 
-def columns_for(width: int) -> tuple[Column, ...]:
-    """The columns for which a terminal of this width has room beside the statement; at least id,
-    verdict and observed."""
-    kept = list(COLUMNS)
-    for column in sorted(COLUMNS, key=lambda column: column.worth):
-        if sum(c.width + 1 for c in kept) + STATEMENT_WIDTH <= width or column.worth >= 5:
+def columns_for(width: int, records: Sequence[Record]) -> list[list[str]]:
+    """The texts of the columns for which a terminal of this width has room beside the statement; at
+    least id, verdict and observed."""
+    texts = [column.texts(records) for column in COLUMNS]
+    kept = list(range(len(COLUMNS)))
+    for worth in sorted({column.worth for column in COLUMNS}):
+        if sum(len(texts[i][0]) + 1 for i in kept) + STATEMENT_WIDTH <= width or worth >= 5:
             break
-        kept.remove(column)
-    return tuple(kept)
+        kept = [i for i in kept if COLUMNS[i].worth != worth]
+    return [texts[i] for i in kept]
 
 
 def table(records: Iterable[Record], width: int) -> list[str]:
-    """One line per claim, worst verdicts first, and a line of counts; at most `width` characters
-    each."""
-    ordered, columns = in_order(records), columns_for(width)
+    """One line per claim, worst verdicts first, and lines of counts; at most `width` characters
+    each. What is violated has lines of what was seen. Claims that say nothing are counted only."""
+    ordered = in_order(records)
+    listed = [r for r in ordered if not r.says_nothing]
     origin = origins(suspects(ordered))
-    lines = [" ".join([*(column.text(column.name) for column in columns), " claim"])]
-    for r in ordered:
+    head, *rows = zip(*columns_for(width, listed), strict=True)
+    lines = [" ".join([*head, " claim"])]
+    for r, cells in zip(listed, rows, strict=True):
         doubt = f"(builds on {', '.join(origin[r.id])}) " if r.id in origin else ""
-        cells = (column.text(column.cell(r)) for column in columns)
-        lines.append(" ".join([*cells, f" {doubt}{r.statement or r.detail}"]))
+        lines.append(" ".join([*cells, f" {doubt}{exceptional(r)}{r.statement or r.detail}"]))
+        if r.verdict == "violated" and r.statement:
+            lines += seen(r, width)
     return [cut(line, width) for line in (*lines, *counts(ordered))]
+
+
+def exceptional(record: Record) -> str:
+    """The interval of a share of few replicates that lies beyond its bound although the claim
+    passes; empty for other claims."""
+    if record.interval is None or not record.passed or (record.margin or 0.0) >= 0:
+        return ""
+    low, high = record.interval
+    return f"(so few replicates allow {percent(low, 1)} to {percent(high, 1)}) "
+
+
+def seen(record: Record, width: int) -> list[str]:
+    """What was claimed and seen, on at most MOST_SEEN lines."""
+    indent = " " * 6
+    lines = textwrap.wrap(record.detail, max(width - len(indent), STATEMENT_WIDTH))
+    if len(lines) > MOST_SEEN:
+        lines = [*lines[: MOST_SEEN - 1], " ".join(lines[MOST_SEEN - 1 :])]
+    return [indent + line for line in lines]
 
 
 def counts(records: Sequence[Record]) -> list[str]:
@@ -93,6 +118,9 @@ def counts(records: Sequence[Record]) -> list[str]:
     verdicts, suspect = Counter(r.verdict for r in records), suspects(records)
     by_verdict = ", ".join(f"{verdicts[v]} {v}" for v in WORST_FIRST if verdicts[v])
     lines = [f"{plural(len(records), 'claim')}: {by_verdict}"]
+    for reason in SAY_NOTHING:
+        if quiet := [r.id for r in records if r.says_nothing and r.stopped == reason]:
+            lines.append(f"not listed ({reason}): {', '.join(quiet)}")
     if suspect:
         lines.append(f"suspect (each {SUSPECT}): {', '.join(suspect)}")
     return lines

@@ -7,9 +7,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from theory_checks.checking.claim import GROUPS
+
+if TYPE_CHECKING:
+    from theory_checks.checking.record import Record
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,12 @@ VERDICT_WORDS = {
     "violated": VerdictWords("✗", "❌", "The code under test violates the claim."),
     "error": VerdictWords("!", "💥", "The code under test raised an exception."),
     "not run": VerdictWords("–", "🚫", "No evidence: a worker crashed or the run ended early."),
-    "vacuous": VerdictWords("∅", "⚪", "Hardly any input satisfied the hypotheses."),
+    "vacuous": VerdictWords(
+        "∅",
+        "⚪",
+        "Hardly any input satisfied the hypotheses, or the claim says nothing about this code: it"
+        " is not applicable, or the baseline of a control fails.",
+    ),
     "inconclusive": VerdictWords("?", "❔", "The sample budget ran out before a decision."),
     "finding": VerdictWords(
         "≈",
@@ -149,3 +157,22 @@ def natural(claim_id: str) -> tuple[int, str, Sequence[int]]:
 def shortened(value: Any, length: int = 40) -> str:
     """A value of any type for an error message."""
     return cut(repr(value), length)
+
+
+def how_far(record: Record) -> str:
+    """Observed value and bound, in words."""
+    if record.sense == "~" and record.bound == record.resolution:
+        return f"off by {number(record.observed)}, where {number(record.bound)} is allowed"
+    return (
+        f"observed {number(record.observed)} {record.sense or 'against'} {number(record.bound)},"
+        f" margin {number(record.margin)}"
+    )
+
+
+def which_input(record: Record) -> str:
+    """What the worst case is, in words."""
+    if record.verdict != "violated":
+        return "the input closest to the bound"
+    if record.shrunk:
+        return "the smallest input found that violates it"
+    return "an input that violates it" if record.examples > 1 else "the input, which violates it"
