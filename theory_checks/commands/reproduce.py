@@ -125,7 +125,8 @@ def shown(evidence: "Evidence", indent: str = "  ") -> Iterator[str]:
         f" {number(evidence.margin, 6)}, resolution {number(evidence.resolution, 6)},"
         f" {evidence.samples} samples; {evidence.stopped}"
     )
-    yield f"{indent}  {evidence.detail}"
+    if not evidence.members:  # else that of each member follows
+        yield f"{indent}  {evidence.detail}"
     if evidence.path and not evidence.members:
         chosen = evidence.path[:: -(-len(evidence.path) // MOST_STEPS)]
         yield f"{indent}  estimates: " + ", ".join(
