@@ -55,8 +55,7 @@ def test_a_fault_is_killed_by_its_designated_claim(name: str, run: Run) -> None:
     for part in (
         claim_id,
         record.statement,
-        "observed",
-        "bound",
+        f"seen: {record.detail}",
         f"seed {run.seed}",
         f"--subject {subject_name}",
     ):
