@@ -187,7 +187,7 @@ def experts_ascend() -> Ingredients:
     return {"expert_update": rate_scaled(normalised, -1.0)}
 
 
-@fault(noticed_by=("G.3", "G.9"))
+@fault(noticed_by="G.9")
 def expert_momentum() -> Ingredients:
     """Experts have momentum 1/2."""
     return {"expert_update": with_momentum(normalised, 0.5)}
@@ -199,13 +199,13 @@ def expert_decay() -> Ingredients:
     return {"expert_update": decaying(normalised, 1e-4)}
 
 
-@fault(noticed_by=("G.3", "G.9"))
+@fault(noticed_by="G.9")
 def experts_stale() -> Ingredients:
     """Experts follow the gradient of the step before."""
     return {"expert_update": stale(normalised)}
 
 
-@fault(noticed_by=("G.2", "G.9"))
+@fault(noticed_by="G.9")
 def expert_steps_shrink() -> Ingredients:
     """The rate of the experts falls as t^(-1/2)."""
     return {"expert_update": at_rate(normalised, lambda rate, t: rate / (1 + t) ** 0.5)}
