@@ -191,5 +191,5 @@ def test_a_replay_of_a_claim_that_holds_succeeds(capsys: pytest.CaptureFixture[s
     assert main(["reproduce", "R.8", "--profile", "quick", "--seed", "3"]) == 0
     told = capsys.readouterr().out
     assert "subject core:PAPER, profile quick, seed 3" in told
-    assert "worst case, the closest to the bound:" in told
+    assert "worst case, the input closest to the bound:" in told
     assert "verdict: holds, observed " in told

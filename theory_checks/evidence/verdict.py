@@ -34,24 +34,28 @@ class Verdict(StrEnum):
 
 class HypothesesNotMet(Exception):
     """No draw meets the hypotheses of a statement, or too few do to refute it: the verdict is
-    VACUOUS.
+    VACUOUS."""
 
-    stopped: why nothing was drawn
-    """
-
-    stopped = "no draws"
+    @property
+    def stopped(self) -> str:
+        """Why nothing was drawn."""
+        return "no draws"
 
 
 class BaselineFails(HypothesesNotMet):
     """What a comparison starts from is not as it should be, so that the comparison says nothing."""
 
-    stopped = "baseline fails"
+    @property
+    def stopped(self) -> str:
+        return "baseline fails"
 
 
 class NotApplicable(HypothesesNotMet):
     """The statement presumes something that the code under test does not have."""
 
-    stopped = "not applicable"
+    @property
+    def stopped(self) -> str:
+        return "not applicable"
 
 
 class NotANumber(ValueError):
