@@ -10,6 +10,7 @@ import os
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -68,7 +69,8 @@ def check(
     workers: how many processes check claims. More than one need a built-in profile, and a subject
         and claims that they can import; those of a notebook or of the script that calls this are
         checked in one process, and the report says that no command can replay them.
-    report: a directory to write the report to.
+    report: a directory to write the report to. What cannot be written at the end, for instance on a
+        full disk, is a RuntimeWarning.
 
     With the same seed, the records are those of a run of pytest.
 
@@ -112,8 +114,10 @@ def check(
                 f"workers {workers!r}: needs 1, or a larger number, a subject and claims that"
                 " another process can import, as module:NAME, and a built-in profile"
             )
-        if report is not None:
-            stack.enter_context(reserve(Path(report)))
+        # absolute, because the code under test may change the current directory
+        directory = None if report is None else Path(report).absolute()
+        if directory is not None:
+            stack.enter_context(reserve(directory))
         command = (
             f"theory_checks.check({options.subject!r}, {list(chosen)}, {options.profile.name!r},"
             f" {options.seed}, {float(options.alpha)}, {device!r})"
@@ -129,8 +133,9 @@ def check(
             ledger=shares(run),
             records=records,
         )
-        if report is not None:
-            write(found, Path(report))
+        if directory is not None:
+            for problem in write(found, directory):
+                warnings.warn(problem, RuntimeWarning, stacklevel=2)
         return found
 
 

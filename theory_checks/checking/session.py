@@ -11,6 +11,7 @@ import inspect
 import shlex
 import shutil
 import tempfile
+import traceback
 from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ import pytest
 from filelock import BaseFileLock
 
 from theory_checks.checking.claim import DEFAULT_SUBJECT, Claim, with_dependencies
+from theory_checks.checking.guests import Ended, reason
 from theory_checks.checking.in_process import (
     PACKAGES,
     longest_first,
@@ -29,7 +31,7 @@ from theory_checks.checking.in_process import (
 )
 from theory_checks.checking.options import Options, options_from
 from theory_checks.checking.process import find_modules_in, tune_process
-from theory_checks.checking.record import Record
+from theory_checks.checking.record import RAISED, Record
 from theory_checks.checking.registry import (
     FOLDER,
     declared_ids,
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
     from theory_checks.checking.run import Run
 
 FIRST_WORKER = "gw0"
+MOST_FRAMES = 12  # of a traceback
 RUN: pytest.StashKey[Run] = pytest.StashKey()
 
 
@@ -106,9 +109,14 @@ class ClaimItem(pytest.Item):
 
         try:
             record = check(self.claim, self.config.stash[RUN])
-        except Exception as error:
-            self._keep(broken(self.claim, self.config.stash[RUN], error))
+        except KeyboardInterrupt:
             raise
+        except BaseException as error:
+            self._keep(broken(self.claim, self.config.stash[RUN], error))
+            if isinstance(error, Exception) and not isinstance(error, pytest.exit.Exception):
+                raise
+            # Anything else would not count as a failure, or end the run.
+            raise Ended(reason(error)) from error
         self._keep(record)
         if not record.passed:
             raise NotHeld(failure(record))
@@ -126,15 +134,37 @@ class ClaimItem(pytest.Item):
 
         if isinstance(excinfo.value, NotHeld):
             return str(excinfo.value)
-        # Only frames of the project and of the code under test: those of pytest and Hypothesis say
-        # nothing about it.
-        excinfo.traceback = excinfo.traceback.filter(
-            lambda entry: "site-packages" not in str(entry.path)
-        )
-        return self._repr_failure_py(excinfo, style="short")
+        if self.record is not None and self.record.verdict == RAISED:
+            return raised(self.claim, self.record, excinfo.value)
+        return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
         return self.path, None, f"{self.claim.id} {self.claim.statement}"
+
+
+def raised(claim: Claim, record: Record, error: BaseException) -> str:
+    """The error message of a claim whose check raised: what, and where in the claim and in the code
+    under test. The frames of pytest and Hypothesis before them say nothing about it."""
+    cause = error.__cause__ if isinstance(error, Ended) and error.__cause__ else error
+    frames = traceback.extract_tb(cause.__traceback__)
+    check = claim.check.__code__
+    begins = [(f.filename, f.name) == (check.co_filename, check.co_name) for f in frames]
+    inner = [
+        f"  {frame.filename}:{frame.lineno}, in {frame.name}: {frame.line}"
+        for frame in frames[begins.index(True) if any(begins) else 0 :]
+        if Path(frame.filename).parent != Path(__file__).parent
+    ]
+    if len(inner) > MOST_FRAMES:
+        left_out = f"  ... {len(inner) - MOST_FRAMES} frames ..."
+        inner[MOST_FRAMES // 2 : -MOST_FRAMES // 2] = [left_out]
+    return "\n".join(
+        [
+            f"claim {record.id} error: {record.statement}",
+            f"  {record.detail}",
+            *inner,
+            f"  seed {record.seed}; replay: {record.command}",
+        ]
+    )
 
 
 class Session:

@@ -1,6 +1,6 @@
 """replay the check of one claim and show every step that led to its verdict
 
-The exit status is that of a run: 0 if the claim holds, 1 if it is violated or its check raised, 6
+The exit status is that of a run: 0 if the claim holds, 1 if it is violated or its check raised, 10
 if it is undecided.
 """
 

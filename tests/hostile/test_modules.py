@@ -1,0 +1,115 @@
+"""Whatever the module of a variant does, the run ends with the right verdict or one sentence."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from situations import in_process, require_no_riddle, variant
+
+
+class Case(NamedTuple):
+    """What a module does when it is imported, and how the run ends.
+
+    says: is in the output
+    """
+
+    does: str
+    status: int
+    says: str
+
+
+HOLDS = "1 claim: 1 holds"
+IMPORTS = {
+    "warns": Case("import warnings; warnings.warn('old', DeprecationWarning)", 0, HOLDS),
+    "warns as a third party": Case(
+        "import warnings; warnings.warn_explicit('old', DeprecationWarning, 'yaml.py', 3)",
+        0,
+        HOLDS,
+    ),
+    "sets warnings to errors": Case("import warnings; warnings.simplefilter('error')", 0, HOLDS),
+    "prints": Case("print('hello'); import sys; sys.stderr.write('hello')", 0, HOLDS),
+    "replaces sys.stdout": Case("import io, sys; sys.stdout = io.StringIO()", 0, HOLDS),
+    "removes the streams": Case("import sys; sys.stdout = sys.stderr = None", 0, HOLDS),
+    "changes the directory": Case("import os; os.chdir('/')", 0, HOLDS),
+    "changes the arguments": Case("import sys; sys.argv[:] = []", 0, HOLDS),
+    "takes Ctrl-C": Case("import signal; signal.signal(2, signal.SIG_IGN)", 0, HOLDS),
+    "forks": Case("import os; os.fork()", 0, HOLDS),
+    "starts a thread": Case(
+        "import threading, time; threading.Thread(target=time.sleep, args=(1,)).start()", 0, HOLDS
+    ),
+    "logs to everything": Case("import logging; logging.basicConfig(level=1)", 0, HOLDS),
+    "reads arguments": Case(
+        "import argparse; argparse.ArgumentParser().parse_args(['x'])",
+        4,
+        "module 'my_variant' cannot be imported (SystemExit: 2 (it tries to end the program))",
+    ),
+    "exits": Case("import sys; sys.exit('no licence')", 4, "(SystemExit: no licence (it tries"),
+    "exits with 0": Case("raise SystemExit", 4, "(SystemExit (it tries to end the program))"),
+    "skips": Case(
+        "import pytest; pytest.skip('no GPU', allow_module_level=True)", 4, "(Skipped: no GPU)"
+    ),
+    "ends pytest": Case("import pytest; pytest.exit('enough', 0)", 4, "(Exit: enough)"),
+    "raises": Case("1 / 0", 4, "cannot be imported (ZeroDivisionError: division by zero)"),
+    "raises in many lines": Case("raise ValueError('a\\n' * 500)", 4, "(ValueError: a a a"),
+    "raises what is no Exception": Case(
+        "class Mine(BaseException): pass\nraise Mine('so')", 4, "(Mine: so)"
+    ),
+    "raises without words": Case("assert False", 4, "(AssertionError"),
+    "is cancelled": Case("import asyncio; raise asyncio.CancelledError", 4, "(CancelledError)"),
+    "recurses": Case("def f(): f()\nf()", 4, "(RecursionError: maximum recursion"),
+    "has a typing error": Case("def", 4, "(SyntaxError: invalid syntax"),
+    "lacks a module": Case("import no_such_module", 4, "(ModuleNotFoundError: No module named"),
+    "is interrupted": Case("raise KeyboardInterrupt", 2, ""),
+    "has another name": Case("del MINE", 4, "module 'my_variant' has no 'MINE'"),
+    "has no Subject": Case("MINE = 3", 4, "is a int, needs a core.Subject"),
+    "has a class": Case("MINE = type(PAPER)", 4, "is a type, needs a core.Subject"),
+}
+
+
+@pytest.mark.parametrize("name", IMPORTS)
+def test_what_a_module_does_when_it_is_imported(name: str, here: Path) -> None:
+    case = IMPORTS[name]
+    (here / "my_variant.py").write_text(variant(at_import=case.does))
+    status, output = in_process("--theory-subject", "my_variant:MINE")
+    assert status == case.status, output
+    assert case.says in output
+    require_no_riddle(output)
+
+
+GATES = {
+    "warns": Case("import warnings; warnings.warn('old', DeprecationWarning)", 0, HOLDS),
+    "sets warnings to errors": Case("import warnings; warnings.simplefilter('error')", 0, HOLDS),
+    "prints": Case("print('hello', flush=True)", 0, HOLDS),
+    "replaces sys.stdout": Case("import io, sys; sys.stdout = io.StringIO()", 0, HOLDS),
+    "removes the streams": Case("import sys; sys.stdout = sys.stderr = None", 0, HOLDS),
+    "changes the directory": Case("import os; os.chdir('/')", 0, HOLDS),
+    "raises": Case("1 / 0", 1, "ZeroDivisionError: division by zero"),
+    "exits": Case("import sys; sys.exit(0)", 1, "SystemExit: 0 (it tries to end the program)"),
+    "skips": Case("import pytest; pytest.skip('no GPU')", 1, "Skipped: no GPU"),
+    "expects to fail": Case("import pytest; pytest.xfail('known')", 1, "XFailed: known"),
+    "fails": Case("import pytest; pytest.fail('Timeout (>1.0s)')", 1, "Failed: Timeout (>1.0s)"),
+    "ends pytest": Case("import pytest; pytest.exit('enough', 0)", 1, "Exit: enough"),
+    "is cancelled": Case("import asyncio; raise asyncio.CancelledError", 1, "CancelledError"),
+    "is closed": Case("raise GeneratorExit", 1, "GeneratorExit"),
+    "recurses": Case("return gate(h)", 1, "RecursionError"),
+    "is interrupted": Case("raise KeyboardInterrupt", 2, "1 claim: 1 not run"),
+    "raises in an exception group": Case(
+        "raise ExceptionGroup('two', [ValueError('a'), ValueError('b')])", 1, "ExceptionGroup: two"
+    ),
+    "raises what cannot be shown": Case(
+        "raise type('Odd', (Exception,), {'__str__': lambda self: 1 / 0})", 1, "Odd"
+    ),
+    "raises what is no text": Case("raise ValueError('\\udcff')", 1, "ValueError: \udcff"),
+}
+
+
+@pytest.mark.parametrize("name", GATES)
+def test_what_an_ingredient_does_when_it_is_called(name: str, here: Path) -> None:
+    case = GATES[name]
+    (here / "my_variant.py").write_text(variant(in_gate=case.does))
+    status, output = in_process("--theory-subject", "my_variant:MINE")
+    assert status == case.status, output
+    assert case.says in output
+    require_no_riddle(output)
+    if status == 1:
+        assert "1 claim: 1 error" in output
