@@ -9,6 +9,8 @@ from situations import CLEARED
 
 from theory_checks.checking.registry import built_in
 
+sys.path.append(str(Path(__file__).parents[1] / "report"))  # which has the module `made`
+
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:

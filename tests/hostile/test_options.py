@@ -163,7 +163,7 @@ def test_the_table_fits_any_terminal(
     status, output = in_process()
     assert status == EXIT.OK, output
     table = output.partition(" claims ")[2].splitlines()[1:4]
-    columns = int(width) if width in ("40", "300") else 80  # pytest takes less than 40 for a mistake
+    columns = int(width) if width in ("40", "300") else 80
     assert all(len(line) <= columns for line in table), table
     assert any(line.startswith("R.8") and "holds" in line for line in table), output
     require_no_riddle(output)

@@ -40,7 +40,9 @@ def reserve(directory: Path) -> FileLock:
         ) from None
     except OSError as error:
         lock.release()
-        raise ValueError(f"{directory}: cannot be written to ({error.strerror})") from error
+        # Directories may exist; what exists here is something else.
+        why = "not a directory" if isinstance(error, FileExistsError) else error.strerror
+        raise ValueError(f"{directory}: cannot be written to ({why})") from error
     return lock
 
 
