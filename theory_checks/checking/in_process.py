@@ -27,7 +27,7 @@ from theory_checks.checking.claim import (
     Claim,
 )
 from theory_checks.checking.options import Options, options_from
-from theory_checks.checking.process import begin_worker, require_own_core
+from theory_checks.checking.process import begin_worker, require_docstrings, require_own_core
 from theory_checks.checking.profiles import Profile
 from theory_checks.checking.record import Record
 from theory_checks.report.document import Report
@@ -78,6 +78,7 @@ def check(
     directory cannot be written to.
     """
     started = time.monotonic()
+    require_docstrings()
     require_own_core()
     import torch
 

@@ -49,6 +49,8 @@ if TYPE_CHECKING:
     from theory_checks.checking.run import Run
 
 FIRST_WORKER = "gw0"
+UNWRITTEN = "theory_unwritten"  # what a worker could not tell in a file, in its last message
+ELSEWHERE = "the variable TMPDIR chooses another directory for temporary files"
 MOST_FRAMES = 12  # of a traceback
 RUN: pytest.StashKey[Run] = pytest.StashKey()
 
@@ -145,6 +147,16 @@ class ClaimItem(pytest.Item):
         return self.path, code.co_firstlineno - 1 if code else 0, title
 
 
+def shared_directory() -> Path:
+    """A new directory that the workers of a run share. Raises UsageError if there is none."""
+    try:
+        return Path(tempfile.mkdtemp(prefix="theory-checks-"))
+    except OSError as error:
+        raise pytest.UsageError(
+            f"no temporary directory ({error.strerror}); {ELSEWHERE}"
+        ) from error
+
+
 def raised(claim: Claim, record: Record, error: BaseException) -> str:
     """The error message of a claim whose check raised: what, and where in the claim and in the code
     under test. The frames of pytest and Hypothesis before them say nothing about it."""
@@ -189,11 +201,7 @@ class Session:
         self.number = int(given.get("workerid", FIRST_WORKER).removeprefix("gw"))
         self.options = replace(self.options, seed=given.get("theory_seed", self.options.seed))
         self.gives_shared = "theory_shared" not in given
-        self.shared = Path(
-            tempfile.mkdtemp(prefix="theory-checks-")
-            if self.gives_shared
-            else given["theory_shared"]
-        )
+        self.shared = shared_directory() if self.gives_shared else Path(given["theory_shared"])
         # Collected like the built-in ones, whatever the project's own tests are called.
         outside = from_outside(self.options.claims_from).values()
         config.args += sorted({inspect.getfile(claim.check) for claim in outside})
@@ -305,12 +313,20 @@ class Session:
             return
         run = self.config.stash[RUN]
         claims = [item.claim for item in session.items if isinstance(item, ClaimItem)]
-        write_selected(
-            self.shared,
-            [described(claim, run.profile) for claim in claims],
-            shares(run),
-            run.device.type,
-        )
+        records = [described(claim, run.profile) for claim in claims]
+        try:
+            write_selected(self.shared, records, shares(run), run.device.type)
+        except OSError as error:
+            problem = f"{self.shared}: cannot be written to ({error.strerror}); {ELSEWHERE}"
+            if not self.worker:
+                raise pytest.UsageError(problem) from error
+            self.config.workeroutput[UNWRITTEN] = problem  # type: ignore[attr-defined]
+            pytest.exit(problem)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        if problem := getattr(node, "workeroutput", {}).get(UNWRITTEN):
+            raise pytest.UsageError(problem)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(

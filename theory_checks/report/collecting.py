@@ -181,9 +181,11 @@ class Reporter:
         """Shows the verdicts where pytest shows no summary: after an internal error."""
         terminal = config.pluginmanager.get_plugin("terminalreporter")
         if self.records and not self.shown and terminal is not None:
-            self.pytest_terminal_summary(terminal, config)
+            self.pytest_terminal_summary(terminal, pytest.ExitCode.INTERNAL_ERROR, config)
 
-    def pytest_terminal_summary(self, terminalreporter: Any, config: pytest.Config) -> None:
+    def pytest_terminal_summary(
+        self, terminalreporter: Any, exitstatus: int, config: pytest.Config
+    ) -> None:
         self.shown = True
         lines = []
         if self.records:
@@ -197,7 +199,7 @@ class Reporter:
         lines += [
             f"{claim_id}: no check of this claim was collected"
             for claim_id in config.getoption("--theory-claim")
-            if claim_id not in self.records
+            if claim_id not in self.records and exitstatus != pytest.ExitCode.INTERRUPTED
         ]
         if self.records:
             if config.getoption("--theory-seed") == "random":
