@@ -86,14 +86,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     prepare_output()
     try:
-        if given and given[0] in RENAMED:
-            raise CommandError(f"the command {given[0]} is now {RENAMED[given[0]]}")
-        chosen = parser().parse_args(given)
-        with refusing():
-            find_modules_in(here())
-        status = int(chosen.run(chosen))
-        sys.stdout.flush()
-        return status
+        try:
+            return run(given)
+        finally:
+            sys.stdout.flush()  # while what it raises can be told; also after --help
     except KeyboardInterrupt:
         problem, status = "interrupted", INTERRUPTED
     except BrokenPipeError:
@@ -106,6 +102,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     discard_output()
     print(f"{NAME}: {problem}", file=sys.stderr)
     return status
+
+
+def run(given: Sequence[str]) -> int:
+    """The exit status of the command. Raises CommandError that says what is not there."""
+    if given and given[0] in RENAMED:
+        raise CommandError(f"the command {given[0]} is now {RENAMED[given[0]]}")
+    chosen = parser().parse_args(given)
+    with refusing():
+        find_modules_in(here())
+    return int(chosen.run(chosen))
 
 
 def here() -> Path:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from theory_checks.checking.guests import MOST_SHOWN, Ended, hosted, imported, reason
+from theory_checks.checking.guests import MOST_SHOWN, Ended, imported, reason
 
 EVERYTHING = """
 import io, os, signal, sys, warnings

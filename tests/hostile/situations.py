@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,16 @@ FILE = ROOT / "theory_checks" / "test_routing.py"
 CLAIM = "R.8"  # exact; of the subject it calls the gate only
 RIDDLES = ("Traceback (most recent call last)", "INTERNALERROR", "Exception ignored", "FATAL")
 # What a test sets itself; from the outer run nothing may leak in.
-CLEARED = ("PYTEST_ADDOPTS", "CI", "COLUMNS", "NO_COLOR", "FORCE_COLOR", "PYTHONOPTIMIZE")
+CLEARED = (
+    *("PYTEST_ADDOPTS", "CI", "COLUMNS", "NO_COLOR", "FORCE_COLOR"),
+    *("PYTHONOPTIMIZE", "PYTHONUNBUFFERED", "PYTHONWARNINGS"),
+)
 
 VARIANT = """
 from dataclasses import replace
 from core import PAPER
+
+seen = []
 
 def gate(h):
     {in_gate}
@@ -44,18 +50,22 @@ def arguments(*options: str) -> list[str]:
     return [*alone, f"{FILE}::{CLAIM}", "--theory-profile", "quick", *options]
 
 
+def environment(variables: Mapping[str, str]) -> dict[str, str]:
+    """That of a process that finds the package, with these variables."""
+    kept = {name: value for name, value in os.environ.items() if name not in CLEARED}
+    return {**kept, "PYTHONPATH": str(ROOT), **variables}
+
+
 def process(
     directory: Path, *command: str, flags: tuple[str, ...] = (), **given: Any
 ) -> subprocess.CompletedProcess[str]:
     """A run of Python in the directory. given: environment variables in capitals; others are
     arguments of subprocess.run."""
-    variables = {name: value for name, value in given.items() if name.isupper()}
     others = {name: value for name, value in given.items() if not name.isupper()}
-    kept = {name: value for name, value in os.environ.items() if name not in CLEARED}
     return subprocess.run(
         [sys.executable, *flags, *command],
         cwd=directory,
-        env={**kept, "PYTHONPATH": str(ROOT), **variables},
+        env=environment({name: value for name, value in given.items() if name.isupper()}),
         stdout=others.pop("stdout", subprocess.PIPE),
         stderr=subprocess.PIPE,
         encoding="utf-8",

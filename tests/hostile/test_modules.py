@@ -89,6 +89,12 @@ GATES = {
     "expects to fail": Case("import pytest; pytest.xfail('known')", 1, "XFailed: known"),
     "fails": Case("import pytest; pytest.fail('Timeout (>1.0s)')", 1, "Failed: Timeout (>1.0s)"),
     "ends pytest": Case("import pytest; pytest.exit('enough', 0)", 1, "Exit: enough"),
+    # Once is enough: were the check to go on, what takes too long would be tried again and again.
+    "takes too long once": Case(
+        "import pytest; seen.append(h)\n    if len(seen) == 60: pytest.fail('Timeout (>1.0s)')",
+        1,
+        "Failed: Timeout (>1.0s)",
+    ),
     "is cancelled": Case("import asyncio; raise asyncio.CancelledError", 1, "CancelledError"),
     "is closed": Case("raise GeneratorExit", 1, "GeneratorExit"),
     "recurses": Case("return gate(h)", 1, "RecursionError"),

@@ -13,7 +13,16 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from situations import CLAIM, ROOT, arguments, process, require_no_riddle, variant, verdicts
+from situations import (
+    CLAIM,
+    ROOT,
+    arguments,
+    environment,
+    process,
+    require_no_riddle,
+    variant,
+    verdicts,
+)
 
 VIOLATED = "1 claim: 1 violated"
 WRONG = "return 0.9 * PAPER.gate(h)"
@@ -109,13 +118,14 @@ SCHEMA = (sys.executable, "-m", "theory_checks", "report", "--schema")
         ("2>&-", 0, ""),
     ],
 )
+@pytest.mark.parametrize("command", [SCHEMA, (*SCHEMA[:3], "--help")], ids=["long", "short"])
 def test_output_that_cannot_be_written(
-    redirect: str, status: int, says: str, tmp_path: Path
+    command: tuple[str, ...], redirect: str, status: int, says: str, tmp_path: Path
 ) -> None:
     found = subprocess.run(
-        ["bash", "-c", f"{shlex.join(SCHEMA)} {redirect}"],
+        ["bash", "-c", f"{shlex.join(command)} {redirect}"],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env=environment({}),
         capture_output=True,
         text=True,
         timeout=300,
@@ -150,7 +160,7 @@ def test_commands_are_interrupted_without_a_traceback(tmp_path: Path) -> None:
     running = subprocess.Popen(
         [sys.executable, "-m", "theory_checks", *command],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env=environment({}),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
