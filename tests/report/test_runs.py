@@ -2,6 +2,7 @@
 it."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from theory_checks.report import collecting
 from theory_checks.report.collecting import RECORD, Reporter
 from theory_checks.report.compare import compare
 from theory_checks.report.document import Report, read_report
+from theory_checks.report.provenance import git_state
 from theory_checks.report.write import reserve
 
 ROOT = Path(__file__).parents[2]
@@ -309,3 +311,16 @@ def test_a_warning_of_the_subject_is_no_error(tmp_path: Path) -> None:
     found = run(tmp_path, subject="CAREFUL", claims="R.4")
     assert found.returncode == 0, found.stdout
     assert verdicts(report_of(tmp_path)) == {"R.4": "holds"}
+
+
+def test_to_look_at_the_commit_leaves_the_repository_alone(tmp_path: Path) -> None:
+    """`git status` refreshes the index, under a lock that stays if git is killed."""
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b"]
+    (tmp_path / "file").write_text("text")
+    for command in (["init", "-q"], ["add", "file"], ["commit", "-q", "-m", "x"]):
+        subprocess.run([*git, *command], check=True)
+    before = (tmp_path / ".git" / "index").read_bytes()
+    os.utime(tmp_path / "file", (1, 1))
+    commit, dirty = git_state(tmp_path)
+    assert (len(commit), dirty) == (40, False)
+    assert (tmp_path / ".git" / "index").read_bytes() == before
