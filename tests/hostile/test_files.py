@@ -9,10 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from made import record, report
 from situations import CLAIM, in_process, require_no_riddle, variant, verdicts
 
+from core import Problem
 from theory_checks.__main__ import main
+from theory_checks.checking.run import Run
+from theory_checks.experiments.scenarios import ladder
+from theory_checks.experiments.trajectories import SEARCH, Trained
 from theory_checks.report import collecting
 from theory_checks.report.write import reserve
 
@@ -133,6 +138,17 @@ def test_a_disk_that_is_full_at_the_end(
         assert line.endswith("(File too large)")
     assert output.count("could not be written") == len(missing)
     require_no_riddle(output)
+
+
+def test_no_room_for_training_runs_is_said_where_it_is_missing(run: Run) -> None:
+    trained, scenario = Trained(run, SEARCH), ladder(Problem(K=2, d=8), 100, 2, M=4, J=2)
+    with (
+        no_file_larger_than(1000),
+        pytest.raises(OSError, match=r"training runs cannot be kept in .*; the variable TMPDIR"),
+    ):
+        trained.derived("x", scenario, lambda: torch.zeros(10_000))
+    assert not list(run.shared.rglob(f"*.{os.getpid()}"))
+    assert trained.derived("x", scenario, lambda: torch.zeros(10_000)).shape == (10_000,)
 
 
 @pytest.mark.parametrize("name", ["report.json", "summary.md", "index.html"])
