@@ -119,3 +119,42 @@ def test_what_an_ingredient_does_when_it_is_called(name: str, here: Path) -> Non
     require_no_riddle(output)
     if status == 1:
         assert "1 claim: 1 error" in output
+
+
+CLAIMS = {
+    "is absent": ("my_claims", None, "claims 'my_claims': cannot be imported (ModuleNotFoundError"),
+    "is an absent file": ("x/my_claims.py", None, "cannot be imported (ModuleNotFoundError"),
+    "is a directory": (".", None, "claims '.': cannot be imported ("),
+    "has an odd name": ("my claims.py", None, "claims 'my claims.py': cannot be imported"),
+    "is empty": ("my_claims", "", "claims 'my_claims': defines no claim"),
+    "exits": ("my_claims.py", "import sys; sys.exit(1)", "cannot be imported (SystemExit: 1"),
+    "skips": (
+        "my_claims",
+        "import pytest; pytest.skip('x', allow_module_level=True)",
+        "claims 'my_claims': cannot be imported (Skipped: x)",
+    ),
+    "states nothing": (
+        "my_claims",
+        "from theory_checks import Kind, claim\n"
+        "@claim('U.1', kind=Kind.EXACT, source='mine', over={})\ndef unsaid(): pass",
+        "(ValueError: claim U.1: its check needs a docstring",
+    ),
+    "takes an id": (
+        "my_claims",
+        "from theory_checks import Kind, claim\n"
+        "@claim('R.8', kind=Kind.EXACT, source='mine', over={})\ndef mine(): 'So.'",
+        "another claim has the id 'R.8'",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+def test_what_a_module_of_claims_is(name: str, here: Path) -> None:
+    given, source, says = CLAIMS[name]
+    if source is not None:
+        (here / "my_claims.py").write_text(source)
+    status, output = in_process("--theory-claims", given)
+    assert status == 4, output
+    assert says in output
+    assert output.count("ERROR") == 1
+    require_no_riddle(output)
