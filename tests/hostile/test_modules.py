@@ -4,7 +4,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from situations import in_process, require_no_riddle, variant
+from situations import CLAIM, in_process, require_no_riddle, variant
+
+from theory_checks.__main__ import main
 
 
 class Case(NamedTuple):
@@ -158,3 +160,21 @@ def test_what_a_module_of_claims_is(name: str, here: Path) -> None:
     assert says in output
     assert output.count("ERROR") == 1
     require_no_riddle(output)
+
+
+@pytest.mark.parametrize("does", ["1 / 0", "raise SystemExit", "raise GeneratorExit"])
+def test_an_error_shows_the_lines_of_the_claim_and_of_the_variant_only(
+    does: str, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "my_variant.py").write_text(variant(in_gate=does))
+    _, output = in_process("--theory-subject", "my_variant:MINE")
+    shown = output.partition("claim R.8 error: ")[2].partition("  seed ")[0].splitlines()
+    assert len(shown) == 4, output
+    assert shown[1].startswith("  ")
+    assert "test_routing.py:" in shown[2]
+    assert shown[2].endswith(", in the_gate_is_a_softmax: pi = subject.gate(at)")
+    assert shown[3] == f"  {here / 'my_variant.py'}:8, in gate: {does}"
+    assert main(["reproduce", CLAIM, "--profile", "quick", "--subject", "my_variant:MINE"]) == 1
+    replayed = capsys.readouterr().out
+    assert replayed.splitlines()[-3] == f"verdict: error; {shown[1].strip()}"
+    assert replayed.splitlines()[-2:] == shown[2:]

@@ -10,11 +10,14 @@ import os
 import signal
 import sys
 import threading
+import traceback
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import ModuleType
 
 MOST_SHOWN = 300  # characters of a message
+MOST_LINES = 12  # of a traceback
 # What Python itself does not show by default, except of a script.
 SILENT = (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning)
 
@@ -35,6 +38,24 @@ def reason(error: BaseException) -> str:
     shown = said if len(said) <= MOST_SHOWN else f"{said[: MOST_SHOWN - 3]}..."
     named = f"{type(error).__name__}: {shown}" if shown else type(error).__name__
     return f"{named} (it tries to end the program)" if isinstance(error, SystemExit) else named
+
+
+def lines_from(function: Callable[..., object], error: BaseException) -> list[str]:
+    """Where the error was raised: the lines of the function and of what it called. The frames
+    before them, of pytest and Hypothesis, and those of this package's checker say nothing about
+    it."""
+    causes = [error, error.__cause__] if isinstance(error, Ended) else [error]
+    frames = [frame for e in causes if e for frame in traceback.extract_tb(e.__traceback__)]
+    begins = [frame.name == getattr(function, "__name__", None) for frame in frames]
+    lines = [
+        f"  {frame.filename}:{frame.lineno}, in {frame.name}: {frame.line}"
+        for frame in frames[begins.index(True) if any(begins) else 0 :]
+        if Path(frame.filename).parent != Path(__file__).parent
+    ]
+    if len(lines) > MOST_LINES:
+        left_out = f"  ... {len(lines) - MOST_LINES} lines ..."
+        lines[MOST_LINES // 2 : -MOST_LINES // 2] = [left_out]
+    return lines
 
 
 def imported(name: str) -> ModuleType:

@@ -11,7 +11,6 @@ import inspect
 import shlex
 import shutil
 import tempfile
-import traceback
 from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +20,7 @@ import pytest
 from filelock import BaseFileLock
 
 from theory_checks.checking.claim import DEFAULT_SUBJECT, Claim, with_dependencies
-from theory_checks.checking.guests import Ended, reason
+from theory_checks.checking.guests import Ended, lines_from, reason
 from theory_checks.checking.in_process import (
     PACKAGES,
     longest_first,
@@ -51,7 +50,6 @@ if TYPE_CHECKING:
 FIRST_WORKER = "gw0"
 UNWRITTEN = "theory_unwritten"  # what a worker could not tell in a file, in its last message
 ELSEWHERE = "the variable TMPDIR chooses another directory for temporary files"
-MOST_FRAMES = 12  # of a traceback
 RUN: pytest.StashKey[Run] = pytest.StashKey()
 
 
@@ -158,24 +156,12 @@ def shared_directory() -> Path:
 
 
 def raised(claim: Claim, record: Record, error: BaseException) -> str:
-    """The error message of a claim whose check raised: what, and where in the claim and in the code
-    under test. The frames of pytest and Hypothesis before them say nothing about it."""
-    cause = error.__cause__ if isinstance(error, Ended) and error.__cause__ else error
-    frames = traceback.extract_tb(cause.__traceback__)
-    begins = [f.name == getattr(claim.check, "__name__", None) for f in frames]
-    inner = [
-        f"  {frame.filename}:{frame.lineno}, in {frame.name}: {frame.line}"
-        for frame in frames[begins.index(True) if any(begins) else 0 :]
-        if Path(frame.filename).parent != Path(__file__).parent
-    ]
-    if len(inner) > MOST_FRAMES:
-        left_out = f"  ... {len(inner) - MOST_FRAMES} frames ..."
-        inner[MOST_FRAMES // 2 : -MOST_FRAMES // 2] = [left_out]
+    """The error message of a claim whose check raised."""
     return "\n".join(
         [
             f"claim {record.id} error: {record.statement}",
             f"  {record.detail}",
-            *inner,
+            *lines_from(claim.check, error),
             f"  seed {record.seed}; replay: {record.command}",
         ]
     )
