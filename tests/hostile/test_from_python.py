@@ -53,7 +53,7 @@ def test_an_ingredient_that_exits_is_an_error_of_the_claim(here: Path) -> None:
 
     report = theory_checks.check(replace(PAPER, gate=gate), CLAIM, "quick")
     assert report[CLAIM].verdict == "error"
-    assert report[CLAIM].detail == "SystemExit: 0 (it tries to end the program)"
+    assert report[CLAIM].detail == "gate raised SystemExit: 0 (it tries to end the program)"
     assert report.complete
 
 
