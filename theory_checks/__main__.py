@@ -98,7 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         problem, status = str(error), 2
     except OSError as error:
         where = "standard output" if error.filename is None else error.filename
-        problem, status = f"{where}: {error.strerror}", 2
+        problem, status = f"{where}: {error.strerror}" if error.strerror else str(error), 2
     discard_output()
     print(f"{NAME}: {problem}", file=sys.stderr)
     return status
