@@ -20,9 +20,9 @@ from theory_checks.report.terminal import in_order
 from theory_checks.report.words import shortened
 
 FILE = "report.json"
-EXIT_UNDECIDED = (
-    10  # if no claim is violated or in error, but some are undecided; pytest has 0 to 6
-)
+# The status of a run in which no claim is violated or in error, but some are undecided; pytest has
+# 0 to 6 for itself.
+EXIT_UNDECIDED = 10
 
 
 class Report(Results):
