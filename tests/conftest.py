@@ -13,6 +13,12 @@ from theory_checks.checking.registry import built_in
 from theory_checks.checking.run import Run
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """A warning fails a test of this folder; not a claim, whose warnings are the user's, nor what a
+    test starts as users do."""
+    item.add_marker(pytest.mark.filterwarnings("error"))
+
+
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
     torch.set_num_threads(1)

@@ -1,6 +1,9 @@
 """The command line: `theory-checks`, or python -m theory_checks."""
 
 import argparse
+import contextlib
+import io
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -38,6 +41,7 @@ COMMANDS: tuple[ModuleType, ...] = (
     false_alarms,
 )
 RENAMED = {"mutants": "faults"}
+INTERRUPTED, UNREAD = 130, 141  # as shells have it: 128 and the number of SIGINT, of SIGPIPE
 
 
 class Parser(argparse.ArgumentParser):
@@ -78,18 +82,60 @@ def examples(lines: Sequence[str]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command and returns its exit status; 2 if the user asked for something that is not
-    there."""
+    there, or a file cannot be read or written."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    prepare_output()
     try:
-        if given and given[0] in RENAMED:
-            raise CommandError(f"the command {given[0]} is now {RENAMED[given[0]]}")
-        chosen = parser().parse_args(given)
-        with refusing():
-            find_modules_in(Path.cwd())
-        return int(chosen.run(chosen))
+        try:
+            return run(given)
+        finally:
+            sys.stdout.flush()  # while what it raises can be told; also after --help
+    except KeyboardInterrupt:
+        problem, status = "interrupted", INTERRUPTED
+    except BrokenPipeError:
+        problem, status = "nobody reads on", UNREAD
     except CommandError as error:
-        print(f"{NAME}: {error}", file=sys.stderr)
-        return 2
+        problem, status = str(error), 2
+    except OSError as error:
+        where = "standard output" if error.filename is None else error.filename
+        problem, status = f"{where}: {error.strerror}" if error.strerror else str(error), 2
+    discard_output()
+    print(f"{NAME}: {problem}", file=sys.stderr)
+    return status
+
+
+def run(given: Sequence[str]) -> int:
+    """The exit status of the command. Raises CommandError that says what is not there."""
+    if given and given[0] in RENAMED:
+        raise CommandError(f"the command {given[0]} is now {RENAMED[given[0]]}")
+    chosen = parser().parse_args(given)
+    with refusing():
+        find_modules_in(here())
+    return int(chosen.run(chosen))
+
+
+def here() -> Path:
+    """The current directory. Raises ValueError if it has been removed."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        raise ValueError("the current directory does not exist any more") from None
+
+
+def prepare_output() -> None:
+    """Shows as an escape what a terminal lacks, and takes output that nobody wants."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed by >&-
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def discard_output() -> None:
+    """Throws away what could not be written: Python tries again when it ends."""
+    with contextlib.suppress(OSError, ValueError):  # where it is no file of the system
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

@@ -75,6 +75,29 @@ def test_what_is_not_there_is_told_in_one_line(
     assert told.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (OSError(28, "No space left on device"), "standard output: No space left on device"),
+        (OSError(13, "Permission denied", "a.json"), "a.json: Permission denied"),
+        (OSError("training runs cannot be kept"), "training runs cannot be kept"),
+    ],
+)
+def test_what_the_system_refuses_is_told_in_one_line(
+    error: OSError,
+    told: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refused(arguments: object) -> int:
+        raise error
+
+    monkeypatch.setattr("theory_checks.commands.claims.run", refused)
+    monkeypatch.setattr("theory_checks.__main__.discard_output", lambda: None)
+    assert main(["claims"]) == 2
+    assert capsys.readouterr().err == f"theory-checks: {told}\n"
+
+
 @pytest.mark.parametrize("command", ["", *(m.__name__.rpartition(".")[2] for m in COMMANDS)])
 def test_every_command_has_help_with_examples_that_parse(
     command: str, capsys: pytest.CaptureFixture[str]

@@ -95,4 +95,5 @@ def test_an_error_is_seen_again(variants: Path) -> None:
         variants,
     )
     assert result.returncode == 1
-    assert "ZeroDivisionError" in result.stderr
+    assert "verdict: error; gate raised ZeroDivisionError: division by zero" in result.stdout
+    assert "Traceback" not in result.stdout + result.stderr

@@ -57,12 +57,52 @@ def test_a_file_is_whole_at_any_time(tmp_path: Path) -> None:
     assert len(seen) == 2
 
 
-def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
     write_whole(tmp_path / "summary.md", "old")
-    with pytest.raises(UnicodeEncodeError):
-        write_whole(tmp_path / "summary.md", "new \ud800")
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left on device"):
+        write_whole(tmp_path / "summary.md", "new")
     assert [path.name for path in tmp_path.iterdir()] == ["summary.md"]
     assert (tmp_path / "summary.md").read_text() == "old"
+
+
+def test_what_is_no_text_is_written_as_an_escape(tmp_path: Path) -> None:
+    write_whole(tmp_path / "summary.md", "file \udcff")
+    assert (tmp_path / "summary.md").read_text() == "file \\udcff"
+
+
+@pytest.mark.parametrize("name", ["report.json", "summary.md", "index.html"])
+def test_a_file_that_cannot_be_written_is_named_and_the_others_are_written(
+    name: str, tmp_path: Path
+) -> None:
+    (tmp_path / name).mkdir()  # in the place of the file
+    (problem,) = write(report(record()), tmp_path)
+    assert problem.startswith(f"{tmp_path / name} could not be written")
+    assert problem.endswith("(Is a directory)")
+    assert all(
+        (tmp_path / other).is_file()
+        for other in {"report.json", "summary.md", "index.html"} - {name}
+    )
+
+
+def test_a_page_that_fails_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("theory_checks.report.page.render", lambda *given: {}["no such key"])
+    assert write(report(record()), tmp_path) == [
+        f"{tmp_path / 'index.html'} could not be written (KeyError: 'no such key')"
+    ]
+    assert (tmp_path / "summary.md").is_file()
+
+
+def test_a_run_goes_on_where_its_beginning_cannot_be_written(tmp_path: Path) -> None:
+    for name in ("report.json", "summary.md", "index.html"):
+        (tmp_path / name).mkdir()
+    begin(report(record("R.2", "not run"), complete=False), tmp_path)
+    assert all(path.is_dir() for path in tmp_path.iterdir())
 
 
 def test_files_can_be_read_by_whom_the_user_lets(tmp_path: Path) -> None:

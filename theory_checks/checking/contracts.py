@@ -21,6 +21,7 @@ from torch import Tensor
 
 from core import Examples, Patches, Signals, Subject
 from theory_checks.checking.ambient import Ambient
+from theory_checks.checking.guests import Ended, reason
 
 SAME_WITHIN = 1000  # eps of the largest entry, by which equal calls may differ: orders of summation
 
@@ -36,7 +37,7 @@ class Breach(Exception):
         self.measured = measured
 
 
-class Raised(RuntimeError):
+class Raised(Ended):
     """An ingredient raised an exception; the text names both."""
 
 
@@ -138,7 +139,7 @@ class Held:
         try:
             return self.ingredient(*arguments, **options)
         except (Exception, SystemExit) as error:
-            raise Raised(f"{self.name} raised {type(error).__name__}: {error}") from error
+            raise Raised(f"{self.name} raised {reason(error)}") from error
 
     def _looked_at(
         self, arguments: Arguments, options: Mapping[str, Any], key: tuple[str, bool]

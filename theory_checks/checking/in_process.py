@@ -10,6 +10,7 @@ import os
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -26,9 +27,9 @@ from theory_checks.checking.claim import (
     Claim,
 )
 from theory_checks.checking.options import Options, options_from
-from theory_checks.checking.process import begin_worker, require_own_core
+from theory_checks.checking.process import require_docstrings, require_own_core
 from theory_checks.checking.profiles import Profile
-from theory_checks.checking.record import Record
+from theory_checks.checking.record import NOT_RUN, Record
 from theory_checks.report.document import Report
 from theory_checks.report.provenance import environment, git_state
 from theory_checks.report.results import FORMAT, Share
@@ -68,14 +69,17 @@ def check(
     workers: how many processes check claims. More than one need a built-in profile, and a subject
         and claims that they can import; those of a notebook or of the script that calls this are
         checked in one process, and the report says that no command can replay them.
-    report: a directory to write the report to.
+    report: a directory to write the report to. What cannot be written at the end, for instance on a
+        full disk, is a RuntimeWarning.
 
-    With the same seed, the records are those of a run of pytest.
+    A claim whose process crashes is not run. With the same seed, the other records are those of a
+    run of pytest.
 
     Raises ValueError, which names the value and what is possible, before any work; also if the
     directory cannot be written to.
     """
     started = time.monotonic()
+    require_docstrings()
     require_own_core()
     import torch
 
@@ -112,8 +116,10 @@ def check(
                 f"workers {workers!r}: needs 1, or a larger number, a subject and claims that"
                 " another process can import, as module:NAME, and a built-in profile"
             )
-        if report is not None:
-            stack.enter_context(reserve(Path(report)))
+        # absolute, because the code under test may change the current directory
+        directory = None if report is None else Path(report).absolute()
+        if directory is not None:
+            stack.enter_context(reserve(directory))
         command = (
             f"theory_checks.check({options.subject!r}, {list(chosen)}, {options.profile.name!r},"
             f" {options.seed}, {float(options.alpha)}, {device!r})"
@@ -125,12 +131,13 @@ def check(
             subject=run.subject_name or NO_REPLAY,
             device=run.device.type,
             seconds=time.monotonic() - started,
-            complete=True,
+            complete=all(record.verdict != NOT_RUN for record in records),
             ledger=shares(run),
             records=records,
         )
-        if report is not None:
-            write(found, Path(report))
+        if directory is not None:
+            for problem in write(found, directory):
+                warnings.warn(problem, RuntimeWarning, stacklevel=2)
         return found
 
 
@@ -242,12 +249,22 @@ def _records(
     if workers == 1:
         yield from bar(_record(claim, run) for claim in claims.values())
         return
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor
+    from theory_checks.faults.workers import Unanswered, Workers
 
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, spawn, initializer=begin_worker) as pool:
-        yield from bar(pool.map(partial(_record_of, options, run.shared), claims))
+    calls = [(options, run.shared, claim_id) for claim_id in claims]
+    found: dict[str, Record] = {}
+    with Workers(workers) as processes:
+        for index, answer in bar(processes.outcomes(_record_of, calls)):
+            claim_id = calls[index][-1]
+            crashed = isinstance(answer, Unanswered)
+            found[claim_id] = _not_run(claims[claim_id], run) if crashed else answer
+    yield from (found[claim_id] for claim_id in claims)
+
+
+def _not_run(claim: Claim, run: Run) -> Record:
+    from theory_checks.checking.registry import described
+
+    return replace(described(claim, run.profile), detail="its worker crashed", seed=run.seed)
 
 
 def _record(claim: Claim, run: Run) -> Record:

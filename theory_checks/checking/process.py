@@ -53,10 +53,18 @@ def _end_after(process: multiprocessing.process.BaseProcess) -> None:
 
 def find_modules_in(directory: Path) -> None:
     """Lets modules that lie there be imported, after all others. Raises ValueError, which names
-    both paths, if `core` is or might be another package than the one beside `theory_checks`."""
+    both paths, if `core` is or might be another package than the one beside `theory_checks`, and if
+    this Python has no docstrings."""
+    require_docstrings()
     require_own_core(directory)
     if str(directory) not in sys.path:
         sys.path.append(str(directory))
+
+
+def require_docstrings() -> None:
+    """Raises ValueError if this Python has none: they state the claims."""
+    if sys.flags.optimize > 1:
+        raise ValueError("python -OO removes docstrings, which state the claims; leave it out")
 
 
 def require_own_core(directory: Path | None = None) -> None:

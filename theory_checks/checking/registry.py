@@ -8,10 +8,11 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from types import MappingProxyType
+from types import MappingProxyType, ModuleType
 
 import theory_checks
 from theory_checks.checking.claim import Claim
+from theory_checks.checking.guests import imported
 from theory_checks.checking.profiles import Profile
 from theory_checks.checking.record import NOT_RUN, Record
 
@@ -61,17 +62,20 @@ def module_at(given: str) -> str:
     return ".".join(path.relative_to(folder).parts)
 
 
-def claims_of(module: str) -> list[Claim]:
-    """The claims that a module defines, in its order. Raises ImportError if it cannot be
-    imported."""
-    values = vars(importlib.import_module(module)).values()
-    return [v for v in values if isinstance(v, Claim) and v.check.__module__ == module]
+def claims_of(module: ModuleType) -> list[Claim]:
+    """The claims that a module defines, in its order."""
+    return [
+        value
+        for value in vars(module).values()
+        if isinstance(value, Claim) and value.check.__module__ == module.__name__
+    ]
 
 
 @cache
 def built_in() -> Mapping[str, Claim]:
     """The built-in claims by id, in the order of their files."""
-    modules = [f"{theory_checks.__name__}.{path.stem}" for path in claim_files()]
+    names = [f"{theory_checks.__name__}.{path.stem}" for path in claim_files()]
+    modules = [importlib.import_module(name) for name in names]
     return MappingProxyType({claim.id: claim for module in modules for claim in claims_of(module)})
 
 
@@ -84,10 +88,9 @@ def from_outside(modules: Sequence[str]) -> dict[str, Claim]:
     claims: dict[str, Claim] = {}
     for module in modules:
         try:
-            own = claims_of(module_at(module))
-        except Exception as error:  # whatever the user's module raises while it is imported
-            what = f"{type(error).__name__}: {error}"
-            raise ValueError(f"claims {module!r}: cannot be imported ({what})") from error
+            own = claims_of(imported(module_at(module)))
+        except ImportError as error:
+            raise ValueError(f"claims {module!r}: cannot be imported ({error})") from error
         if not own:
             raise ValueError(f"claims {module!r}: defines no claim")
         for claim in own:

@@ -1,7 +1,6 @@
 """What a run is: its subject, profile, device and seed, as the command line chose them."""
 
 import hashlib
-import importlib
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from core import Subject
 from core.seeds import child
 from theory_checks.checking.ambient import kept
 from theory_checks.checking.budget import ledger
+from theory_checks.checking.guests import imported
 from theory_checks.checking.options import Options, is_whole
 from theory_checks.checking.profiles import PROFILES, Profile
 from theory_checks.checking.registry import registered
@@ -122,11 +122,10 @@ def load_subject(name: str) -> Subject:
         raise ValueError(f"subject {name!r}: is now {MOVED[module_name]}:{attribute}")
     try:
         with kept():
-            module = importlib.import_module(module_name)
-    except Exception as error:  # whatever the user's module raises while it is imported
-        what = f"{type(error).__name__}: {error}"
+            module = imported(module_name)
+    except ImportError as error:
         raise ValueError(
-            f"subject {name!r}: module {module_name!r} cannot be imported ({what})"
+            f"subject {name!r}: module {module_name!r} cannot be imported ({error})"
         ) from error
     if not hasattr(module, attribute):
         raise ValueError(f"subject {name!r}: module {module_name!r} has no {attribute!r}")

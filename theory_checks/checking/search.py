@@ -21,8 +21,8 @@ from torch import Tensor
 
 from theory_checks.checking.ambient import standard
 from theory_checks.checking.claim import DEFAULT_ALPHA, DEFAULT_SUBJECT, Claim
-from theory_checks.checking.contracts import Raised
 from theory_checks.checking.decide import context_of, search_then_decide, wanted_by
+from theory_checks.checking.guests import Ended, reason
 from theory_checks.checking.pictures import compact, of_comparison
 from theory_checks.checking.record import RAISED, Record
 from theory_checks.checking.registry import described
@@ -45,6 +45,10 @@ class Violation(AssertionError):
 
 class NotHeld(AssertionError):
     """A claim neither holds nor is a finding."""
+
+
+class _Stopped(BaseException):
+    """Nothing more is tried. Hypothesis would try to shrink what ended a check."""
 
 
 @dataclass
@@ -98,6 +102,8 @@ def examine(
     """`check`, with the inputs of the worst case.
 
     progress: called after each input
+
+    Raises what the code under test raises, and Ended if that is no Exception.
     """
     started = time.perf_counter()
     log = _Log()
@@ -122,6 +128,10 @@ def examine(
             except Exception as error:
                 log.raised[key] = error
                 raise
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # sys.exit, pytest.skip, a timeout
+                raise _Stopped from error
             evidence = log.judged[key][0]
             log.samples += evidence.samples
             progress()
@@ -155,8 +165,12 @@ def examine(
         suppress_health_check=(HealthCheck.too_slow, HealthCheck.filter_too_much),
     )(test)
     # Unsatisfiable: no input satisfied the hypotheses; the record says `vacuous`.
-    with contextlib.suppress(Violation, Unsatisfiable), _inputs_that_depend_on_the_seed_only():
-        test()
+    try:
+        with contextlib.suppress(Violation, Unsatisfiable), _inputs_that_depend_on_the_seed_only():
+            test()
+    except _Stopped as stopped:
+        ending = stopped.__cause__ or stopped
+        raise Ended(reason(ending)) from ending
     return _examined(claim, run, log, smallest, time.perf_counter() - started)
 
 
@@ -213,8 +227,10 @@ def _with_pictures(
         )
         pictures = drawn if isinstance(drawn, tuple) else (drawn,)
         return replace(record, pictures=(*map(compact, pictures), *seen))
-    except Exception as error:
-        return replace(record, pictures=seen, undrawn=f"{type(error).__name__}: {error}")
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        return replace(record, pictures=seen, undrawn=reason(error))
 
 
 def _examined(
@@ -352,18 +368,12 @@ def reproduce(claim_id: str, run: Run) -> str:
     )
 
 
-def reason(error: Exception) -> str:
-    """Why a check raised, in one line that names what did."""
-    return str(error) if isinstance(error, Raised) else f"{type(error).__name__}: {error}"
-
-
-def broken(claim: Claim, run: Run, error: Exception) -> Record:
+def broken(claim: Claim, run: Run, error: BaseException) -> Record:
     """The record of a claim whose check raised."""
-    detail = reason(error)
     return replace(
         described(claim, run.profile),
         verdict=RAISED,
-        detail=detail,
+        detail=reason(error),
         seed=run.seed,
         command=reproduce(claim.id, run),
     )

@@ -20,6 +20,7 @@ import pytest
 from filelock import BaseFileLock
 
 from theory_checks.checking.claim import DEFAULT_SUBJECT, Claim, with_dependencies
+from theory_checks.checking.guests import Ended, lines_from, reason
 from theory_checks.checking.in_process import (
     PACKAGES,
     longest_first,
@@ -29,7 +30,7 @@ from theory_checks.checking.in_process import (
 )
 from theory_checks.checking.options import Options, options_from
 from theory_checks.checking.process import find_modules_in, tune_process
-from theory_checks.checking.record import Record
+from theory_checks.checking.record import RAISED, Record
 from theory_checks.checking.registry import (
     FOLDER,
     declared_ids,
@@ -47,6 +48,8 @@ if TYPE_CHECKING:
     from theory_checks.checking.run import Run
 
 FIRST_WORKER = "gw0"
+UNWRITTEN = "theory_unwritten"  # what a worker could not tell in a file, in its last message
+ELSEWHERE = "the variable TMPDIR chooses another directory for temporary files"
 RUN: pytest.StashKey[Run] = pytest.StashKey()
 
 
@@ -106,9 +109,14 @@ class ClaimItem(pytest.Item):
 
         try:
             record = check(self.claim, self.config.stash[RUN])
-        except Exception as error:
-            self._keep(broken(self.claim, self.config.stash[RUN], error))
+        except KeyboardInterrupt:
             raise
+        except BaseException as error:
+            self._keep(broken(self.claim, self.config.stash[RUN], error))
+            if isinstance(error, Exception) and not isinstance(error, pytest.exit.Exception):
+                raise
+            # Anything else would not count as a failure, or end the run.
+            raise Ended(reason(error)) from error
         self._keep(record)
         if not record.passed:
             raise NotHeld(failure(record))
@@ -126,15 +134,37 @@ class ClaimItem(pytest.Item):
 
         if isinstance(excinfo.value, NotHeld):
             return str(excinfo.value)
-        # Only frames of the project and of the code under test: those of pytest and Hypothesis say
-        # nothing about it.
-        excinfo.traceback = excinfo.traceback.filter(
-            lambda entry: "site-packages" not in str(entry.path)
-        )
-        return self._repr_failure_py(excinfo, style="short")
+        if self.record is not None and self.record.verdict == RAISED:
+            return raised(self.claim, self.record, excinfo.value)
+        return super().repr_failure(excinfo, style)
 
-    def reportinfo(self) -> tuple[Path, int | None, str]:
-        return self.path, None, f"{self.claim.id} {self.claim.statement}"
+    def reportinfo(self) -> tuple[Path, int, str]:
+        # pytest counts from 0, and needs a line of what a mark skips
+        code = getattr(self.claim.check, "__code__", None)
+        title = f"{self.claim.id} {self.claim.statement}"
+        return self.path, code.co_firstlineno - 1 if code else 0, title
+
+
+def shared_directory() -> Path:
+    """A new directory that the workers of a run share. Raises UsageError if there is none."""
+    try:
+        return Path(tempfile.mkdtemp(prefix="theory-checks-"))
+    except OSError as error:
+        raise pytest.UsageError(
+            f"no temporary directory ({error.strerror}); {ELSEWHERE}"
+        ) from error
+
+
+def raised(claim: Claim, record: Record, error: BaseException) -> str:
+    """The error message of a claim whose check raised."""
+    return "\n".join(
+        [
+            f"claim {record.id} error: {record.statement}",
+            f"  {record.detail}",
+            *lines_from(claim.check, error),
+            f"  seed {record.seed}; replay: {record.command}",
+        ]
+    )
 
 
 class Session:
@@ -157,11 +187,7 @@ class Session:
         self.number = int(given.get("workerid", FIRST_WORKER).removeprefix("gw"))
         self.options = replace(self.options, seed=given.get("theory_seed", self.options.seed))
         self.gives_shared = "theory_shared" not in given
-        self.shared = Path(
-            tempfile.mkdtemp(prefix="theory-checks-")
-            if self.gives_shared
-            else given["theory_shared"]
-        )
+        self.shared = shared_directory() if self.gives_shared else Path(given["theory_shared"])
         # Collected like the built-in ones, whatever the project's own tests are called.
         outside = from_outside(self.options.claims_from).values()
         config.args += sorted({inspect.getfile(claim.check) for claim in outside})
@@ -273,12 +299,20 @@ class Session:
             return
         run = self.config.stash[RUN]
         claims = [item.claim for item in session.items if isinstance(item, ClaimItem)]
-        write_selected(
-            self.shared,
-            [described(claim, run.profile) for claim in claims],
-            shares(run),
-            run.device.type,
-        )
+        records = [described(claim, run.profile) for claim in claims]
+        try:
+            write_selected(self.shared, records, shares(run), run.device.type)
+        except OSError as error:
+            problem = f"{self.shared}: cannot be written to ({error.strerror}); {ELSEWHERE}"
+            if not self.worker:
+                raise pytest.UsageError(problem) from error
+            self.config.workeroutput[UNWRITTEN] = problem  # type: ignore[attr-defined]
+            pytest.exit(problem)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        if problem := getattr(node, "workeroutput", {}).get(UNWRITTEN):
+            raise pytest.UsageError(problem)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(

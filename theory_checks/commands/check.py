@@ -1,6 +1,6 @@
 """check the claims on a subject, and write a report
 
-The exit status is 0 if all claims hold, 1 if one is violated or the code under test raised, 6 if
+The exit status is 0 if all claims hold, 1 if one is violated or the code under test raised, 10 if
 some are undecided.
 """
 

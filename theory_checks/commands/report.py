@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from theory_checks.commands import refusing
+from theory_checks.commands import CommandError, refusing
 from theory_checks.commands.compare import read
 from theory_checks.report.document import document_schema
 from theory_checks.report.write import PAGE, SUMMARY, reserve, write_pages
@@ -41,6 +41,8 @@ def run(arguments: argparse.Namespace) -> int:
     report = read(directory)
     comparison = None if arguments.baseline is None else compare(read(arguments.baseline), report)
     with refusing(), reserve(directory):
-        write_pages(report, directory, comparison)
+        problems = write_pages(report, directory, comparison)
+    if problems:
+        raise CommandError("; ".join(problems))
     print(f"{directory / PAGE}\n{directory / SUMMARY}")
     return 0

@@ -1,17 +1,17 @@
 """replay the check of one claim and show every step that led to its verdict
 
-The exit status is that of a run: 0 if the claim holds, 1 if it is violated or its check raised, 6
+The exit status is that of a run: 0 if the claim holds, 1 if it is violated or its check raised, 10
 if it is undecided.
 """
 
 import argparse
 import tempfile
-import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from theory_checks.checking.claim import Claim
+from theory_checks.checking.guests import lines_from, reason
 from theory_checks.checking.record import BROKEN
 from theory_checks.commands import add_options, refusing, run_options
 from theory_checks.commands.claims import available, find
@@ -54,8 +54,10 @@ def run(arguments: argparse.Namespace) -> int:
             examined = replayed(claim, found)
             with standard():
                 print("\n".join(steps(claim, found, examined)))
-        except Exception:
-            traceback.print_exc()
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            print("\n".join([f"verdict: error; {reason(error)}", *lines_from(claim.check, error)]))
             return 1
     if examined.record.passed:
         return 0

@@ -164,9 +164,22 @@ def _make(path: Path, compute: Callable[[], Any], timeout: float = -1) -> None:
     if not path.exists():
         with FileLock(f"{path}.lock", timeout=timeout):
             if not path.exists():
-                unfinished = path.with_suffix(f".{os.getpid()}")
-                torch.save(compute(), unfinished)
-                unfinished.replace(path)
+                _keep(compute(), path)
+
+
+def _keep(value: Any, path: Path) -> None:
+    """Has the value at `path`, at once as a whole. Raises OSError, which says where there is no
+    room, where torch has only an error of its own."""
+    unfinished = path.with_suffix(f".{os.getpid()}")
+    try:
+        torch.save(value, unfinished)
+    except (OSError, RuntimeError) as error:
+        unfinished.unlink(missing_ok=True)
+        raise OSError(
+            f"training runs cannot be kept in {path.parent}, perhaps because the disk is full; the"
+            " variable TMPDIR chooses another directory for temporary files"
+        ) from error
+    unfinished.replace(path)
 
 
 def _read(path: Path) -> Any:

@@ -20,11 +20,12 @@ from theory_checks.checking.budget import ledger
 from theory_checks.checking.claim import DEFAULT_ALPHA, DEFAULT_SUBJECT, Claim
 from theory_checks.checking.contracts import held
 from theory_checks.checking.fingerprint import fingerprint
+from theory_checks.checking.guests import reason
 from theory_checks.checking.profiles import PROFILES
 from theory_checks.checking.record import RAISED
 from theory_checks.checking.registry import built_in, claim_hash
 from theory_checks.checking.run import Run, load_subject
-from theory_checks.checking.search import check, reason
+from theory_checks.checking.search import check
 from theory_checks.evidence.ledger import Ledger
 from theory_checks.faults import FAULTS
 from theory_checks.faults.edit import Edit

@@ -3,6 +3,7 @@ only process."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Generator, Sequence
@@ -12,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from theory_checks.checking.guests import reason
 from theory_checks.checking.record import NOT_RUN, RAISED, Record
 from theory_checks.report import terminal
 from theory_checks.report.document import EXIT_UNDECIDED, Report
 from theory_checks.report.results import Share
 from theory_checks.report.serial import plain, restored
-from theory_checks.report.write import PAGE, begin, write, write_whole
+from theory_checks.report.write import PAGE, begin, noting, write, write_whole
 
 if TYPE_CHECKING:
     from theory_checks.report.compare import Comparison
@@ -58,6 +60,9 @@ class Reporter:
         self.drawn: dict[str, Drawings] = {}
         self.finished: set[str] = set()
         self.something_else_failed = False
+        self.problems: list[str] = []
+        self.enough_failures = False
+        self.shown = False
         self.started = self.written = time.monotonic()
 
     def begin(self) -> None:
@@ -80,7 +85,8 @@ class Reporter:
         return replace(
             self.report,
             seconds=time.monotonic() - self.started,
-            complete=self.finished == set(self.records),
+            complete=self.finished == set(self.records)
+            and all(record.verdict != NOT_RUN for record in self.records.values()),
             records=tuple(self.records.values()),
         )
 
@@ -109,6 +115,9 @@ class Reporter:
             self.records[claim_id] = replace(record, verdict=NOT_RUN, detail=detail)
         elif text is None and report.failed:
             self.something_else_failed = True
+        elif record and text is None and report.skipped:
+            *_, why = report.longrepr if isinstance(report.longrepr, tuple) else (report.longrepr,)
+            self.records[claim_id] = replace(record, detail=str(why))
         if record and report.when != "setup":
             self.finished.add(claim_id)
         if self.records and time.monotonic() - self.written > REFRESH:
@@ -120,12 +129,19 @@ class Reporter:
         end of the run is not delayed."""
         from theory_checks.report.page import drawings
 
-        self.drawn[claim_id] = drawings(self.records[claim_id])
+        with contextlib.suppress(Exception):  # the page draws what is missing, or says why not
+            self.drawn[claim_id] = drawings(self.records[claim_id])
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Notes whether it is no key: xdist ends a run in the same way after --maxfail failures."""
+        self.enough_failures = str(excinfo.value).startswith("stopping after ")
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, None, None]:
         try:
             yield
+        except Warning as warning:  # where warnings are errors: of a cache that is not writable
+            self.problems.append(f"at the end of the run: {reason(warning)}")
         finally:  # after an interrupt as well; the terminal's summary, an outer wrapper, follows
             self.finish(session)
 
@@ -138,24 +154,39 @@ class Reporter:
                 self.records[claim_id], detail="the run ended before it was checked"
             )
         report = self.current()
-        if self.baseline is not None:
-            from theory_checks.report.compare import compare
+        with noting(self.problems, "the run could not be compared with its baseline"):
+            if self.baseline is not None:
+                from theory_checks.report.compare import compare
 
-            self.comparison = compare(self.baseline, report)
-        write(report, self.directory, self.comparison, self.drawn)
+                self.comparison = compare(self.baseline, report)
+        self.problems += write(report, self.directory, self.comparison, self.drawn)
         session.exitstatus = self.exit_status(session.exitstatus)
 
     def exit_status(self, status: int) -> int:
-        """The exit status of pytest, except: undecided if claims failed but none of them is broken;
-        failed if the baseline was better."""
-        broken = any(record.broken for record in self.records.values())
+        """The exit status of pytest, except: undecided if claims failed or were not run, but none
+        is broken; failed if the baseline was better, or if --maxfail failures ended the run."""
+        records = self.records.values()
+        broken = any(record.broken for record in records)
+        if status == pytest.ExitCode.INTERRUPTED and self.enough_failures:
+            status = pytest.ExitCode.TESTS_FAILED
         if status == pytest.ExitCode.TESTS_FAILED and not broken and not self.something_else_failed:
             return EXIT_UNDECIDED
         if status == pytest.ExitCode.OK and self.comparison is not None and self.comparison.worse:
             return pytest.ExitCode.TESTS_FAILED
+        if status == pytest.ExitCode.OK and any(record.verdict == NOT_RUN for record in records):
+            return EXIT_UNDECIDED
         return status
 
-    def pytest_terminal_summary(self, terminalreporter: Any, config: pytest.Config) -> None:
+    def pytest_unconfigure(self, config: pytest.Config) -> None:
+        """Shows the verdicts where pytest shows no summary: after an internal error."""
+        terminal = config.pluginmanager.get_plugin("terminalreporter")
+        if self.records and not self.shown and terminal is not None:
+            self.pytest_terminal_summary(terminal, pytest.ExitCode.INTERNAL_ERROR, config)
+
+    def pytest_terminal_summary(
+        self, terminalreporter: Any, exitstatus: int, config: pytest.Config
+    ) -> None:
+        self.shown = True
         lines = []
         if self.records:
             terminalreporter.section("claims")
@@ -168,12 +199,12 @@ class Reporter:
         lines += [
             f"{claim_id}: no check of this claim was collected"
             for claim_id in config.getoption("--theory-claim")
-            if claim_id not in self.records
+            if claim_id not in self.records and exitstatus != pytest.ExitCode.INTERRUPTED
         ]
         if self.records:
             if config.getoption("--theory-seed") == "random":
                 # -q suppresses the header, which has the seed as well
                 lines.append(f"seed: {self.report.seed}")
-            lines.append(f"report: {self.directory / PAGE}")
+            lines += self.problems or [f"report: {self.directory / PAGE}"]
         for line in lines:
             terminalreporter.write_line(line)

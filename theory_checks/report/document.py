@@ -20,7 +20,9 @@ from theory_checks.report.terminal import in_order
 from theory_checks.report.words import shortened
 
 FILE = "report.json"
-EXIT_UNDECIDED = 6  # exit status if no claim is violated or in error, but some are undecided
+# The status of a run in which no claim is violated or in error, but some are undecided; pytest has
+# 0 to 6 for itself.
+EXIT_UNDECIDED = 10
 
 
 class Report(Results):
@@ -90,14 +92,14 @@ def read_report(path: Path) -> Report:
 
     Raises ValueError, which names the file and what is wrong with it.
     """
-    path = path / FILE if path.is_dir() else path
     try:
+        path = path / FILE if path.is_dir() else path
         document = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ValueError(f"{path}: cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: not a text file") from error
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}: not JSON, perhaps truncated ({error})") from error
     if not isinstance(document, dict) or "schema" not in document:
         raise ValueError(f"{path}: not a report of theory checks, it has no field 'schema'")

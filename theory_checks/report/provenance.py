@@ -21,7 +21,10 @@ def environment(packages: Iterable[str]) -> dict[str, str]:
 def git_state(directory: Path) -> tuple[str, bool | None]:
     """The commit that is checked out there, and whether anything differs from it; ("", None)
     outside a repository."""
-    command = ["git", "-C", str(directory), "status", "--porcelain=v2", "--branch"]
+    # To look must leave nothing behind: by default status refreshes the index, and if it is killed,
+    # a lock stays there.
+    git = ["git", "--no-optional-locks", "-C", str(directory)]
+    command = [*git, "status", "--porcelain=v2", "--branch"]
     try:
         run = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
     except (OSError, subprocess.SubprocessError):

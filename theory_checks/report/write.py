@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
+from theory_checks.checking.guests import reason
 from theory_checks.report.document import FILE, Report
 
 if TYPE_CHECKING:
@@ -38,7 +40,9 @@ def reserve(directory: Path) -> FileLock:
         ) from None
     except OSError as error:
         lock.release()
-        raise ValueError(f"{directory}: cannot be written to ({error.strerror})") from error
+        # Directories may exist; what exists here is something else.
+        why = "not a directory" if isinstance(error, FileExistsError) else error.strerror
+        raise ValueError(f"{directory}: cannot be written to ({why})") from error
     return lock
 
 
@@ -47,7 +51,8 @@ def write_whole(path: Path, text: str) -> None:
     killed meanwhile."""
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with partial.open("w", encoding="utf-8", newline="\n") as file:
+        # Paths and messages may hold what is no text; an escape is better than no report.
+        with partial.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
@@ -56,11 +61,28 @@ def write_whole(path: Path, text: str) -> None:
         partial.unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def noting(problems: list[str], what: str) -> Iterator[None]:
+    """Adds an exception of the block to the problems, in one line, instead of raising it: at the
+    end of a run the verdicts matter more.
+
+    what: was not possible, for example "report.json could not be written"
+    """
+    try:
+        yield
+    except Exception as error:
+        system = error.strerror if isinstance(error, OSError) else None
+        problems.append(f"{what} ({system or reason(error)})")
+
+
 def begin(report: Report, directory: Path) -> None:
-    """Writes report.json of a run that goes on, and removes the pages of an earlier run."""
-    write_whole(directory / FILE, report.to_json())
+    """Writes report.json of a run that goes on, and removes the pages of an earlier run. If that
+    fails, as on a full disk, the run goes on: it is tried again at its end."""
+    with contextlib.suppress(OSError):
+        write_whole(directory / FILE, report.to_json())
     for name in (SUMMARY, PAGE):
-        (directory / name).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            (directory / name).unlink(missing_ok=True)
 
 
 def write(
@@ -68,10 +90,13 @@ def write(
     directory: Path,
     comparison: Comparison | None = None,
     drawn: Mapping[str, Drawings] = MappingProxyType({}),
-) -> None:
-    """Writes report.json and the pages. The caller has reserved the directory."""
-    write_whole(directory / FILE, report.to_json())
-    write_pages(report, directory, comparison, drawn)
+) -> list[str]:
+    """Writes report.json and the pages; a line for each that could not be written. The caller has
+    reserved the directory."""
+    problems: list[str] = []
+    with noting(problems, f"{directory / FILE} could not be written; what is there is older"):
+        write_whole(directory / FILE, report.to_json())
+    return problems + write_pages(report, directory, comparison, drawn)
 
 
 def write_pages(
@@ -79,8 +104,9 @@ def write_pages(
     directory: Path,
     comparison: Comparison | None = None,
     drawn: Mapping[str, Drawings] = MappingProxyType({}),
-) -> None:
-    """Writes summary.md and index.html. The caller has reserved the directory.
+) -> list[str]:
+    """Writes summary.md and index.html; a line for each that could not be written. The caller has
+    reserved the directory.
 
     drawn: drawings made before, by claim
     """
@@ -88,5 +114,9 @@ def write_pages(
     from theory_checks.report.page import render
     from theory_checks.report.summary import markdown
 
-    write_whole(directory / SUMMARY, markdown(report, comparison))
-    write_whole(directory / PAGE, render(report, comparison, drawn))
+    problems: list[str] = []
+    with noting(problems, f"{directory / SUMMARY} could not be written"):
+        write_whole(directory / SUMMARY, markdown(report, comparison))
+    with noting(problems, f"{directory / PAGE} could not be written"):
+        write_whole(directory / PAGE, render(report, comparison, drawn))
+    return problems
