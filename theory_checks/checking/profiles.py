@@ -111,7 +111,7 @@ QUICK = replace(
     around_whole=0,
     around_fineness=50,
     # Of 128 pilot replicates one was an exception to the prediction of N.3, and none to N.1, N.2,
-    # N.4 to N.8, A.1 and A.3.
+    # N.5, N.6 and A.3; none had a clear cluster whose experts are not aligned (A.1).
     two_clusters=(1000, 12, 16),
     control_replicates=8,
     symmetric_replicates=64,

@@ -15,7 +15,7 @@ import pytest
 
 from theory_checks.checking.guests import reason
 from theory_checks.checking.record import NOT_RUN, RAISED, Record
-from theory_checks.report import terminal
+from theory_checks.report import looks_like, terminal
 from theory_checks.report.document import EXIT_UNDECIDED, Report
 from theory_checks.report.results import Share
 from theory_checks.report.serial import plain, restored
@@ -194,6 +194,7 @@ class Reporter:
                 for record in terminal.in_order(self.records.values()):
                     lines += terminal.details(record)
             lines += terminal.table(self.records.values(), terminalreporter._tw.fullwidth)
+            lines += looks_like.words({r.id: r.verdict for r in self.records.values()})
             if self.comparison is not None:
                 lines += terminal.changes(self.comparison)
         lines += [

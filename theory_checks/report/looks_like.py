@@ -114,3 +114,19 @@ def nearest(
             found.append(Likeness(row, sum(weight[c] for c in ours & theirs) / total))
     found.sort(key=lambda likeness: -likeness.nearness)
     return tuple(likeness for likeness in found if likeness.nearness >= NEAR)
+
+
+def words(verdicts: Mapping[str, str], most: int = 3) -> tuple[str, ...]:
+    """A line for each of the nearest faults, one for each set of broken ingredients; none if
+    nothing was violated.
+
+    verdicts: as in `nearest`.
+    """
+    first: dict[tuple[str, ...], Likeness] = {}
+    for likeness in nearest(verdicts):
+        first.setdefault(likeness.fault.broken, likeness)
+    return tuple(
+        f"Looks like {x.fault.name} ({', '.join(x.fault.broken)}; {x.nearness:.0%} of the pattern):"
+        f" {x.fault.wrong}"
+        for x in list(first.values())[:most]
+    )

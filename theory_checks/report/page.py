@@ -16,7 +16,7 @@ from markupsafe import Markup
 from theory_checks.checking.claim import GROUPS
 from theory_checks.checking.pictures import Lines, Series, Style
 from theory_checks.checking.record import WORST_FIRST, Record
-from theory_checks.report import words
+from theory_checks.report import looks_like, words
 from theory_checks.report.graph import graph
 from theory_checks.report.mathml import mathml
 from theory_checks.report.results import Results, headline, suspects
@@ -68,6 +68,7 @@ def render(
             rows=sorted(rows, key=lambda row: row.rank),
             counts=Counter(r.verdict for r in records),
             suspects=len(doubts),
+            likenesses=looks_like.words({r.id: r.verdict for r in report.records}),
             comparison=comparison,
             comparison_summary="" if comparison is None else tally(comparison),
             groups=groups,
