@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -13,7 +14,9 @@ from theory_checks.checking.pictures import (
     Series,
     Style,
     compact,
+    of_comparison,
 )
+from theory_checks.evidence.verdict import Compared
 from theory_checks.report.serial import plain, restored
 
 
@@ -94,3 +97,22 @@ def test_what_is_not_a_picture_is_refused(value: dict[str, object], reason: str)
         restored(Picture, value, "picture")
     with pytest.raises(TypeError, match="not a picture: dict"):
         compact(value)  # type: ignore[arg-type]
+
+
+def test_claimed_and_observed_stand_side_by_side() -> None:
+    short = Compared("experts", ("expert 0", "expert 1"), (), (0.25, 0.75), (0.5, 0.5))
+    picture = of_comparison(short)
+    assert picture.title == "Claimed and observed: experts"
+    assert (picture.ticks, picture.caption) == (("expert 0", "expert 1"), "")
+    observed, claimed = picture.series
+    assert (tuple(observed.y), tuple(claimed.y)) == ((0.25, 0.75), (0.5, 0.5))
+    long = of_comparison(replace(short, names=("first example to expert 0", "b")))
+    assert long.ticks == ("1", "2")
+    assert long.caption == "1: first example to expert 0; 2: b"
+    many = [f"a long name of cell {i}" for i in range(20)]
+    of_many = Compared("", tuple(many), (), tuple(i / 210 for i in range(20)), (0.0,) * 20)
+    assert of_comparison(of_many).caption.startswith("1: a long name of cell 8; 2: ")
+    assert len(of_comparison(of_many).ticks) == 12
+    line = of_comparison(Compared("", (), (1.0, 2.0), (0.1, 0.9), (0.2, 0.8)))
+    assert line.title == "Claimed and observed"
+    assert (tuple(line.series[0].x), line.ticks) == ((1.0, 2.0), ())

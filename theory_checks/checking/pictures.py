@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 MOST_POINTS = 200  # of a series; no screen shows more
 MOST_CELLS = 64  # rows or columns of a heat map; nobody reads more
+LONGEST_TICK = 18  # characters of a name below an axis that has many
+MOST_NUMBERED = 12  # long names in a caption
 DIGITS = 5  # significant digits of every number
 
 
@@ -133,24 +135,34 @@ Picture = Lines | Heatmap
 
 
 def of_comparison(compared: Compared) -> Lines:
-    """Expected and observed side by side."""
-    x = compared.at or tuple(range(len(compared.names)))
-    lines = not compared.names
-    seen = Series(
-        "observed",
-        x,
-        compared.observed,
-        compared.low or None,
-        compared.high or None,
-        Style.LINE if lines else Style.BARS,
+    """Expected and observed side by side. Of long names the MOST_NUMBERED with the largest
+    differences are numbered, and stand in the caption."""
+    longest = max(map(len, compared.names), default=0)
+    chosen = list(range(len(compared.observed)))
+    if longest > LONGEST_TICK:
+        pairs = list(zip(compared.observed, compared.expected, strict=True))
+        chosen.sort(key=lambda i: -abs(pairs[i][0] - pairs[i][1]))
+        chosen = sorted(chosen[:MOST_NUMBERED])
+    names = [compared.names[i] for i in chosen] if compared.names else []
+    ticks = [str(i) for i in range(1, len(names) + 1)] if longest > LONGEST_TICK else names
+    key = [f"{i}: {name}" for i, name in zip(ticks, names, strict=True) if i != name]
+    x = tuple(range(len(names))) if names else compared.at
+    seen, claimed, low, high = (
+        tuple(values[i] for i in chosen) if values else ()
+        for values in (compared.observed, compared.expected, compared.low, compared.high)
     )
-    claimed = Series("claimed", x, compared.expected, style=Style.BOUND if lines else Style.POINTS)
     return Lines(
         f"Claimed and observed{f': {compared.what}' if compared.what else ''}",
         compared.axis,
         compared.values,
-        (seen, claimed),
-        ticks=compared.names,
+        (
+            Series(
+                "observed", x, seen, low or None, high or None, Style.BARS if names else Style.LINE
+            ),
+            Series("claimed", x, claimed, style=Style.POINTS if names else Style.BOUND),
+        ),
+        caption="; ".join(key),
+        ticks=tuple(ticks),
     )
 
 
