@@ -77,7 +77,13 @@ def test_claims_that_say_nothing_are_counted_and_not_listed() -> None:
     silent = [
         record("C.1", "vacuous", stopped="baseline fails", detail="baseline fails: 8 of 8"),
         record("C.2", "vacuous", stopped="baseline fails", detail="baseline fails: 8 of 8"),
-        record("G.2", "vacuous", stopped="not applicable", detail="not applicable: a state"),
+        record(
+            "G.2",
+            "vacuous",
+            stopped="not applicable",
+            detail="not applicable: a state",
+            depends_on=("R.5",),
+        ),
     ]
     lines = table([record("R.1"), record("R.2", "vacuous"), *silent], 200)
     assert [line.split()[0] for line in lines[1:3]] == ["R.2", "R.1"]
@@ -86,6 +92,7 @@ def test_claims_that_say_nothing_are_counted_and_not_listed() -> None:
         "not listed (baseline fails): C.1, C.2",
         "not listed (not applicable): G.2",
     ]
+    assert "suspect" not in "".join(table([record("R.5", "violated"), *silent], 200)[1:])
     assert headline(report(*silent, record("R.1"))) == (
         "No claim is violated; 3 of 4 claims are not applicable, or without a baseline."
     )

@@ -115,13 +115,14 @@ def seen(record: Record, width: int) -> list[str]:
 
 def counts(records: Sequence[Record]) -> list[str]:
     """How many claims have which verdict, and which of them build on broken ones."""
-    verdicts, suspect = Counter(r.verdict for r in records), suspects(records)
+    verdicts, doubtful = Counter(r.verdict for r in records), suspects(records)
     by_verdict = ", ".join(f"{verdicts[v]} {v}" for v in WORST_FIRST if verdicts[v])
     lines = [f"{plural(len(records), 'claim')}: {by_verdict}"]
     for reason in SAY_NOTHING:
         if quiet := [r.id for r in records if r.says_nothing and r.stopped == reason]:
             lines.append(f"not listed ({reason}): {', '.join(quiet)}")
-    if suspect:
+    says_something = {r.id for r in records if not r.says_nothing}
+    if suspect := [claim_id for claim_id in doubtful if claim_id in says_something]:
         lines.append(f"suspect (each {SUSPECT}): {', '.join(suspect)}")
     return lines
 
