@@ -45,6 +45,7 @@ from theory_checks.experiments.logits import (
     sup_norm,
 )
 from theory_checks.experiments.oracles import gradients_if_routed
+from theory_checks.experiments.router import of_two
 from theory_checks.experiments.scenarios import SEEDS, logits, problems
 from theory_checks.experiments.small_draws import noise_along_a_run_is_independent
 
@@ -308,11 +309,6 @@ def experts_further_than_the_noise_are_never_chosen(
         none_of(crossing != 0, detail="choices across a gap of 1 + 1e-6", of="choices"),
         exact_first=True,
     )
-
-
-def of_two(what: str, M: int) -> list[tuple[str, range]]:
-    """The axes of the number first M + second, of the experts of two."""
-    return [(f"{which} {what} to expert", range(M)) for which in ("second", "first")]
 
 
 @claim(

@@ -499,8 +499,8 @@ def test_edits_of_this_project_change_what_calls_the_edited(tmp_path: Path) -> N
             *("core/routing.py", "torch.rand(", "1.0 * torch.rand("),
             *(
                 "theory_checks/evidence/exact.py",
-                "tolerance, detail), 1, detail",
-                "tolerance, detail), 1, detail + ''",
+                "tolerance, detail, axes), 1, detail)",
+                "tolerance, detail, axes), 1, detail + '')",
             ),
         ).items()
         if changed_hash != here[name]

@@ -41,7 +41,7 @@ def test_the_variant_violates_the_law_of_the_choice_and_keeps_lemma_5_1(folder: 
     subject = ("--subject", "my_variant:GAUSSIAN")
     violated = check("--claim", "R.5", *subject, folder=folder)
     assert violated.returncode == 1, violated.stdout + violated.stderr
-    assert "R.5   violated" in violated.stdout
+    assert "R.5 violated" in violated.stdout
     kept = check("--claim", "R.2", *subject, folder=folder)
     assert kept.returncode == 0, kept.stdout + kept.stderr
 
@@ -49,15 +49,15 @@ def test_the_variant_violates_the_law_of_the_choice_and_keeps_lemma_5_1(folder: 
 def test_own_claims_hold_of_the_paper(folder: Path) -> None:
     done = check("--claims", "my_claims", "--claim", "U.1", "--claim", "U.2", folder=folder)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "U.1   holds" in done.stdout
-    assert "U.2   holds" in done.stdout
+    assert "U.1 holds" in done.stdout
+    assert "U.2 holds" in done.stdout
 
 
 def test_own_claims_can_be_violated(folder: Path) -> None:
     broken = ("--subject", "theory_checks.faults:GATE_UNNORMALISED")
     done = check("--claims", "my_claims", "--claim", "U.1", *broken, folder=folder)
     assert done.returncode == 1, done.stdout + done.stderr
-    assert "U.1   violated" in done.stdout
+    assert "U.1 violated" in done.stdout
 
 
 def test_the_script_shows_what_differs(folder: Path) -> None:

@@ -2,6 +2,8 @@
 
 import math
 
+import pytest
+
 from theory_checks.report.looks_like import Known, nearest
 
 
@@ -23,7 +25,8 @@ def verdicts(*violated: str, **others: str) -> dict[str, str]:
 
 def test_the_same_pattern_is_nearest_and_rare_claims_weigh_more() -> None:
     same, other, *_ = nearest(verdicts("R.8", "G.3", "G.1"), FAULTS)
-    assert (same.fault.name, same.nearness) == ("GATE_ONE", 1.0)
+    assert same.fault.name == "GATE_ONE"
+    assert math.isclose(same.nearness, 1.0)
     rare, common = math.log(4 / 2) + 0.1, math.log(4 / 3) + math.log(4 / 4) + 0.2
     assert other.fault.name == "OTHER_RATE"
     assert math.isclose(other.nearness, common / (rare + common))
@@ -31,15 +34,17 @@ def test_the_same_pattern_is_nearest_and_rare_claims_weigh_more() -> None:
 
 def test_claims_that_were_not_checked_in_both_are_left_out() -> None:
     checked = {c: v for c, v in verdicts("G.3", "G.1").items() if c != "R.8"}
-    assert {x.fault.name for x in nearest(checked, FAULTS) if x.nearness == 1.0} == {
+    assert {x.fault.name for x in nearest(checked, FAULTS) if math.isclose(x.nearness, 1.0)} == {
         "GATE_ONE",
         "OTHER_RATE",
     }
     part = known("PART", "R.8", checked="R.8")
-    assert nearest(verdicts("R.8", "D.1", "D.2"), [part])[0].nearness == 1.0
+    assert nearest(verdicts("R.8", "D.1", "D.2"), [part])[0].nearness == pytest.approx(1.0)
 
 
 def test_an_error_counts_as_noticed_and_what_is_not_near_is_left_out() -> None:
-    assert nearest(verdicts("G.1", "G.3") | {"R.8": "error"}, FAULTS)[0].nearness == 1.0
+    assert nearest(verdicts("G.1", "G.3") | {"R.8": "error"}, FAULTS)[0].nearness == pytest.approx(
+        1.0
+    )
     assert nearest(verdicts("D.1"), FAULTS) == ()
     assert nearest(verdicts(), FAULTS) == ()

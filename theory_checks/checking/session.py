@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 FIRST_WORKER = "gw0"
 UNWRITTEN = "theory_unwritten"  # what a worker could not tell in a file, in its last message
-ELSEWHERE = "the variable TMPDIR chooses another directory for temporary files"
+OTHER_DIRECTORY = "the variable TMPDIR chooses another directory for temporary files"
 RUN: pytest.StashKey[Run] = pytest.StashKey()
 
 
@@ -151,7 +151,7 @@ def shared_directory() -> Path:
         return Path(tempfile.mkdtemp(prefix="theory-checks-"))
     except OSError as error:
         raise pytest.UsageError(
-            f"no temporary directory ({error.strerror}); {ELSEWHERE}"
+            f"no temporary directory ({error.strerror}); {OTHER_DIRECTORY}"
         ) from error
 
 
@@ -303,7 +303,7 @@ class Session:
         try:
             write_selected(self.shared, records, shares(run), run.device.type)
         except OSError as error:
-            problem = f"{self.shared}: cannot be written to ({error.strerror}); {ELSEWHERE}"
+            problem = f"{self.shared}: cannot be written to ({error.strerror}); {OTHER_DIRECTORY}"
             if not self.worker:
                 raise pytest.UsageError(problem) from error
             self.config.workeroutput[UNWRITTEN] = problem  # type: ignore[attr-defined]

@@ -20,7 +20,7 @@ MOST_AXES = 3  # that are looked at together
 MOST_NAMED = 3  # cells in a text
 MOST_DRAWN = 24  # cells in a picture
 CLEAR = 3.0  # standard errors from which a cell is worth a word, besides the furthest
-NEARLY = 0.75  # a table with fewer axes is preferred if its furthest cell is as far as this
+AS_CLEAR = 0.75  # a table with fewer axes is preferred if its furthest cell is as far as this
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def compared(counts: Array, probabilities: Array, found: Table, what: str) -> tu
     n = int(counts.sum())
     parts = list(_parts(counts / n, probabilities, found, n))
     furthest = [float(part.away.max()) for part in parts]
-    enough = NEARLY * max(furthest) if np.isfinite(max(furthest)) else np.inf
+    enough = AS_CLEAR * max(furthest) if np.isfinite(max(furthest)) else np.inf
     part = next(p for p, far in zip(parts, furthest, strict=True) if far >= enough)
     order = np.argsort(-part.away, kind="stable")
     named = [i for i in order[:MOST_NAMED] if part.away[i] >= CLEAR] or list(order[:1])

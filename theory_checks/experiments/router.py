@@ -143,3 +143,8 @@ def noisy_share_of_smallest_group(trained: Trained, scenario: Scenario) -> np.nd
         goes = replicate.group[replicate.noisily_routed] == k
         shares.append(float(goes[replicate.fresh.k == k].double().mean()))
     return np.array(shares)
+
+
+def of_two(what: str, M: int) -> list[tuple[str, range]]:
+    """The axes of the number first M + second, of the experts of two."""
+    return [(f"{which} {what} to expert", range(M)) for which in ("second", "first")]

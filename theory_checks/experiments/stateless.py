@@ -9,7 +9,7 @@ from core.updates import Gradient
 from theory_checks.evidence import NotApplicable
 from theory_checks.experiments.scenarios import gaussian
 
-STEPS = 4  # a memory that does not show so soon is left to the claims
+MEMORY_STEPS = 4  # a memory that does not show so soon is left to the claims
 
 
 def require_stateless_experts(subject: Subject) -> None:
@@ -18,7 +18,7 @@ def require_stateless_experts(subject: Subject) -> None:
     looks at the same, is violated then."""
     generator = torch.Generator().manual_seed(0)
     state: Any = None
-    for _ in range(STEPS):
+    for _ in range(MEMORY_STEPS):
         W, direction = (gaussian(generator, 1, 3, 2, 4) for _ in range(2))
         gradient = Gradient(direction, torch.zeros(1, 3, 1, 1, dtype=torch.float64))
         alone, _ = subject.expert_update(W.clone(), gradient, 0.1, None)

@@ -103,7 +103,7 @@ def router_follows_the_moved_experts() -> tuple[str, str]:
     )
 
 
-@core_edit("gradients", "training.py", noticed_by=("G.2", "G.3", "G.9"))
+@core_edit("gradients", "training.py", noticed_by=("G.3", "G.9"))
 def descent_with_the_gradients_at_the_start() -> tuple[str, str]:
     """Every step uses the gradients at the initial parameters."""
     return (

@@ -77,7 +77,7 @@ def known_faults() -> tuple[Known, ...]:
         if row["subject"] == DEFAULT_SUBJECT:
             # Those that call nothing that a fault breaks were checked on the paper's Subject only.
             everywhere.update(row["cells"])
-        elif name in content["faults"]:
+        elif name in content.get("faults", {}):
             about, cells = content["faults"][name], row["cells"]
             noticed = [c for c, result in cells.items() if result.get("outcome") in NOTICED]
             found.append(
