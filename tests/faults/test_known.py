@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from theory_checks.faults import FAULTS
 from theory_checks.faults.cells import KNOWN, Cell, Result, Store, write_known
+from theory_checks.faults.matrix import whole
 from theory_checks.report.looks_like import Known, known_faults, nearest
 
 PAPER_FAMILIES = ("data", "initialisation", "routing", "gate", "experts", "updates", "loss")
 
 
-def test_it_is_small_and_a_file_of_results(tmp_path: Path) -> None:
+def test_it_is_small_and_a_file_of_results() -> None:
     assert KNOWN.stat().st_size < 300_000
     Store(KNOWN)
 
@@ -31,21 +31,16 @@ def test_what_was_found_is_left_out_of_kills_but_not_of_errors(tmp_path: Path) -
     }
 
 
-@pytest.fixture(scope="module")
-def whole() -> None:
-    """Tests that need the whole matrix are expected to fail, and name the rows, as long as some are
-    missing or of other versions: to check them takes hours."""
-    store = Store(KNOWN)
-    stale = sorted({cell.subject.rpartition(":")[2] for cell in store.stale})
-    known = {cell.subject.rpartition(":")[2] for cell in (*store.results, *store.stale)}
-    missing = sorted(set(FAULTS) - known)
-    if stale or missing:
-        pytest.xfail(f"stale rows: {', '.join(stale)}; missing: {', '.join(missing)}")
+def unknown_rows() -> list[str]:
+    """The faults of which the file lacks a cell of the present version."""
+    results = Store(KNOWN).results
+    return sorted({c.subject.rpartition(":")[2] for c in whole(results) - results.keys()})
 
 
-@pytest.mark.usefixtures("whole")
-def test_no_row_is_missing_or_of_another_version() -> None:
-    pass
+def test_rows_that_are_stale_or_missing_are_named() -> None:
+    if rows := unknown_rows():
+        # The matrix takes hours, so that a change of core cannot wait for it.
+        pytest.xfail(f"{len(rows)} rows are stale or missing: {', '.join(rows)}")
 
 
 def guesses(faults: list[Known]) -> list[tuple[Known, bool, bool]]:
@@ -61,8 +56,9 @@ def guesses(faults: list[Known]) -> list[tuple[Known, bool, bool]]:
     return found
 
 
-@pytest.mark.usefixtures("whole")
 def test_leave_one_out_names_the_part_in_90_and_the_ingredient_in_85_percent() -> None:
+    if unknown_rows():
+        pytest.xfail("patterns are compared where all are known")  # as above
     faults = [f for f in known_faults() if f.noticed and f.part in PAPER_FAMILIES]
     found = guesses([f for f in faults if not f.broken[0].endswith(".py")])
     confused = [f"{fault.name} ({fault.part})" for fault, part, _ in found if not part]

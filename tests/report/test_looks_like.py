@@ -3,8 +3,11 @@
 import math
 
 import pytest
+from made import record, report
 
+from theory_checks.report import looks_like
 from theory_checks.report.looks_like import Known, nearest
+from theory_checks.report.page import render
 
 
 def known(name: str, *noticed: str, checked: str = "D.1 D.2 G.1 G.3 R.8") -> Known:
@@ -48,3 +51,19 @@ def test_an_error_counts_as_noticed_and_what_is_not_near_is_left_out() -> None:
     )
     assert nearest(verdicts("D.1"), FAULTS) == ()
     assert nearest(verdicts(), FAULTS) == ()
+
+
+def test_the_nearest_fault_of_each_ingredient_has_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    checked, noticed = FAULTS[0].checked, frozenset({"R.8"})
+    labels = Known("LABELS", "Wrong.", ("draw_examples",), "data", checked, noticed)
+    monkeypatch.setattr(looks_like, "known_faults", lambda: (*FAULTS, labels))
+    gate, data = looks_like.words(verdicts("R.8", "G.3", "G.1"))
+    assert gate == "Looks like GATE_ONE (gate; 100% of the pattern): "
+    assert data.startswith("Looks like LABELS (draw_examples; ")
+    assert data.endswith(": Wrong.")
+    assert looks_like.words(verdicts()) == ()
+
+
+def test_the_page_lists_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(looks_like, "words", lambda verdicts: (f"Looks like {sorted(verdicts)}",))
+    assert "Looks like [&#39;A.1&#39;" in render(report(record("A.1")))

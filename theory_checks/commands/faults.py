@@ -98,7 +98,7 @@ def write(arguments: argparse.Namespace, name: str, content: Any, **texts: str) 
 
 def run(arguments: argparse.Namespace) -> int:
     from theory_checks.faults.cells import Cell, claims
-    from theory_checks.faults.matrix import Matrix, cells_of, untouched
+    from theory_checks.faults.matrix import Matrix, as_on_paper, cells_of
     from theory_checks.faults.pages import headline, page, table
 
     require_cell_arguments(arguments)
@@ -112,16 +112,11 @@ def run(arguments: argparse.Namespace) -> int:
         for claim_id in order
         if claim_id not in trained
     }
-    cells = {fault: cells_of(fault, order, trained, profile, seed) for fault in faults}
+    rows = {f.name: (f, cells_of(f, order, trained, profile, seed)) for f in faults}
     with checking(arguments) as completed:
-        paper = completed(list(healthy.values()), "the paper's Subject")
-        known = {
-            cell: paper[healthy[claim_id]]
-            for fault, row in cells.items()
-            for claim_id, cell in row.items()
-            if claim_id in healthy and untouched(fault, paper[healthy[claim_id]])
-        }
-        different = [c for row in cells.values() for c in row.values() if c not in known]
+        found = completed(list(healthy.values()), "the paper's Subject")
+        known = as_on_paper(rows, {c: found[cell] for c, cell in healthy.items()})
+        different = [c for _, row in rows.values() for c in row.values() if c not in known]
         results = known | completed(different, "kill matrix")
         matrix = Matrix(
             profile,
@@ -130,8 +125,8 @@ def run(arguments: argparse.Namespace) -> int:
             {claim_id: claims()[claim_id].statement for claim_id in order},
             tuple(faults),
             {
-                f.name: {claim_id: results[cell] for claim_id, cell in row.items()}
-                for f, row in cells.items()
+                name: {claim_id: results[cell] for claim_id, cell in row.items()}
+                for name, (_, row) in rows.items()
             },
         )
         pages = {kind: page(matrix, kind) for kind in ("md", "html")}

@@ -6,8 +6,9 @@ from functools import cached_property
 from graphlib import TopologicalSorter
 from typing import Any
 
-from theory_checks.checking.claim import GROUPS, Claim
-from theory_checks.faults.cells import Cell, Result
+from theory_checks.checking.claim import DEFAULT_SEED, DEFAULT_SUBJECT, GROUPS, Claim
+from theory_checks.faults import FAULTS
+from theory_checks.faults.cells import Cell, Result, claims
 from theory_checks.faults.fault import Fault
 from theory_checks.report.words import group_of, natural
 
@@ -99,6 +100,40 @@ def untouched(fault: Fault, healthy: Result) -> bool:
         and healthy.outcome != "error"
         and not set(healthy.used) & set(fault.broken)
     )
+
+
+def as_on_paper(
+    rows: Mapping[str, tuple[Fault, Mapping[str, Cell]]], paper: Mapping[str, Result]
+) -> dict[Cell, Result]:
+    """The cells that need no check, as their result is that of the paper's Subject.
+
+    rows: each fault with its cells by claim, by name.
+    paper: results on the paper's Subject, by claim.
+    """
+    return {
+        cell: paper[claim_id]
+        for fault, row in rows.values()
+        for claim_id, cell in row.items()
+        if claim_id in paper and untouched(fault, paper[claim_id])
+    }
+
+
+def whole(results: Mapping[Cell, Result]) -> set[Cell]:
+    """The cells that are checked for the whole matrix in the profile quick, with the default seed.
+
+    results: what is known; a cell that needs no check is one if it is not known of the paper's
+        Subject.
+    """
+    trained = [claim_id for claim_id, claim in claims().items() if claim.trains]
+    order = dependency_order(claims())
+    healthy = {c: Cell(DEFAULT_SUBJECT, c, "quick", DEFAULT_SEED) for c in order}
+    wanted = {cell for claim_id, cell in healthy.items() if claim_id not in trained}
+    paper = {c: results[cell] for c, cell in healthy.items() if cell in results}
+    rows = {
+        f.name: (f, cells_of(f, order, trained, "quick", DEFAULT_SEED)) for f in FAULTS.values()
+    }
+    wanted |= {cell for _, row in rows.values() for cell in row.values()}
+    return wanted - as_on_paper(rows, paper).keys()
 
 
 @dataclass(frozen=True)

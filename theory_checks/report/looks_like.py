@@ -2,8 +2,9 @@
 
 The kill matrix that comes with the package says which claims each fault violates. Two sets of
 violated claims are as near as the share of their union that they have in common, where a claim
-weighs the more, the fewer faults violate it: -log of its share of the faults. Claims that were not
-checked in both are left out.
+weighs the more, the fewer faults violate it: minus the logarithm of its share of the faults (both
+counted with one more), and 0.1, so that a claim that all violate counts a little. Claims that were
+not checked in both are left out.
 """
 
 from __future__ import annotations
