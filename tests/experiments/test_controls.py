@@ -83,3 +83,15 @@ def test_a_control_whose_baseline_fails_says_so(
         return
     with pytest.raises(BaselineFails, match=r"baseline fails: .* in 5 of 8 replicates"):
         as_claimed(None, setting(QUICK), [row])  # type: ignore[arg-type]  # the shared runs are not read
+
+
+def test_a_baseline_also_fails_in_what_a_control_keeps(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = Control("row", setting(QUICK), fails=("fits",), survives=("beats 1/8",))
+
+    def found(trained: object, control: Control) -> dict[str, np.ndarray]:
+        true = dict.fromkeys(CONCLUSIONS, np.ones(8) * (not control.fails))
+        return {**true, "beats 1/8": np.zeros(8)}
+
+    monkeypatch.setattr(controls, "conclusions", found)
+    with pytest.raises(BaselineFails, match=r"baseline fails: .* in 8 of 8 replicates"):
+        as_claimed(None, setting(QUICK), [row])  # type: ignore[arg-type]  # the shared runs are not read
