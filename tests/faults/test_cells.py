@@ -11,10 +11,10 @@ import torch
 from core import PAPER
 from theory_checks.checking import fingerprint
 from theory_checks.checking.claim import DEFAULT_SUBJECT
+from theory_checks.checking.workers import Workers
 from theory_checks.faults import FAULTS, cells
 from theory_checks.faults.cells import Cell, Result, Store, check_cell, completed, key
 from theory_checks.faults.matrix import untouched
-from theory_checks.faults.workers import Workers
 
 CELL = Cell("theory_checks.faults:GATE_ONE", "R.8", "quick", 1)
 

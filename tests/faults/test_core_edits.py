@@ -14,6 +14,7 @@ from theory_checks.__main__ import main
 from theory_checks.checking import fingerprint
 from theory_checks.checking.claim import DEFAULT_SEED
 from theory_checks.checking.run import load_subject
+from theory_checks.checking.workers import Unanswered, Workers
 from theory_checks.faults import FAULTS
 from theory_checks.faults.cells import (
     Cell,
@@ -27,7 +28,6 @@ from theory_checks.faults.cells import (
 from theory_checks.faults.edit import SOURCE, Edit
 from theory_checks.faults.fault import Fault
 from theory_checks.faults.matrix import untouched
-from theory_checks.faults.workers import Unanswered, Workers
 
 EDITS = [fault for fault in FAULTS.values() if fault.edit]
 CUBE = Edit("model.py", "z**3", "z**5")

@@ -249,7 +249,7 @@ def _records(
     if workers == 1:
         yield from bar(_record(claim, run) for claim in claims.values())
         return
-    from theory_checks.faults.workers import Unanswered, Workers
+    from theory_checks.checking.workers import Unanswered, Workers
 
     calls = [(options, run.shared, claim_id) for claim_id in claims]
     found: dict[str, Record] = {}

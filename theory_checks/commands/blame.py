@@ -144,9 +144,9 @@ def import_errors(files: "Files", sets: "Sequence[Parts]", jobs: int) -> "dict[P
     can."""
     from tqdm import tqdm
 
+    from theory_checks.checking.workers import Workers
     from theory_checks.faults.blame import import_error
     from theory_checks.faults.taken_back import taken_back
-    from theory_checks.faults.workers import Workers
 
     names = [files.subject(kept) for kept in sets]
     with tempfile.TemporaryDirectory(prefix="theory-blame-") as folder, Workers(jobs) as workers:

@@ -76,8 +76,8 @@ def checking(arguments: argparse.Namespace) -> "Iterator[Completed]":
     """What gives the results of cells, from the file of known ones or from processes that check
     them, under a title. Raises CommandError if another run writes to the same directories, or if
     the file has no results."""
+    from theory_checks.checking.workers import Workers
     from theory_checks.faults.cells import Store, completed
-    from theory_checks.faults.workers import Workers
 
     path = arguments.cells or arguments.output / "cells.json"
     with contextlib.ExitStack() as stack:

@@ -26,11 +26,11 @@ from theory_checks.checking.record import RAISED
 from theory_checks.checking.registry import built_in, claim_hash
 from theory_checks.checking.run import Run, load_subject
 from theory_checks.checking.search import check
+from theory_checks.checking.workers import Unanswered, Workers
 from theory_checks.evidence.ledger import Ledger
 from theory_checks.faults import FAULTS
 from theory_checks.faults.edit import Edit
 from theory_checks.faults.taken_back import TakenBack, taken_back
-from theory_checks.faults.workers import Unanswered, Workers
 from theory_checks.report.serial import plain, restored
 from theory_checks.report.write import write_whole
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from theory_checks.faults.workers import Unanswered, Workers
+from theory_checks.checking.workers import Unanswered, Workers
 
 
 def act(what: str) -> str:
@@ -55,7 +55,7 @@ def test_who_reads_no_further_ends_what_is_running() -> None:
 
 KILLED = """
 import os, time
-from theory_checks.faults.workers import Workers
+from theory_checks.checking.workers import Workers
 
 if __name__ == "__main__":
     with Workers(1) as workers:
