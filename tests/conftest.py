@@ -1,5 +1,6 @@
 """A small, quick run to check claims in."""
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,10 @@ from theory_checks.checking.claim import DEFAULT_ALPHA
 from theory_checks.checking.profiles import QUICK
 from theory_checks.checking.registry import built_in
 from theory_checks.checking.run import Run
+
+# A shell lets what it runs in the background ignore Ctrl-C, and so would what tests start and
+# interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
